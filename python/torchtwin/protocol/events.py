@@ -1,0 +1,242 @@
+"""What the kernel tells: one tagged union, `Event`, in envelopes, in pages.
+
+Every entity (the watch state, the tensor table, each call) is sent whole; a later event about the same entity replaces
+an earlier one. So a receiver needs only the newest event of each, and a page may leave out what a later one replaced.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+PROTOCOL = 1
+"""Version of the wire. A receiver that reads another number shows "reload the page" and decodes nothing."""
+
+Number = float | Literal["nan", "inf", "-inf"]
+"""An element's value. JSON has no NaN and no infinities, so these three travel as words."""
+
+VerdictKind = Literal["identical", "rounding", "different", "unchecked"]
+
+
+class Diagnosis(msgspec.Struct, frozen=True):
+    """Why a verdict is `different`."""
+
+    code: Literal["shape", "nonfinite", "unexplained"]
+    message: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The result of holding the layer's values against the formula's. Counts and sizes are null when `unchecked`."""
+
+    kind: VerdictKind
+    message: str
+    """One sentence for a person, without the name of the operand."""
+    reason: str | None = None
+    """Why nothing was compared; only for `unchecked`."""
+    equal_elements: int | None = None
+    elements: int | None = None
+    max_abs_diff: Number | None = None
+    max_ulp_diff: int | None = None
+    """Largest distance in units in the last place of the compared dtype."""
+    units: Number | None = None
+    """Largest difference in multiples of u * (|x| |w|^T + |b|), u the unit roundoff of the dtype."""
+    bound: Number | None = None
+    """How much rounding can explain, in the same unit, at the same element."""
+    coverage: str | None = None
+    """`all`: every element was compared."""
+    diagnosis: Diagnosis | None = None
+    note: str | None = None
+    """What else a person should know, e.g. "`fc.weight.grad` holds 2 backward passes"."""
+
+
+class Operand(msgspec.Struct, frozen=True):
+    """A tensor that takes part in a call."""
+
+    name: str
+    """The user's name for it, or where it came from (`relu(...)`), or its role (`input`)."""
+    shape: list[int]
+    dtype: str
+    """Without the `torch.` prefix: `float32`."""
+    device: str
+    requires_grad: bool
+
+
+class Operands(msgspec.Struct, frozen=True):
+    """Null where unknown or absent: no bias, or no output because the call raised."""
+
+    input: Operand | None
+    weight: Operand | None
+    weight_t: Operand | None
+    bias: Operand | None
+    output: Operand | None
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where the call was made. A notebook cell has `cell_id`; code in a file has `file`."""
+
+    cell_id: str | None = None
+    execution_count: int | None = None
+    """The number in the cell's prompt when the code ran (`In [3]`), for a person to recognise the cell."""
+    file: str | None = None
+    line: int | None = None
+    """Counted from 1, in the cell or in the file."""
+    source: str | None = None
+    """The source line, stripped."""
+
+
+class Gradients(msgspec.Struct, frozen=True):
+    """Verdicts on this call's share of each gradient; null before backward reached the call (and for no bias)."""
+
+    weight: Verdict | None = None
+    bias: Verdict | None = None
+    input: Verdict | None = None
+
+
+class GradientFormulas(msgspec.Struct, frozen=True):
+    """The formula of each gradient in the user's names, with `g` for the gradient of the output."""
+
+    weight: str
+    bias: str | None
+    input: str
+
+
+class Clash(msgspec.Struct, frozen=True):
+    """A dimension that does not fit: `operand` is a field name of `Operands`, `dim` an index into its shape."""
+
+    operand: Literal["input", "weight", "weight_t", "bias"]
+    dim: int
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A call that raised, explained."""
+
+    type: str
+    """The exception's class name."""
+    message: str
+    """The exception's own first line."""
+    explanation: str
+    """One sentence in the user's names, e.g. "`h` has 128 features, `fc2` takes 64."."""
+    suggestions: list[str]
+    """What would fit, most likely first; code in backticks."""
+    clash: list[Clash]
+
+
+class Values(msgspec.Struct, frozen=True):
+    """Elements in row-major order, each field null where the tensor is unknown or has more than 256 elements.
+
+    The `twin_*` fields are what the formula gave. They are null too where they equal the layer's bit for bit.
+    """
+
+    input: list[Number] | None = None
+    weight: list[Number] | None = None
+    bias: list[Number] | None = None
+    output: list[Number] | None = None
+    twin_output: list[Number] | None = None
+    grad_output: list[Number] | None = None
+    grad_weight: list[Number] | None = None
+    twin_grad_weight: list[Number] | None = None
+    grad_bias: list[Number] | None = None
+    twin_grad_bias: list[Number] | None = None
+    grad_input: list[Number] | None = None
+    twin_grad_input: list[Number] | None = None
+
+
+class Call(msgspec.Struct, frozen=True, tag="call"):
+    """One execution of `F.linear`."""
+
+    id: int
+    """Running number within the session, from 1."""
+    name: str
+    """The module as the user would say it (`model.layers[0].ff`), else its class name or the function called."""
+    expression: str
+    """The matmul that the call equals, in the names visible where it was made: `x @ w.T + b`."""
+    site: Site
+    operands: Operands
+    forward: Verdict
+    gradients: Gradients
+    gradient_formulas: GradientFormulas
+    error: Failure | None
+    values: Values
+    time: float
+    """When the call was made, in seconds since the epoch."""
+
+
+class TensorRow(msgspec.Struct, frozen=True):
+    """A tensor in the user's namespace."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+    device: str
+    requires_grad: bool
+    has_grad: bool
+    shares: list[str]
+    """Names that share its storage: `fc.weight`, or another tensor."""
+    output_of: str | None
+    """The source text of the recorded call that returned it: `fc(x)`."""
+    changed: bool
+    """Whether the last cell bound it anew or changed it in place."""
+
+
+class Tensors(msgspec.Struct, frozen=True, tag="tensors"):
+    """The user's tensors after a cell."""
+
+    rows: list[TensorRow]
+    left_out: int
+    """How many more there are beyond the 500 listed."""
+
+
+class InternalErrors(msgspec.Struct, frozen=True):
+    """Faults of our own that were kept away from the user's code."""
+
+    count: int
+    first: str
+    """Traceback of the first, to report."""
+
+
+class State(msgspec.Struct, frozen=True, tag="state"):
+    """The watch, and what the buffer holds."""
+
+    watching: bool
+    torch: str | None
+    """Version of the imported torch; null before `import torch`."""
+    torchtwin: str
+    calls: int
+    """Calls recorded since the start or the last clear."""
+    dropped: int
+    """How many of them fell off the ring buffer."""
+    internal_errors: InternalErrors | None
+
+
+class Cleared(msgspec.Struct, frozen=True, tag="cleared"):
+    """The records were cleared: calls with an id of at most `up_to` are gone."""
+
+    up_to: int
+
+
+Event = State | Tensors | Call | Cleared
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """`(session, seq)` identifies an event, whichever transport brought it; `seq` counts from 1."""
+
+    protocol: int
+    session: str
+    seq: int
+    event: Event
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What has happened after `after`, up to and including `upto`, with replaced events left out.
+
+    A receiver whose last `upto` is smaller than `after` has missed something and asks for a replay.
+    """
+
+    protocol: int
+    session: str
+    after: int
+    upto: int
+    latest: int
+    """The newest sequence number in the kernel; greater than `upto` when there is a next page."""
+    envelopes: list[Envelope]

@@ -1,0 +1,89 @@
+"""What a host may ask the kernel, and the answers: `{id, request}` one way, `{id, reply}` the other."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from torchtwin.protocol.events import Number, Page
+
+COMM_ID = "torchtwin-records"
+"""Fixed id of the comm that carries pages; no comm is ever opened under it."""
+QUERY_TARGET = "torchtwin.query"
+"""Target of the comm that a host opens to ask."""
+MIME_TYPE = "application/vnd.torchtwin.v1+json"
+"""A `Page` in a cell's output."""
+
+
+class Replay(msgspec.Struct, frozen=True, tag="replay"):
+    """Asks for the page after `after`, with at most `limit` envelopes."""
+
+    after: int
+    limit: int = 2000
+
+
+class SetWatch(msgspec.Struct, frozen=True, tag="watch"):
+    """Switches the watch on or off."""
+
+    on: bool
+
+
+class Clear(msgspec.Struct, frozen=True, tag="clear"):
+    """Drops all records."""
+
+
+class ElementRequest(msgspec.Struct, frozen=True, tag="element"):
+    """Asks how one element came about, of a call whose values were too large to travel."""
+
+    call: int
+    of: Literal["output", "weight", "bias", "input"]
+    """`output`, or the operand whose gradient is meant."""
+    index: list[int]
+    """Full index into that tensor's shape."""
+
+
+Request = Replay | SetWatch | Clear | ElementRequest
+
+
+class Pages(msgspec.Struct, frozen=True, tag="page"):
+    page: Page
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """The request was carried out; what changed comes as events."""
+
+
+class ElementTerms(msgspec.Struct, frozen=True, tag="element"):
+    """One element as `sum(left[k] * right[k]) + bias`."""
+
+    left: list[Number]
+    right: list[Number]
+    left_name: str
+    """`x[0]`: where `left` was taken."""
+    right_name: str
+    bias: Number | None
+    bias_name: str | None
+    layer: Number | None
+    """The layer's value of the element, null when that tensor is gone."""
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """The request can't be answered: `gone` (the tensors no longer exist), `unknown` (no such call), `invalid`, or
+    `failed` (a fault of ours)."""
+
+    code: Literal["gone", "unknown", "invalid", "failed"]
+    message: str
+
+
+Reply = Pages | Done | ElementTerms | Refused
+
+
+class Asked(msgspec.Struct, frozen=True):
+    id: str
+    request: Request
+
+
+class Answered(msgspec.Struct, frozen=True):
+    id: str
+    reply: Reply

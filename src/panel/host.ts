@@ -1,0 +1,58 @@
+import type { Page, Reply, Request, Site } from '../protocol';
+
+/** How far the way to a kernel is. `ready` means that pages may come and requests may be asked. */
+export type KernelStatus =
+  | { type: 'none' }
+  | { type: 'connecting' }
+  | { type: 'other-language'; language: string }
+  | { type: 'not-loaded' }
+  | { type: 'missing'; install: string }
+  | { type: 'failed'; message: string }
+  | { type: 'loading' }
+  | { type: 'ready' };
+
+/** The kernel behind the notebook or console in focus. */
+export interface KernelView {
+  /** Kernel id; null when nothing in focus has a kernel. A restart keeps the id; the session in the pages changes. */
+  id: string | null;
+  /** What a person calls it: the notebook's file name. */
+  name: string;
+  status: KernelStatus;
+  /** Whether a cell is running, so that answers may be late. */
+  busy: boolean;
+  /** Whether the kernel is restarting: what is shown is about to be void. */
+  restarting: boolean;
+}
+
+export type HostMessage =
+  | { type: 'focus'; kernel: KernelView }
+  | { type: 'page'; kernel: string; page: unknown };
+
+/** Why a request came to nothing. */
+export class RequestError extends Error {
+  constructor(
+    readonly code: 'busy' | 'disconnected',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * What carries the panel. The panel is given one and imports none.
+ *
+ * The host sends the pages of every kernel that it sees, in focus or not, undecoded; it never asks by itself.
+ */
+export interface Host {
+  /** Calls `listener` at once with the kernel in focus, then on every change. Returns the way to stop. */
+  subscribe(listener: (message: HostMessage) => void): () => void;
+  /** Asks the kernel. Rejects with `RequestError`: `busy` after a time-out, `disconnected` when there is none. */
+  request(kernel: string, request: Request): Promise<unknown>;
+  /** Loads the helper into the kernel (`%load_ext torchtwin`), when `autoLoad` is off or has failed. */
+  load(kernel: string): Promise<void>;
+  /** Shows the line in the notebook or file; false when it can't be found any more. */
+  reveal(kernel: string, site: Site): Promise<boolean>;
+  copy(text: string): Promise<void>;
+}
+
+export type { Page, Reply };
