@@ -84,7 +84,8 @@ def test_the_watch_was_on_and_saw_the_layer_agree(watched: Any) -> None:
 
 
 def test_the_notebook_never_mentions_torchtwin_in_code() -> None:
-    assert "torchtwin" not in code() and "%" not in code()
+    assert "torchtwin" not in code()
+    assert "%" not in code()
 
 
 def test_the_notebook_is_stored_without_outputs_and_with_stable_ids() -> None:
