@@ -1,0 +1,136 @@
+import { PROTOCOL } from './constants';
+import type { Call, Cleared, Done, ElementTerms, Refused, State, Tensors } from './types';
+import * as wire from './validate';
+
+/** An event of a kind that this build does not know. It is shown as unknown, never guessed. */
+export interface UnknownEvent {
+  type: 'unknown';
+  name: string;
+}
+
+export type DecodedEvent = State | Tensors | Call | Cleared | UnknownEvent;
+
+export interface DecodedEnvelope {
+  seq: number;
+  event: DecodedEvent;
+}
+
+/** A page whose every event has been checked. Fields as in the wire's `Page`. */
+export interface DecodedPage {
+  session: string;
+  after: number;
+  upto: number;
+  latest: number;
+  envelopes: DecodedEnvelope[];
+}
+
+export type DecodedReply = { type: 'page'; page: DecodedPage } | Done | ElementTerms | Refused;
+
+/** Where a value departs from the wire's schema, and how. */
+export class DecodeError extends Error {
+  constructor(
+    readonly where: string,
+    readonly what: string,
+  ) {
+    super(`${where || '/'}: ${what}`);
+    this.name = 'DecodeError';
+  }
+}
+
+/** `other-protocol`: the sender speaks another version of the wire, so nothing was read. */
+export type Decoded<T> =
+  | { type: 'ok'; value: T }
+  | { type: 'error'; error: DecodeError }
+  | { type: 'other-protocol'; protocol: number };
+
+export function decodePage(value: unknown): Decoded<DecodedPage> {
+  return attempt(() => page(value, ''));
+}
+
+/** Decodes the `reply` of an answer, not the answer around it. */
+export function decodeReply(value: unknown): Decoded<DecodedReply> {
+  return attempt(() => reply(value));
+}
+
+class OtherProtocol extends Error {
+  constructor(readonly protocol: number) {
+    super(`protocol ${protocol}`);
+  }
+}
+
+function attempt<T>(decode: () => T): Decoded<T> {
+  try {
+    return { type: 'ok', value: decode() };
+  } catch (error) {
+    if (error instanceof DecodeError) return { type: 'error', error };
+    if (error instanceof OtherProtocol) return { type: 'other-protocol', protocol: error.protocol };
+    throw error;
+  }
+}
+
+function page(value: unknown, where: string): DecodedPage {
+  refuseOtherProtocol(value);
+  const frame = fit(wire.isPageFrame, value, where);
+  const envelopes = frame.envelopes.map((envelope, index) => {
+    refuseOtherProtocol(envelope);
+    const at = `${where}/envelopes/${index}`;
+    if (envelope.session !== frame.session) throw new DecodeError(`${at}/session`, 'must be the session of the page');
+    return { seq: envelope.seq, event: event(envelope.event, `${at}/event`) };
+  });
+  const { session, after, upto, latest } = frame;
+  return { session, after, upto, latest, envelopes };
+}
+
+function refuseOtherProtocol(value: unknown): void {
+  if (typeof value !== 'object' || value === null || !('protocol' in value)) return;
+  if (typeof value.protocol === 'number' && value.protocol !== PROTOCOL) throw new OtherProtocol(value.protocol);
+}
+
+function event(value: { type: string }, where: string): DecodedEvent {
+  switch (value.type) {
+    case 'state':
+      return fit(wire.isState, value, where);
+    case 'tensors':
+      return fit(wire.isTensors, value, where);
+    case 'call':
+      return fit(wire.isCall, value, where);
+    case 'cleared':
+      return fit(wire.isCleared, value, where);
+    default:
+      return { type: 'unknown', name: value.type };
+  }
+}
+
+function reply(value: unknown): DecodedReply {
+  const frame = fit(wire.isReplyFrame, value, '');
+  switch (frame.type) {
+    case 'page':
+      return { type: 'page', page: page('page' in frame ? frame.page : undefined, '/page') };
+    case 'done':
+      return fit(wire.isDone, value, '');
+    case 'element':
+      return fit(wire.isElementTerms, value, '');
+    case 'refused':
+      return fit(wire.isRefused, value, '');
+    default:
+      throw new DecodeError('/type', `unknown reply "${frame.type}"`);
+  }
+}
+
+function fit<T>(guard: wire.Guard<T>, value: unknown, where: string): T {
+  if (guard(value)) return value;
+  throw new DecodeError(...describe(guard.errors ?? [], where));
+}
+
+/** The misfit that lies deepest: of an `anyOf` with null, that is the one that says something. */
+function describe(misfits: wire.Misfit[], where: string): [string, string] {
+  const deepest = misfits.reduce<wire.Misfit | null>((best, each) => (best && depth(best) >= depth(each) ? best : each), null);
+  if (!deepest) return [where, 'does not fit the schema'];
+  const allowed = deepest.params.allowedValues;
+  const choices = Array.isArray(allowed) ? `: ${allowed.join(', ')}` : '';
+  return [where + deepest.instancePath, `${deepest.message ?? 'does not fit the schema'}${choices}`];
+}
+
+function depth(misfit: wire.Misfit): number {
+  return misfit.instancePath.split('/').length;
+}

@@ -1,0 +1,269 @@
+// Made from schema.json by `npm run generate`. Do not edit.
+/**
+ * An element's value. JSON has no NaN and no infinities, so these three travel as words.
+ */
+export type ElementValue = number | ('-inf' | 'inf' | 'nan');
+
+export interface Answered {
+  id: string;
+  reply: Pages | Done | ElementTerms | Refused;
+}
+export interface Pages {
+  page: Page;
+  type: 'page';
+}
+/**
+ * What has happened after `after`, up to and including `upto`, with replaced events left out.
+ *
+ *     A receiver whose last `upto` is smaller than `after` has missed something and asks for a replay.
+ */
+export interface Page {
+  after: number;
+  envelopes: Envelope[];
+  latest: number;
+  protocol: number;
+  session: string;
+  upto: number;
+}
+/**
+ * `(session, seq)` identifies an event, whichever transport brought it; `seq` counts from 1.
+ */
+export interface Envelope {
+  event: State | Tensors | Call | Cleared;
+  protocol: number;
+  seq: number;
+  session: string;
+}
+/**
+ * The watch, and what the buffer holds.
+ */
+export interface State {
+  calls: number;
+  dropped: number;
+  internal_errors: InternalErrors | null;
+  torch: string | null;
+  torchtwin: string;
+  type: 'state';
+  watching: boolean;
+}
+/**
+ * Faults of our own that were kept away from the user's code.
+ */
+export interface InternalErrors {
+  count: number;
+  first: string;
+}
+/**
+ * The user's tensors after a cell.
+ */
+export interface Tensors {
+  left_out: number;
+  rows: TensorRow[];
+  type: 'tensors';
+}
+/**
+ * A tensor in the user's namespace.
+ */
+export interface TensorRow {
+  changed: boolean;
+  device: string;
+  dtype: string;
+  has_grad: boolean;
+  name: string;
+  output_of: string | null;
+  requires_grad: boolean;
+  shape: number[];
+  shares: string[];
+}
+/**
+ * One execution of `F.linear`.
+ */
+export interface Call {
+  error: Failure | null;
+  expression: string;
+  forward: Verdict;
+  gradient_formulas: GradientFormulas;
+  gradients: Gradients;
+  id: number;
+  name: string;
+  operands: Operands;
+  site: Site;
+  time: number;
+  type: 'call';
+  values: Values;
+}
+/**
+ * A call that raised, explained.
+ */
+export interface Failure {
+  clash: Clash[];
+  explanation: string;
+  message: string;
+  suggestions: string[];
+  type: string;
+}
+/**
+ * A dimension that does not fit: `operand` is a field name of `Operands`, `dim` an index into its shape.
+ */
+export interface Clash {
+  dim: number;
+  operand: 'bias' | 'input' | 'weight' | 'weight_t';
+}
+/**
+ * The result of holding the layer's values against the formula's. Counts and sizes are null when `unchecked`.
+ */
+export interface Verdict {
+  bound?: ElementValue | null;
+  coverage?: string | null;
+  diagnosis?: Diagnosis | null;
+  elements?: number | null;
+  equal_elements?: number | null;
+  kind: 'different' | 'identical' | 'rounding' | 'unchecked';
+  max_abs_diff?: ElementValue | null;
+  max_ulp_diff?: number | null;
+  message: string;
+  note?: string | null;
+  reason?: string | null;
+  units?: ElementValue | null;
+}
+/**
+ * Why a verdict is `different`.
+ */
+export interface Diagnosis {
+  code: 'nonfinite' | 'shape' | 'unexplained';
+  message: string;
+}
+/**
+ * The formula of each gradient in the user's names, with `g` for the gradient of the output.
+ */
+export interface GradientFormulas {
+  bias: string | null;
+  input: string;
+  weight: string;
+}
+/**
+ * Verdicts on this call's share of each gradient; null before backward reached the call (and for no bias).
+ */
+export interface Gradients {
+  bias?: Verdict | null;
+  input?: Verdict | null;
+  weight?: Verdict | null;
+}
+/**
+ * Null where unknown or absent: no bias, or no output because the call raised.
+ */
+export interface Operands {
+  bias: Operand | null;
+  input: Operand | null;
+  output: Operand | null;
+  weight: Operand | null;
+  weight_t: Operand | null;
+}
+/**
+ * A tensor that takes part in a call.
+ */
+export interface Operand {
+  device: string;
+  dtype: string;
+  name: string;
+  requires_grad: boolean;
+  shape: number[];
+}
+/**
+ * Where the call was made. A notebook cell has `cell_id`; code in a file has `file`.
+ */
+export interface Site {
+  cell_id?: string | null;
+  execution_count?: number | null;
+  file?: string | null;
+  line?: number | null;
+  source?: string | null;
+}
+/**
+ * Elements in row-major order, each field null where the tensor is unknown or has more than 256 elements.
+ *
+ *     The `twin_*` fields are what the formula gave. They are null too where they equal the layer's bit for bit.
+ */
+export interface Values {
+  bias?: ElementValue[] | null;
+  grad_bias?: ElementValue[] | null;
+  grad_input?: ElementValue[] | null;
+  grad_output?: ElementValue[] | null;
+  grad_weight?: ElementValue[] | null;
+  input?: ElementValue[] | null;
+  output?: ElementValue[] | null;
+  twin_grad_bias?: ElementValue[] | null;
+  twin_grad_input?: ElementValue[] | null;
+  twin_grad_weight?: ElementValue[] | null;
+  twin_output?: ElementValue[] | null;
+  weight?: ElementValue[] | null;
+}
+/**
+ * The records were cleared: calls with an id of at most `up_to` are gone.
+ */
+export interface Cleared {
+  type: 'cleared';
+  up_to: number;
+}
+/**
+ * The request was carried out; what changed comes as events.
+ */
+export interface Done {
+  type: 'done';
+}
+/**
+ * One element as `sum(left[k] * right[k]) + bias`.
+ */
+export interface ElementTerms {
+  bias: ElementValue | null;
+  bias_name: string | null;
+  layer: ElementValue | null;
+  left: ElementValue[];
+  left_name: string;
+  right: ElementValue[];
+  right_name: string;
+  type: 'element';
+}
+/**
+ * The request can't be answered: `gone` (the tensors no longer exist), `unknown` (no such call), `invalid`, or
+ *     `failed` (a fault of ours).
+ */
+export interface Refused {
+  code: 'failed' | 'gone' | 'invalid' | 'unknown';
+  message: string;
+  type: 'refused';
+}
+export interface Asked {
+  id: string;
+  request: Replay | SetWatch | Clear | ElementRequest;
+}
+/**
+ * Asks for the page after `after`, with at most `limit` envelopes.
+ */
+export interface Replay {
+  after: number;
+  limit?: number;
+  type: 'replay';
+}
+/**
+ * Switches the watch on or off.
+ */
+export interface SetWatch {
+  on: boolean;
+  type: 'watch';
+}
+/**
+ * Drops all records.
+ */
+export interface Clear {
+  type: 'clear';
+}
+/**
+ * Asks how one element came about, of a call whose values were too large to travel.
+ */
+export interface ElementRequest {
+  call: number;
+  index: number[];
+  of: 'bias' | 'input' | 'output' | 'weight';
+  type: 'element';
+}
