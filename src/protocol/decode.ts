@@ -122,15 +122,18 @@ function fit<T>(guard: wire.Guard<T>, value: unknown, where: string): T {
   throw new DecodeError(...describe(guard.errors ?? [], where));
 }
 
-/** The misfit that lies deepest: of an `anyOf` with null, that is the one that says something. */
+/** The misfits that lie deepest: where null is allowed beside an object, they are the ones that say something. */
 function describe(misfits: wire.Misfit[], where: string): [string, string] {
-  const deepest = misfits.reduce<wire.Misfit | null>((best, each) => (best && depth(best) >= depth(each) ? best : each), null);
-  if (!deepest) return [where, 'does not fit the schema'];
-  const allowed = deepest.params.allowedValues;
-  const choices = Array.isArray(allowed) ? `: ${allowed.join(', ')}` : '';
-  return [where + deepest.instancePath, `${deepest.message ?? 'does not fit the schema'}${choices}`];
+  const deepest = Math.max(...misfits.map(depth));
+  const there = misfits.filter((misfit) => depth(misfit) === deepest && misfit.keyword !== 'anyOf');
+  return [where + (there[0]?.instancePath ?? ''), there.map(sentence).join(', or ') || 'does not fit the schema'];
 }
 
 function depth(misfit: wire.Misfit): number {
   return misfit.instancePath.split('/').length;
+}
+
+function sentence({ message, params }: wire.Misfit): string {
+  const choices = Array.isArray(params.allowedValues) ? `: ${params.allowedValues.join(', ')}` : '';
+  return `${message ?? 'does not fit the schema'}${choices}`;
 }

@@ -3,7 +3,7 @@
 import type { Envelope, Page, State, Tensors, Call, Cleared, Done, ElementTerms, Refused } from './types';
 
 /** What ajv says of a value that does not fit. */
-export interface Misfit { instancePath: string; message?: string; params: Record<string, unknown> }
+export interface Misfit { keyword: string; instancePath: string; message?: string; params: Record<string, unknown> }
 /** Says whether a value fits, and leaves in `errors` why not. */
 export interface Guard<T> { (value: unknown): value is T; errors?: null | Misfit[] }
 export interface ReplyFrame { type: string }

@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import { decodePage, decodeReply } from '../../../src/protocol';
+import { fixture, fixtures } from '../fixtures';
+
+const decoders: Record<string, typeof decodePage | typeof decodeReply> = { page: decodePage, reply: decodeReply };
+
+function decode(path: string) {
+  const { kind, value } = fixture(path);
+  const decoder = decoders[kind];
+  if (!decoder) throw new Error(`no decoder for ${kind}`);
+  return decoder(value);
+}
+
+describe('messages of this version', () => {
+  test.each([...fixtures('', 'page'), ...fixtures('', 'reply')])('%s is read', (path) => {
+    expect(decode(path).type).toBe('ok');
+  });
+
+  test('a page keeps every event and its numbers', () => {
+    const { value } = fixture('page-exercise.json');
+    expect(decodePage(value)).toMatchObject({ value: { session: '5f0c2d7e-session', after: 0, upto: 3, latest: 3 } });
+    expect(decodePage(value)).toMatchObject({ value: { envelopes: [{ seq: 1 }, { seq: 2 }, { seq: 3 }] } });
+  });
+
+  test('fields with a default may be left out', () => {
+    const site = { type: 'refused', code: 'gone', message: '' };
+    expect(decodeReply(site).type).toBe('ok');
+    const page = structuredClone(fixture('page-before-backward.json').value);
+    expect(JSON.stringify(page)).toContain('"reason":null');
+    const short = JSON.parse(JSON.stringify(page).replaceAll('"reason":null,', ''));
+    expect(decodePage(short).type).toBe('ok');
+  });
+});
+
+describe('broken messages', () => {
+  test.each(fixtures('invalid'))('%s is refused for the reason it names', (path) => {
+    const { where, typescript } = fixture(path);
+    const decoded = decode(path);
+    if (decoded.type !== 'error') throw new Error(`${path} was ${decoded.type}`);
+    expect(decoded.error.where).toBe(where);
+    expect(decoded.error.what).toContain(typescript);
+  });
+
+  test('an envelope of another session than its page is refused', () => {
+    const page = JSON.stringify(fixture('page-off.json').value).replace('"seq":1', '"seq":1,"session":"other"');
+    expect(JSON.parse(page)).toMatchObject({ envelopes: [{ seq: 1, session: 'other' }] });
+    expect(decodePage(JSON.parse(page))).toMatchObject({ type: 'error', error: { where: '/envelopes/0/session' } });
+  });
+
+  test.each([null, undefined, 3, 'page', [], {}])('%j is no page and no reply', (value) => {
+    expect(decodePage(value).type).toBe('error');
+    expect(decodeReply(value).type).toBe('error');
+  });
+});
+
+describe('messages of a newer kernel', () => {
+  test('an unknown event is shown as unknown, and those around it are read', () => {
+    const decoded = decodePage(fixture('newer/unknown-event.json').value);
+    const types = decoded.type === 'ok' ? decoded.value.envelopes.map(({ event }) => event.type) : [];
+    expect(types).toEqual(['state', 'unknown', 'call']);
+    expect(decoded).toMatchObject({ value: { envelopes: [{}, { event: { name: 'histogram' } }, {}] } });
+  });
+
+  test('another protocol is said, and nothing is read', () => {
+    expect(decodePage(fixture('newer/other-protocol.json').value)).toEqual({ type: 'other-protocol', protocol: 2 });
+    expect(decodeReply({ type: 'page', page: { protocol: 3 } })).toEqual({ type: 'other-protocol', protocol: 3 });
+  });
+
+  test('an unknown field is passed over', () => {
+    expect(decodePage(fixture('newer/unknown-field.json').value).type).toBe('ok');
+  });
+});
+
+test('a page of 2,000 calls is decoded in less than 100 ms', () => {
+  const page = JSON.parse(JSON.stringify(fixture('page-rounding.json').value));
+  const call = page.envelopes[1];
+  page.envelopes = Array.from({ length: 2000 }, (_, index) => ({ ...call, seq: index + 1 }));
+  decodePage(page);
+  const start = performance.now();
+  expect(decodePage(page).type).toBe('ok');
+  const took = performance.now() - start;
+  expect(took).toBeLessThan(100);
+});
