@@ -1,0 +1,130 @@
+"""What a report says of calls, before it is text or HTML: their outcomes, and how passes of a loop fold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torchtwin.protocol import Call, Number, Site, Verdict
+
+Outcome = Literal["failed", "differs", "agrees", "unchecked"]
+
+_WORDS: dict[Outcome, tuple[str, str]] = {
+    "failed": ("failed", "failed"),
+    "differs": ("differs", "differ"),
+    "agrees": ("agrees", "agree"),
+    "unchecked": ("unchecked", "unchecked"),
+}
+_URGENCY: dict[Outcome, int] = {"failed": 0, "differs": 1, "agrees": 2, "unchecked": 2}
+_LEADING_KIND = re.compile(r"(identical|rounding( only)?|different|unchecked|not checked)\b[\s,:;]*")
+
+
+def outcome(call: Call) -> Outcome:
+    """The one word that stands for all verdicts of a call."""
+    verdicts = [call.forward, call.gradients.weight, call.gradients.bias, call.gradients.input]
+    if call.error is not None:
+        return "failed"
+    if any(verdict is not None and verdict.kind == "different" for verdict in verdicts):
+        return "differs"
+    return "unchecked" if call.forward.kind == "unchecked" else "agrees"
+
+
+def counts(calls: Iterable[Call]) -> str:
+    """`1 failed, 2 agree`; empty for no calls."""
+    outcomes = [outcome(call) for call in calls]
+    numbers = {word: outcomes.count(word) for word in _WORDS}
+    return ", ".join(f"{n:,} {_WORDS[word][n != 1]}" for word, n in numbers.items() if n)
+
+
+def headline(calls: Sequence[Call]) -> str:
+    """`2 calls: 2 agree`."""
+    return f"{count_of(len(calls), 'call')}: {counts(calls)}" if calls else "no calls of nn.Linear were recorded"
+
+
+def count_of(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def place(site: Site) -> str:
+    """`cell [2], line 9`, or `model.py, line 9`; empty where unknown."""
+    cell = "cell" if site.execution_count is None else f"cell [{site.execution_count}]"
+    in_cell = site.cell_id is not None or site.execution_count is not None
+    parts = [site.file or (cell if in_cell else None), None if site.line is None else f"line {site.line}"]
+    return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One verdict of a fold, worded for a reader."""
+
+    what: str
+    verdict: Verdict
+    """The one with the largest difference."""
+    detail: str
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Calls of one site and name with one outcome: the passes of a loop."""
+
+    calls: list[Call]
+
+    @property
+    def shown(self) -> Call:
+        return self.calls[0]
+
+    def lines(self) -> Iterator[Line]:
+        gradients = [call.gradients for call in self.calls]
+        yield from _line("output", [call.forward for call in self.calls])
+        yield from _line("weight gradient", [of.weight for of in gradients])
+        yield from _line("bias gradient", [of.bias for of in gradients])
+        yield from _line("input gradient", [of.input for of in gradients])
+
+    def before_backward(self) -> bool:
+        of = self.shown.gradients
+        return self.shown.error is None and of.weight is None and of.bias is None and of.input is None
+
+
+def fold(calls: Iterable[Call]) -> list[Fold]:
+    """Failed calls first, then those that differ, else in the order in which they were made."""
+    folds: dict[object, Fold] = {}
+    for call in calls:
+        folds.setdefault(_key(call), Fold([])).calls.append(call)
+    return sorted(folds.values(), key=lambda it: _URGENCY[outcome(it.shown)])
+
+
+def _key(call: Call) -> object:
+    o, g = call.operands, call.gradients
+    shapes = tuple(None if it is None else tuple(it.shape) for it in (o.input, o.weight, o.bias, o.output))
+    kinds = tuple(None if it is None else it.kind for it in (call.forward, g.weight, g.bias, g.input))
+    error = None if call.error is None else (call.error.type, call.error.message)
+    return call.site, call.name, call.expression, shapes, kinds, error
+
+
+def _line(what: str, verdicts: Sequence[Verdict | None]) -> Iterator[Line]:
+    given = [verdict for verdict in verdicts if verdict is not None]
+    if given:
+        worst = max(given, key=lambda verdict: _size(verdict.units))
+        yield Line(what, worst, _detail(worst, given), tuple(_remarks(worst, given)))
+
+
+def _size(number: Number | None) -> float:
+    return float("inf") if number == "nan" else float(number or 0)
+
+
+def _detail(worst: Verdict, given: Sequence[Verdict]) -> str:
+    """The message without the kind, which stands beside it."""
+    text = worst.reason or _LEADING_KIND.sub("", worst.message, count=1)
+    alike = all(verdict.message == worst.message for verdict in given)
+    return text if alike else f"{text} (the largest of {len(given):,})"
+
+
+def _remarks(worst: Verdict, given: Sequence[Verdict]) -> Iterator[str]:
+    if worst.diagnosis is not None:
+        yield worst.diagnosis.message
+    notes = list(dict.fromkeys(verdict.note for verdict in given if verdict.note is not None))
+    if notes:
+        yield notes[-1] if len(notes) == 1 else f"{notes[-1]} (the last of {len(notes):,} notes)"

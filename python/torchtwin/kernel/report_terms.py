@@ -1,0 +1,78 @@
+"""A call's formula, term by term, so that shapes can be written under their operands."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torchtwin.protocol import Call, Operand
+
+
+@dataclass(frozen=True)
+class Term:
+    """An operand of the formula, with the sign before it and its shape below."""
+
+    sign: str
+    """`@`, `+` or `->`; empty for the first."""
+    text: str
+    shape: list[int] | None
+    inner: int | None = None
+    """Index of the dimension that is summed over."""
+    clash: frozenset[int] = frozenset()
+    """Indices of the dimensions that do not fit."""
+
+
+def terms(call: Call) -> list[Term]:
+    """The formula term by term, in the words of the expression where it has the usual form, else by operand name."""
+    o = call.operands
+    operands = [("@", "input", o.input), ("@", "weight_t", o.weight_t), ("+", "bias", o.bias)]
+    present = [part for part in operands if part[2] is not None]
+    texts = split(call.expression)
+    if len(texts) != len(present):
+        texts = [operand.name for _, _, operand in present if operand is not None]
+    found = [
+        Term(sign if position else "", text, operand.shape, _inner(role, operand), _clashes(call, role))
+        for position, ((sign, role, operand), text) in enumerate(zip(present, texts, strict=True))
+        if operand is not None
+    ]
+    return found if o.output is None else [*found, Term("->", o.output.name, o.output.shape)]
+
+
+def _inner(role: str, operand: Operand) -> int | None:
+    if not operand.shape or role == "bias":
+        return None
+    return len(operand.shape) - 1 if role == "input" else 0
+
+
+def _clashes(call: Call, role: str) -> frozenset[int]:
+    if call.error is None:
+        return frozenset()
+    direct = {it.dim for it in call.error.clash if it.operand == role}
+    turned = {1 - it.dim for it in call.error.clash if it.operand == "weight" and role == "weight_t"}
+    return frozenset(direct | turned)
+
+
+def split(expression: str) -> list[str]:
+    """The operands of `a @ b` or `a @ b + c`, parentheses included; empty for any other form."""
+    text = expression.strip()
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    match tree:
+        case ast.BinOp(ast.BinOp(a, ast.MatMult(), b), ast.Add(), c):
+            return _cut(text, [(a, b, "@"), (b, c, "+")])
+        case ast.BinOp(a, ast.MatMult(), b):
+            return _cut(text, [(a, b, "@")])
+    return []
+
+
+def _cut(text: str, seams: list[tuple[ast.expr, ast.expr, str]]) -> list[str]:
+    """Cuts at each operator, which stands between its operands and, if any, their parentheses."""
+    data = text.encode()
+    if b"\n" in data:
+        return []
+    cuts = [data.index(sign.encode(), left.end_col_offset or 0, right.col_offset) for left, right, sign in seams]
+    bounds = [-1, *cuts, len(data)]
+    return [data[a + 1 : b].decode().strip() for a, b in pairwise(bounds)]

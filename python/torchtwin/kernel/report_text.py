@@ -1,0 +1,99 @@
+"""The report as text, aligned for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from torchtwin.kernel.report_columns import beside, center, clean, elide, hang, shorten_path, width
+from torchtwin.kernel.report_model import Fold, Line, count_of, counts, headline, place
+from torchtwin.kernel.report_terms import Term, terms
+from torchtwin.protocol import Call, Failure
+
+COLUMNS = 80
+SIGNS = {"identical": "=", "rounding": "~", "different": "x", "unchecked": "-"}
+_INDENT = "  "
+_ROOM = COLUMNS - len(_INDENT)
+_LONGEST_TO_SHORTEST = range(_ROOM, 9, -2)
+"""How long an operand may be written, tried in turn until the formula fits the line."""
+
+
+def text(calls: Sequence[Call], shown: Sequence[Fold], hidden: Sequence[Call]) -> str:
+    """The headline, a block for each fold, and what is left out."""
+    blocks = [headline(calls), *("\n".join(_block(fold)) for fold in shown)]
+    if hidden:
+        blocks.append(f"and {count_of(len(hidden), 'call')} more: {counts(hidden)}")
+    return "\n\n".join(blocks)
+
+
+def _block(fold: Fold) -> Iterator[str]:
+    call = fold.shown
+    yield from _head(fold)
+    yield from _formula(terms(call), clean(call.expression))
+    if call.error is not None:
+        yield from _failure(call.error)
+    else:
+        for line in fold.lines():
+            yield from _verdict(line)
+        if fold.before_backward():
+            yield f"{_INDENT}{'gradients':16} - no backward yet"
+
+
+def _head(fold: Fold) -> Iterator[str]:
+    call, times = fold.shown, len(fold.calls)
+    failed = "x failed  " if call.error is not None else ""
+    name = f"{failed}{elide(clean(call.name), 50)}" + (f"  x {times:,}" if times > 1 else "")
+    yield from beside(name, shorten_path(clean(place(call.site)), 60), COLUMNS)
+
+
+def _formula(row: list[Term], expression: str) -> Iterator[str]:
+    """Two lines, shapes under operands; for very long ones a line for each operand."""
+    for cap in _LONGEST_TO_SHORTEST:
+        names = [elide(clean(term.text), cap) for term in row]
+        widths = [max(width(name), width(_shape(term))) for name, term in zip(names, row, strict=True)]
+        if sum(widths) + sum(len(term.sign) + 2 for term in row if term.sign) <= _ROOM:
+            yield from _two_lines(row, names, widths)
+            return
+    yield from (_one_line(term) for term in row) if row else [_INDENT + elide(expression, _ROOM)]
+
+
+def _one_line(term: Term) -> str:
+    wrong = ", ".join(str(size) for dim, size in enumerate(term.shape or []) if dim in term.clash)
+    remark = f"  <- {wrong} does not fit" if wrong else ""
+    return elide(f"{_INDENT}{term.sign:2} {elide(clean(term.text), 32)}  {elide(_shape(term), 24)}{remark}", COLUMNS)
+
+
+def _two_lines(row: list[Term], names: list[str], widths: list[int]) -> Iterator[str]:
+    yield _joined(row, names, widths)
+    yield _joined(row, [_shape(term) for term in row], widths)
+    if any(term.clash for term in row):
+        yield _joined([Term(" " * len(term.sign), "", None) for term in row], [_carets(term) for term in row], widths)
+
+
+def _joined(row: list[Term], cells: list[str], widths: list[int]) -> str:
+    parts = [f"{term.sign} " if term.sign else "" for term in row]
+    columns = [part + center(cell, room) for part, cell, room in zip(parts, cells, widths, strict=True)]
+    return (_INDENT + " ".join(columns)).rstrip()
+
+
+def _shape(term: Term) -> str:
+    return "?" if term.shape is None else str(list(term.shape))
+
+
+def _carets(term: Term) -> str:
+    """`^` under each dimension that does not fit, as wide as the shape."""
+    marks = [("^" if dim in term.clash else " ") * len(str(size)) for dim, size in enumerate(term.shape or [])]
+    return f" {'  '.join(marks)} "
+
+
+def _verdict(line: Line) -> Iterator[str]:
+    head = f"{_INDENT}{line.what:16} {SIGNS[line.verdict.kind]} {line.verdict.kind:10} "
+    yield from hang(head, clean(line.detail), COLUMNS)
+    for remark in line.remarks:
+        yield from hang(" " * len(head), clean(remark), COLUMNS)
+
+
+def _failure(error: Failure) -> Iterator[str]:
+    yield from hang(_INDENT, clean(error.explanation), COLUMNS)
+    for position, suggestion in enumerate(error.suggestions):
+        yield from hang(f"{_INDENT}{'or: ' if position else 'try:'} ", clean(suggestion), COLUMNS)
+    yield from hang(f"{_INDENT}({clean(error.type)}: ", clean(error.message) + ")", COLUMNS)
