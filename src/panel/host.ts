@@ -24,9 +24,7 @@ export interface KernelView {
   restarting: boolean;
 }
 
-export type HostMessage =
-  | { type: 'focus'; kernel: KernelView }
-  | { type: 'page'; kernel: string; page: unknown };
+export type HostMessage = { type: 'focus'; kernel: KernelView } | { type: 'page'; kernel: string; page: unknown };
 
 /** Why a request came to nothing. */
 export class RequestError extends Error {

@@ -25,7 +25,10 @@ const DESCRIPTION = "An element's value. JSON has no NaN and no infinities, so t
 
 /** The schema with one name for an element's value, which msgspec spells out each time. */
 function nameElements(schema) {
-  const $defs = { ...named(schema.$defs), ElementValue: { ...ELEMENT, title: 'ElementValue', description: DESCRIPTION } };
+  const $defs = {
+    ...named(schema.$defs),
+    ElementValue: { ...ELEMENT, title: 'ElementValue', description: DESCRIPTION },
+  };
   return { ...schema, $defs };
 }
 
@@ -50,7 +53,10 @@ async function types(schema) {
 /** Without the root that only holds the definitions, and without comments that say where a definition lies. */
 function tidy(text) {
   const rest = text.replace(/export interface Wire \{\s*\}\n*/, '');
-  return rest.replace(/( \*\n)?^ \* This interface was .*\n \* via .*\n/gm, '').replace(/^\/\*\*\n \*\/\n/gm, '').replace(/\n {2,}\* {2,}/g, '\n * ');
+  return rest
+    .replace(/( \*\n)?^ \* This interface was .*\n \* via .*\n/gm, '')
+    .replace(/^\/\*\*\n \*\/\n/gm, '')
+    .replace(/\n {2,}\* {2,}/g, '\n * ');
 }
 
 function constants(schema) {
@@ -75,7 +81,9 @@ function bare(value) {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(bare);
   const { title, description, default: _, discriminator, ...rest } = value;
-  return Object.fromEntries(Object.entries(rest).map(([key, inner]) => [key, key === 'properties' ? each(inner) : bare(inner)]));
+  return Object.fromEntries(
+    Object.entries(rest).map(([key, inner]) => [key, key === 'properties' ? each(inner) : bare(inner)]),
+  );
 }
 
 function each(properties) {

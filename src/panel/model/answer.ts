@@ -1,0 +1,31 @@
+import type { Decoded, DecodedReply, ElementTerms } from '../../protocol';
+import { RequestError } from '../host';
+
+/** What came of something asked by a person. `message` is a sentence for that person. */
+export type Answer =
+  | { type: 'done' }
+  | { type: 'terms'; terms: ElementTerms }
+  | { type: 'refused'; code: 'busy' | 'disconnected' | 'gone' | 'failed'; message: string };
+
+const BUSY = 'The kernel is busy. Try again when the cell has ended.';
+const DISCONNECTED = 'The kernel is not connected.';
+const GONE = 'These tensors are gone. Run the cell again to look into them.';
+
+export function answerOf(decoded: Decoded<DecodedReply>): Answer {
+  if (decoded.type === 'error') return failed(`The answer can't be read (${decoded.error.message}).`);
+  if (decoded.type === 'other-protocol')
+    return failed('The kernel runs another version of Torchtwin. Reload the page.');
+  const reply = decoded.value;
+  if (reply.type === 'element') return { type: 'terms', terms: reply };
+  if (reply.type !== 'refused') return { type: 'done' };
+  return reply.code === 'gone' ? { type: 'refused', code: 'gone', message: GONE } : failed(reply.message);
+}
+
+export function refusalOf(error: unknown): Answer {
+  if (!(error instanceof RequestError)) return failed(error instanceof Error ? error.message : String(error));
+  return { type: 'refused', code: error.code, message: error.code === 'busy' ? BUSY : DISCONNECTED };
+}
+
+function failed(message: string): Answer {
+  return { type: 'refused', code: 'failed', message };
+}

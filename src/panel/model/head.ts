@@ -1,0 +1,29 @@
+import type { KernelView } from '../host';
+import type { KernelSync } from './kernelSync';
+
+/** How the watch stands, in a word for a person and a tone for its dot. */
+export interface WatchState {
+  word: string;
+  tone: 'on' | 'off' | 'wait' | 'none';
+}
+
+/** A kernel is called busy only once it has failed to answer: records of a running cell come by themselves. */
+export function watchState(view: KernelView, sync: KernelSync | null): WatchState {
+  if (view.id === null || view.status.type === 'none') return { word: 'no kernel', tone: 'none' };
+  if (view.restarting) return { word: 'kernel restarting', tone: 'wait' };
+  if (view.status.type !== 'ready') return STATUS[view.status.type];
+  if (sync?.trouble?.type === 'busy') return { word: 'kernel busy', tone: 'wait' };
+  const state = sync?.records.state;
+  if (!state) return { word: 'connecting', tone: 'wait' };
+  if (!state.watching) return { word: 'off', tone: 'off' };
+  return state.torch === null ? { word: 'no torch yet', tone: 'wait' } : { word: 'watching', tone: 'on' };
+}
+
+const STATUS: Record<'connecting' | 'loading' | 'not-loaded' | 'missing' | 'failed' | 'other-language', WatchState> = {
+  connecting: { word: 'connecting', tone: 'wait' },
+  loading: { word: 'loading', tone: 'wait' },
+  'not-loaded': { word: 'not loaded', tone: 'none' },
+  missing: { word: 'not installed', tone: 'none' },
+  failed: { word: 'failed', tone: 'none' },
+  'other-language': { word: 'not Python', tone: 'none' },
+};

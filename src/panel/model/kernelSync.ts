@@ -1,0 +1,114 @@
+import { type Decoded, type DecodedReply, decodePage, decodeReply, type Request } from '../../protocol';
+import { type KernelView, RequestError } from '../host';
+import { Records } from './records';
+
+/** What keeps the records from being complete. */
+export type Trouble =
+  | { type: 'busy' }
+  | { type: 'disconnected' }
+  | { type: 'failed'; message: string }
+  | { type: 'other-protocol'; protocol: number };
+
+/** What a kernel's records need from outside. */
+export interface Surroundings {
+  ask(request: Request): Promise<unknown>;
+  /** Called after every change; may be called often. */
+  changed(): void;
+  /** Calls back after so many milliseconds; returns the way to stop it. */
+  later(callback: () => void, milliseconds: number): () => void;
+}
+
+export const RETRY_AFTER = 3000;
+
+/** Keeps the records of one kernel complete: takes the pages it is given and asks for those it has missed. */
+export class KernelSync {
+  readonly records = new Records();
+  trouble: Trouble | null = null;
+  private view: KernelView | null = null;
+  private replaying = false;
+  private disposed = false;
+  private stopRetry = () => {};
+
+  constructor(private readonly around: Surroundings) {}
+
+  /** Takes in how the kernel is now. On becoming ready, and when a busy one is free again, what is missing is asked for. */
+  see(view: KernelView): void {
+    const before = this.view;
+    this.view = view;
+    if (view.status.type !== 'ready') return;
+    const becameReady = before?.status.type !== 'ready' || (before.restarting && !view.restarting);
+    if (becameReady || (this.trouble?.type === 'busy' && !view.busy)) this.replay();
+  }
+
+  takePage(value: unknown): void {
+    const decoded = decodePage(value);
+    if (decoded.type !== 'ok') this.refuse(decoded);
+    else if (this.records.apply(decoded.value) === 'gap') this.replay();
+    this.around.changed();
+  }
+
+  /** Asks for everything after what is here, page by page. Does nothing while it is already at it. */
+  replay(): void {
+    if (this.replaying || this.disposed) return;
+    this.stopRetry();
+    this.replaying = true;
+    this.replayAll()
+      .then(() => this.settle(null))
+      .catch((error) => this.settle(troubleOf(error)));
+  }
+
+  get reading(): boolean {
+    return this.replaying;
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.stopRetry();
+  }
+
+  private async replayAll(): Promise<void> {
+    do {
+      const before = this.progress();
+      await this.replayOnce();
+      if (!this.records.complete && this.progress() === before) throw new Error('the kernel sends no further records');
+    } while (!this.records.complete && !this.disposed);
+  }
+
+  private progress(): string {
+    return `${this.records.session} ${this.records.upto}`;
+  }
+
+  private async replayOnce(): Promise<void> {
+    const decoded = decodeReply(await this.around.ask({ type: 'replay', after: this.records.upto }));
+    if (decoded.type !== 'ok') throw new Unreadable(decoded);
+    if (decoded.value.type === 'refused') throw new Error(decoded.value.message);
+    if (decoded.value.type !== 'page') throw new Error(`a replay was answered by "${decoded.value.type}"`);
+    this.records.apply(decoded.value.page, true);
+    this.around.changed();
+  }
+
+  private settle(trouble: Trouble | null): void {
+    this.replaying = false;
+    this.trouble = trouble;
+    if (trouble?.type === 'busy' && !this.disposed && !this.view?.busy) {
+      this.stopRetry = this.around.later(() => this.replay(), RETRY_AFTER);
+    }
+    this.around.changed();
+  }
+
+  private refuse(decoded: Exclude<Decoded<unknown>, { type: 'ok' }>): void {
+    this.trouble = troubleOf(new Unreadable(decoded));
+  }
+}
+
+class Unreadable extends Error {
+  constructor(readonly decoded: Exclude<Decoded<DecodedReply>, { type: 'ok' }>) {
+    super(decoded.type === 'error' ? decoded.error.message : `protocol ${decoded.protocol}`);
+  }
+}
+
+function troubleOf(error: unknown): Trouble {
+  if (error instanceof RequestError) return { type: error.code };
+  if (error instanceof Unreadable && error.decoded.type === 'other-protocol') return error.decoded;
+  return { type: 'failed', message: error instanceof Error ? error.message : String(error) };
+}

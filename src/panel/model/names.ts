@@ -1,0 +1,26 @@
+/** How many characters of a name fit beside others in a narrow panel. */
+export const NAME_LIMIT = 18;
+
+/** The end of a long name behind an ellipsis, cut where a part begins: `….linear1.weight.T`. */
+export function shorten(name: string, limit = NAME_LIMIT): string {
+  if (name.length <= limit) return name;
+  const room = name.slice(name.length - limit + 1);
+  const start = room.search(/[._[(]/);
+  return `…${start > 0 && start < room.length - 4 ? room.slice(start) : room}`;
+}
+
+/** `[1, 2]`, as Python prints it. */
+export function shapeText(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}
+
+export interface Piece {
+  text: string;
+  code: boolean;
+}
+
+/** A sentence with code in backticks, cut into words and code. */
+export function pieces(sentence: string): Piece[] {
+  const parts = sentence.split('`').map((text, index) => ({ text, code: index % 2 === 1 }));
+  return parts.filter(({ text }) => text !== '');
+}

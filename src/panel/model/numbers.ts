@@ -1,0 +1,64 @@
+import type { ElementValue } from '../../protocol';
+
+const single = new Float32Array(1);
+const bits = new Uint32Array(single.buffer);
+
+/** Rounds to the nearest value that the dtype has, ties to even. Unknown dtypes are taken for float64. */
+export function roundTo(dtype: string, value: number): number {
+  if (dtype === 'float32') return Math.fround(value);
+  if (dtype === 'bfloat16') return toBfloat16(value);
+  return dtype === 'float16' ? toFloat16(value) : value;
+}
+
+function toBfloat16(value: number): number {
+  single[0] = value;
+  const word = bits[0] ?? 0;
+  if (!Number.isFinite(single[0])) return single[0] ?? value;
+  bits[0] = (word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000;
+  return single[0] ?? value;
+}
+
+function toFloat16(value: number): number {
+  if (!Number.isFinite(value) || value === 0) return value;
+  const exponent = Math.max(Math.floor(Math.log2(Math.abs(value))), -14);
+  const step = 2 ** (exponent - 10);
+  const rounded = toEven(value / step) * step;
+  return Math.abs(rounded) > 65504 ? Math.sign(value) * Number.POSITIVE_INFINITY : rounded;
+}
+
+function toEven(value: number): number {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}
+
+export function toNumber(value: ElementValue): number {
+  if (typeof value === 'number') return value;
+  if (value === 'nan') return Number.NaN;
+  return value === 'inf' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+}
+
+/** The shortest decimal that the dtype maps back to the same value. */
+export function shortest(value: ElementValue | number, dtype: string): string {
+  const number = toNumber(value);
+  if (Number.isNaN(number)) return 'nan';
+  if (!Number.isFinite(number)) return number > 0 ? 'inf' : '-inf';
+  if (Object.is(number, -0)) return '-0';
+  for (let digits = 1; digits < 17; digits++) {
+    const candidate = Number(number.toPrecision(digits));
+    if (roundTo(dtype, candidate) === number) return String(candidate);
+  }
+  return String(number);
+}
+
+/** A size for a person: two or three digits are enough. */
+export function brief(value: ElementValue): string {
+  const number = toNumber(value);
+  if (!Number.isFinite(number)) return shortest(number, 'float64');
+  if (number !== 0 && (Math.abs(number) < 1e-3 || Math.abs(number) >= 1e6)) return number.toExponential(1);
+  return Math.abs(number) >= 100 ? Math.round(number).toLocaleString('en-US') : String(Number(number.toPrecision(2)));
+}
+
+export function count(number: number): string {
+  return number.toLocaleString('en-US');
+}

@@ -1,0 +1,137 @@
+import { decodeReply, type ElementRequest, type Request, type Site } from '../../protocol';
+import { type Host, type HostMessage, type KernelView, RequestError } from '../host';
+import { type Answer, answerOf, refusalOf } from './answer';
+import { eachFrame } from './frame';
+import { type WatchState, watchState } from './head';
+import { KernelSync } from './kernelSync';
+import { type Screen, screenOf } from './screen';
+
+/** The records of how many kernels are kept; of more, those not in focus for longest are let go. */
+export const KERNELS = 8;
+
+/** What the body draws. A new object after every change. */
+export interface Snapshot {
+  view: KernelView;
+  screen: Screen;
+  watch: WatchState;
+  sync: KernelSync | null;
+}
+
+const NO_KERNEL: KernelView = { id: null, name: '', status: { type: 'none' }, busy: false, restarting: false };
+
+/** Everything the panel knows, of every kernel, and what a person can do. Knows no DOM. */
+export class PanelModel {
+  private view = NO_KERNEL;
+  private kernels = new Map<string, KernelSync>();
+  private listeners = new Set<() => void>();
+  private current: Snapshot = this.draw();
+  private readonly frame = eachFrame(() => this.emit());
+
+  constructor(readonly host: Host) {}
+
+  /** Starts to listen to the host. Returns the way to stop, which may be called twice. */
+  start(): () => void {
+    const stop = this.host.subscribe((message) => this.receive(message));
+    return () => {
+      stop();
+      this.frame.cancel();
+      for (const kernel of this.kernels.values()) kernel.dispose();
+      this.kernels.clear();
+    };
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  readonly snapshot = (): Snapshot => this.current;
+
+  setWatch(on: boolean): Promise<Answer> {
+    return this.ask({ type: 'watch', on });
+  }
+
+  clear(): Promise<Answer> {
+    return this.ask({ type: 'clear' });
+  }
+
+  element(request: Omit<ElementRequest, 'type'>): Promise<Answer> {
+    return this.ask({ type: 'element', ...request });
+  }
+
+  retry(): void {
+    this.kernelInFocus()?.replay();
+    this.frame.request();
+  }
+
+  async load(): Promise<void> {
+    if (this.view.id !== null) await this.host.load(this.view.id);
+  }
+
+  async reveal(site: Site): Promise<boolean> {
+    return this.view.id !== null && this.host.reveal(this.view.id, site);
+  }
+
+  private receive(message: HostMessage): void {
+    if (message.type === 'page') this.kernel(message.kernel).takePage(message.page);
+    else this.focus(message.kernel);
+    this.frame.request();
+  }
+
+  private focus(view: KernelView): void {
+    this.view = view;
+    if (view.id === null) return;
+    const kernel = this.kernel(view.id);
+    this.kernels.delete(view.id);
+    this.kernels.set(view.id, kernel);
+    kernel.see(view);
+  }
+
+  private async ask(request: Request): Promise<Answer> {
+    try {
+      if (this.view.id === null) throw new RequestError('disconnected', 'There is no kernel.');
+      return answerOf(decodeReply(await this.host.request(this.view.id, request)));
+    } catch (error) {
+      return refusalOf(error);
+    }
+  }
+
+  private kernelInFocus(): KernelSync | null {
+    return this.view.id === null ? null : (this.kernels.get(this.view.id) ?? null);
+  }
+
+  private kernel(id: string): KernelSync {
+    const known = this.kernels.get(id);
+    if (known) return known;
+    this.makeRoom();
+    const kernel = new KernelSync({
+      ask: (request) => this.host.request(id, request),
+      changed: () => this.frame.request(),
+      later,
+    });
+    this.kernels.set(id, kernel);
+    return kernel;
+  }
+
+  private makeRoom(): void {
+    const oldest = [...this.kernels.keys()].find((id) => id !== this.view.id);
+    if (this.kernels.size < KERNELS || oldest === undefined) return;
+    this.kernels.get(oldest)?.dispose();
+    this.kernels.delete(oldest);
+  }
+
+  private emit(): void {
+    this.current = this.draw();
+    for (const listener of this.listeners) listener();
+  }
+
+  private draw(): Snapshot {
+    const sync = this.kernelInFocus();
+    return { view: this.view, screen: screenOf(this.view, sync), watch: watchState(this.view, sync), sync };
+  }
+}
+
+function later(callback: () => void, milliseconds: number): () => void {
+  const id = setTimeout(callback, milliseconds);
+  return () => clearTimeout(id);
+}

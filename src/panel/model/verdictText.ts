@@ -1,0 +1,46 @@
+import type { Call, Verdict, VerdictKind } from '../../protocol';
+
+/** How a verdict is shown: never by colour alone. */
+export const SIGN: Record<VerdictKind, string> = { identical: '✓', rounding: '≈', different: '✕', unchecked: '–' };
+
+export interface Chip {
+  /** What was checked. */
+  label: string;
+  kind: VerdictKind;
+  /** The verdict in a sentence. */
+  sentence: string;
+}
+
+/** The verdicts on a call in a row: output, then the gradients, or that there was no backward yet. */
+export function chips(call: Call): Chip[] {
+  const output = chip('output', call.forward);
+  const { weight, bias, input } = call.gradients;
+  if (!weight && !bias && !input) return [output, PENDING];
+  const all = [chip('weight', weight), ...(call.operands.bias ? [chip('bias', bias)] : []), chip('input', input)];
+  return [output, ...all];
+}
+
+const PENDING: Chip = {
+  label: 'no backward yet',
+  kind: 'unchecked',
+  sentence: '.backward() has not reached this call',
+};
+
+function chip(label: string, verdict: Verdict | null | undefined): Chip {
+  if (!verdict) return { ...PENDING, label };
+  return { label, kind: verdict.kind, sentence: sentenceOf(verdict) };
+}
+
+/** The message, and why where nothing was compared. */
+export function sentenceOf({ kind, message, reason, elements }: Verdict): string {
+  if (kind === 'unchecked' && reason) return reason;
+  return kind === 'identical' && elements != null ? `identical, ${elements} of ${elements} elements` : message;
+}
+
+/** What a person must not miss even where the call is folded: checks that found more than equality. */
+export function remarks(call: Call): { label: string; verdict: Verdict }[] {
+  const { weight, bias, input } = call.gradients;
+  const all = { output: call.forward, 'weight gradient': weight, 'bias gradient': bias, 'input gradient': input };
+  const entries = Object.entries(all).flatMap(([label, verdict]) => (verdict ? [{ label, verdict }] : []));
+  return entries.filter(({ verdict: { kind } }) => kind === 'different' || kind === 'rounding');
+}
