@@ -1,0 +1,57 @@
+import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IConsoleTracker } from '@jupyterlab/console';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { Handshake } from './about';
+import { AutoLoad } from './autoload';
+import { Focus } from './focus';
+import { JupyterHost } from './host';
+import { Kernels } from './kernels';
+import { addOpenCommand, OPEN, place } from './open';
+import { PANEL_ID, SidePanel } from './side-panel';
+
+const PLUGIN_ID = 'torchtwin:plugin';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: PLUGIN_ID,
+  description: 'Shows every nn.Linear call of the notebook in focus beside its twin, the plain matmul.',
+  autoStart: true,
+  optional: [INotebookTracker, IConsoleTracker, ILayoutRestorer, ICommandPalette, ISettingRegistry, ITranslator],
+  activate,
+};
+
+function activate(
+  app: JupyterFrontEnd,
+  notebooks: INotebookTracker | null,
+  consoles: IConsoleTracker | null,
+  restorer: ILayoutRestorer | null,
+  palette: ICommandPalette | null,
+  settings: ISettingRegistry | null,
+  translator: ITranslator | null,
+): void {
+  const trans = (translator ?? nullTranslator).load('torchtwin');
+  const autoLoad = new AutoLoad(settings?.load(PLUGIN_ID) ?? null);
+  const kernels = new Kernels(autoLoad);
+  const focus = new Focus(app.shell);
+  const panel = new SidePanel(new JupyterHost(app, focus, kernels), trans);
+  const handshake = new Handshake(app.serviceManager.serverSettings, trans);
+
+  for (const tracker of [notebooks, consoles]) {
+    tracker?.forEach((source) => {
+      kernels.watch(source);
+    });
+    tracker?.widgetAdded.connect((_, source) => kernels.watch(source));
+  }
+  kernels.connected.connect(() => void handshake.check());
+  void app.restored.then(() => focus.look());
+
+  addOpenCommand(app, panel, trans);
+  palette?.addItem({ command: OPEN, category: trans.__('Torchtwin') });
+  restorer?.add(panel, PANEL_ID);
+  place(app, panel);
+}
+
+export default plugin;

@@ -1,0 +1,93 @@
+import type { Kernel } from '@jupyterlab/services';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import type { AutoLoad } from './autoload';
+import { contextOf, type Source } from './focus';
+import { KernelLink } from './link';
+
+/** One link to each kernel behind an open notebook or console, however many of these share it. */
+export class Kernels {
+  constructor(private readonly autoLoad: AutoLoad) {}
+
+  /** Emitted when any of the links or kernels has changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Emitted whenever a kernel has been connected. */
+  get connected(): ISignal<this, void> {
+    return this._connected;
+  }
+
+  /** Emitted with each page and the id of the kernel that it came from. */
+  get paged(): ISignal<this, { kernel: string; page: unknown }> {
+    return this._paged;
+  }
+
+  link(id: string): KernelLink | null {
+    return this.links.get(id) ?? null;
+  }
+
+  /** The notebooks and consoles of a kernel. */
+  sources(id: string): Source[] {
+    return [...this.all].filter((source) => contextOf(source).session?.kernel?.id === id);
+  }
+
+  watch(source: Source): void {
+    const context = contextOf(source);
+    this.all.add(source);
+    context.kernelChanged.connect(this.update, this);
+    context.statusChanged.connect(this.update, this);
+    source.disposed.connect(this.leave, this);
+    this.update();
+  }
+
+  dispose(): void {
+    for (const link of this.links.values()) {
+      link.dispose();
+    }
+    this.links.clear();
+    Signal.clearData(this);
+  }
+
+  private leave(source: Source): void {
+    this.all.delete(source);
+    this.update();
+  }
+
+  /** Makes the links fit the connections that there are; a link lives as long as its connection. */
+  private update(): void {
+    const connections = this.connections();
+    for (const [id, link] of this.links) {
+      if (!connections.includes(link.kernel)) {
+        this.links.delete(id);
+        link.dispose();
+      }
+    }
+    for (const kernel of connections) {
+      if (!this.links.has(kernel.id)) {
+        this.add(kernel);
+      }
+    }
+    this._changed.emit();
+  }
+
+  private connections(): Kernel.IKernelConnection[] {
+    const kernels = [...this.all].map((source) => contextOf(source).session?.kernel);
+    return kernels.filter((kernel) => kernel != null).filter((kernel) => !kernel.isDisposed);
+  }
+
+  private add(kernel: Kernel.IKernelConnection): void {
+    const link = new KernelLink(kernel, this.autoLoad);
+    this.links.set(kernel.id, link);
+    link.changed.connect(() => this._changed.emit());
+    link.connected.connect(() => this._connected.emit());
+    link.paged.connect((_, page) => this._paged.emit({ kernel: kernel.id, page }));
+  }
+
+  private readonly all = new Set<Source>();
+  private readonly links = new Map<string, KernelLink>();
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _connected = new Signal<this, void>(this);
+  private readonly _paged = new Signal<this, { kernel: string; page: unknown }>(this);
+}

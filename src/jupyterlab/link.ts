@@ -1,0 +1,172 @@
+import { type Kernel, KernelMessage } from '@jupyterlab/services';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import { type KernelStatus, RequestError } from '../panel/host';
+import { COMM_ID, type Request } from '../protocol';
+import type { AutoLoad } from './autoload';
+import { loadHelper, probeHelper } from './helper';
+import { Questions } from './questions';
+
+/**
+ * The way to one kernel, over one of the connections that notebooks and consoles have to it.
+ *
+ * A restart keeps the connection; what ran and what was asked before it is forgotten.
+ */
+export class KernelLink {
+  constructor(
+    readonly kernel: Kernel.IKernelConnection,
+    private readonly autoLoad: AutoLoad,
+  ) {
+    this.questions = new Questions(kernel);
+    kernel.iopubMessage.connect(this.onMessage, this);
+    kernel.statusChanged.connect(this.onStatus, this);
+    kernel.connectionStatusChanged.connect(this.onConnection, this);
+    autoLoad.switchedOn.connect(this.onAutoLoad, this);
+    if (kernel.connectionStatus === 'connected') {
+      void this.prepare();
+    }
+  }
+
+  get status(): KernelStatus {
+    return this._status;
+  }
+
+  get restarting(): boolean {
+    return this.kernel.status === 'restarting' || this.kernel.status === 'autorestarting';
+  }
+
+  /**
+   * Whether a cell runs. `kernel.status` won't do: it turns idle whenever a subshell has answered a question. A kernel
+   * that sends pages but has not introduced itself was busy when this browser page was loaded, and still is.
+   */
+  get busy(): boolean {
+    return this.running.size > 0 || (this._status.type === 'ready' && !this.introduced);
+  }
+
+  /** Emitted when status, `busy` or `restarting` has changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Emitted when the kernel has been connected, for the first time or anew. */
+  get connected(): ISignal<this, void> {
+    return this._connected;
+  }
+
+  /** Emitted with each page as it came. */
+  get paged(): ISignal<this, unknown> {
+    return this._paged;
+  }
+
+  async load(): Promise<void> {
+    await this.settle(loadHelper);
+  }
+
+  ask(request: Request): Promise<unknown> {
+    if (this.kernel.isDisposed || this.kernel.connectionStatus !== 'connected') {
+      return Promise.reject(new RequestError('disconnected', 'The kernel is not connected.'));
+    }
+    return this.questions.ask(request);
+  }
+
+  dispose(): void {
+    this.turn = Number.NaN;
+    this.questions.dispose();
+    Signal.clearData(this);
+  }
+
+  /** Finds out what the kernel is and whether the helper is there; loads it unless the user prefers not to. */
+  private async prepare(): Promise<void> {
+    this._connected.emit();
+    await this.settle(async (kernel) => {
+      const { language_info } = await kernel.info;
+      this.introduced = true;
+      if (language_info.name !== 'python') {
+        return { type: 'other-language', language: language_info.name };
+      }
+      return (await this.autoLoad.isOn()) ? loadHelper(kernel) : probeHelper(kernel);
+    });
+  }
+
+  /** Takes the status that `find` comes to, unless another search has begun meanwhile. */
+  private async settle(find: (kernel: Kernel.IKernelConnection) => Promise<KernelStatus>): Promise<void> {
+    this.turn += 1;
+    const turn = this.turn;
+    this.become({ type: 'connecting' });
+    const status = await find(this.kernel).catch(failed);
+    if (turn === this.turn) {
+      this.become(status);
+    }
+  }
+
+  private become(status: KernelStatus): void {
+    this._status = status;
+    this._changed.emit();
+  }
+
+  private onMessage(_: unknown, message: KernelMessage.IIOPubMessage): void {
+    if (KernelMessage.isCommMsgMsg(message) && message.content.comm_id === COMM_ID) {
+      this.onPage(message.content.data);
+    } else if (KernelMessage.isStatusMsg(message)) {
+      this.onExecution(message);
+    } else {
+      this.questions.receive(message);
+    }
+  }
+
+  private onPage(page: unknown): void {
+    if (this._status.type !== 'ready') {
+      this.become({ type: 'ready' });
+    }
+    this._paged.emit(page);
+  }
+
+  private onExecution(message: KernelMessage.IStatusMsg): void {
+    if (!('msg_id' in message.parent_header) || message.parent_header.msg_type !== 'execute_request') {
+      return;
+    }
+    const { msg_id } = message.parent_header;
+    if (message.content.execution_state === 'idle') {
+      this.running.delete(msg_id);
+    } else {
+      this.running.add(msg_id);
+    }
+    this._changed.emit();
+  }
+
+  private onStatus(): void {
+    if (this.restarting) {
+      this.running.clear();
+      this.questions.forget('The kernel was restarted.');
+    }
+    this._changed.emit();
+  }
+
+  /** Also comes after each restart, since JupyterLab then connects anew. */
+  private onConnection(_: unknown, status: Kernel.ConnectionStatus): void {
+    if (status === 'connected') {
+      void this.prepare();
+    } else {
+      this.questions.forget('The connection to the kernel was lost.');
+    }
+  }
+
+  private onAutoLoad(): void {
+    if (this._status.type === 'not-loaded') {
+      void this.load();
+    }
+  }
+
+  private readonly questions: Questions;
+  private readonly running = new Set<string>();
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _connected = new Signal<this, void>(this);
+  private readonly _paged = new Signal<this, unknown>(this);
+  private _status: KernelStatus = { type: 'connecting' };
+  private introduced = false;
+  private turn = 0;
+}
+
+function failed(reason: unknown): KernelStatus {
+  return { type: 'failed', message: reason instanceof Error ? reason.message : String(reason) };
+}
