@@ -2,3 +2,33 @@
 
 Importing this package loads neither torch nor jupyter_server.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+from torchtwin.watching import Watch, clear, records, unwatch, watch
+
+__all__ = ["Watch", "clear", "load_ipython_extension", "records", "unload_ipython_extension", "unwatch", "watch"]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext torchtwin`: watches, and adds `%twin` and `%%twin`."""
+    from torchtwin.kernel.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext torchtwin`: takes everything back."""
+    from torchtwin.kernel.extension import unload
+
+    unload(shell)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "torchtwin"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "torchtwin.server"}]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from torchtwin.kernel.report_columns import clean
+from torchtwin.kernel.report_columns import clean, elide
 from torchtwin.kernel.report_model import Fold, Line, count_of, counts, headline, place
-from torchtwin.kernel.report_terms import Term, terms
+from torchtwin.kernel.report_terms import Term, names_that_fit, terms
 from torchtwin.protocol import Call, Failure
 
 # Mid-tones: about as far from white as from a dark theme's background. Never the only sign of anything.
@@ -18,11 +18,13 @@ _SIGNS = {"identical": "✓", "rounding": "≈", "different": "✕", "unchecked"
 _COLOURS = {"identical": _GREEN, "rounding": _GREEN, "different": _RED}
 _ARROWS = {"->": "→"}
 _MAX_TEXT = 400
+_ROOM = 84
+"""Characters in a line of code."""
 
-_BOX = "max-width: 760px; font-size: 13px; line-height: 1.45"
+_BOX = "max-width: 760px; overflow-x: auto; font-size: 13px; line-height: 1.45"
 _CALL = f"margin: 8px 0px; padding: 7px 0px 0px 0px; border-top: 1px solid {_GREY}"
 _CARD = f"margin: 8px 0px; padding: 7px 10px; border: 1px solid {_RED}; border-left: 3px solid {_RED}"
-_TABLE = "border-collapse: collapse; margin: 3px 0px; width: auto"
+_TABLE = "border-collapse: collapse; margin: 3px 0px; width: auto; font-size: 13px; line-height: 1.45"
 _ROW = "background-color: rgba(0, 0, 0, 0)"
 _CODE = "background-color: rgba(0, 0, 0, 0); padding: 0px"
 _MUTED = "opacity: 0.75"
@@ -83,13 +85,14 @@ def _coloured(text: str, colour: str) -> str:
 def _formula(row: list[Term], expression: str) -> str:
     if not row:
         return f"<div>{_code(expression)}</div>"
-    names = "".join(_cell(_sign(term)) + _cell(_code(term.text)) for term in row)
+    texts = names_that_fit(row, _ROOM) or [elide(clean(term.text), 20) for term in row]
+    names = "".join(_sign(term) + _cell(_code(text)) for term, text in zip(row, texts, strict=True))
     shapes = "".join(_cell("") + _cell(_element("code", _CODE, _shape(term))) for term in row)
     return _table([names, shapes])
 
 
 def _sign(term: Term) -> str:
-    return escape(_ARROWS.get(term.sign, term.sign))
+    return _cell(_code(_ARROWS.get(term.sign, term.sign)) if term.sign else "")
 
 
 def _shape(term: Term) -> str:
@@ -103,8 +106,8 @@ def _dim(term: Term, dim: int, size: int) -> str:
     return _coloured(str(size), _BLUE) if dim == term.inner else str(size)
 
 
-def _cell(content: str, align: str = "center") -> str:
-    return _element("td", f"padding: 0px 8px 0px 0px; text-align: {align}; vertical-align: top", content)
+def _cell(content: str, more: str = "text-align: center; white-space: nowrap") -> str:
+    return _element("td", f"padding: 0px 8px 0px 0px; vertical-align: top; {more}", content)
 
 
 def _table(rows: Sequence[str]) -> str:
@@ -115,8 +118,13 @@ def _table(rows: Sequence[str]) -> str:
 def _verdicts(fold: Fold) -> str:
     rows = [_verdict(line) for line in fold.lines()]
     if fold.before_backward():
-        rows.append(_cell("gradients", "left") + _cell(f"{_DASH} no backward yet", "left"))
+        rows.append(_row_of("gradients", f"{_DASH} not yet", "no backward so far"))
     return _table(rows)
+
+
+def _row_of(what: str, word: str, detail: str) -> str:
+    left = "text-align: left"
+    return _cell(what, f"{left}; min-width: 110px") + _cell(word, f"{left}; min-width: 85px") + _cell(detail, left)
 
 
 def _verdict(line: Line) -> str:
@@ -124,7 +132,7 @@ def _verdict(line: Line) -> str:
     word = f"{_SIGNS[kind]} {kind}"
     marked = _coloured(word, _COLOURS[kind]) if kind in _COLOURS else word
     detail = "<br>".join(_prose(part) for part in (line.detail, *line.remarks))
-    return _cell(line.what, "left") + _cell(marked, "left") + _cell(detail, "left")
+    return _row_of(line.what, marked, detail)
 
 
 def _failure(error: Failure) -> Iterator[str]:

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 from itertools import pairwise
 
+from torchtwin.kernel.report_columns import clean, elide, width
 from torchtwin.protocol import Call, Operand
 
 
@@ -51,6 +52,23 @@ def _clashes(call: Call, role: str) -> frozenset[int]:
     direct = {it.dim for it in call.error.clash if it.operand == role}
     turned = {1 - it.dim for it in call.error.clash if it.operand == "weight" and role == "weight_t"}
     return frozenset(direct | turned)
+
+
+def names_that_fit(row: list[Term], room: int) -> list[str] | None:
+    """The terms' texts, the longest shortened until all stand in one line; null where nothing helps."""
+    for longest in range(room, 9, -2):
+        names = [elide(clean(term.text), longest) for term in row]
+        if sum(column_widths(row, names)) + sum(len(term.sign) + 2 for term in row if term.sign) <= room:
+            return names
+    return None
+
+
+def column_widths(row: list[Term], names: list[str]) -> list[int]:
+    return [max(width(name), width(shape_text(term))) for name, term in zip(names, row, strict=True)]
+
+
+def shape_text(term: Term) -> str:
+    return "?" if term.shape is None else str(list(term.shape))
 
 
 def split(expression: str) -> list[str]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from torchtwin.kernel.report_columns import beside, center, clean, elide, hang, shorten_path, width
+from torchtwin.kernel.report_columns import beside, center, clean, elide, hang, shorten_path
 from torchtwin.kernel.report_model import Fold, Line, count_of, counts, headline, place
-from torchtwin.kernel.report_terms import Term, terms
+from torchtwin.kernel.report_terms import Term, column_widths, names_that_fit, shape_text, terms
 from torchtwin.protocol import Call, Failure
 
 COLUMNS = 80
 SIGNS = {"identical": "=", "rounding": "~", "different": "x", "unchecked": "-"}
 _INDENT = "  "
 _ROOM = COLUMNS - len(_INDENT)
-_LONGEST_TO_SHORTEST = range(_ROOM, 9, -2)
-"""How long an operand may be written, tried in turn until the formula fits the line."""
 
 
 def text(calls: Sequence[Call], shown: Sequence[Fold], hidden: Sequence[Call]) -> str:
@@ -35,7 +33,7 @@ def _block(fold: Fold) -> Iterator[str]:
         for line in fold.lines():
             yield from _verdict(line)
         if fold.before_backward():
-            yield f"{_INDENT}{'gradients':16} - no backward yet"
+            yield f"{_INDENT}{'gradients':16} - not yet    no backward so far"
 
 
 def _head(fold: Fold) -> Iterator[str]:
@@ -47,24 +45,26 @@ def _head(fold: Fold) -> Iterator[str]:
 
 def _formula(row: list[Term], expression: str) -> Iterator[str]:
     """Two lines, shapes under operands; for very long ones a line for each operand."""
-    for cap in _LONGEST_TO_SHORTEST:
-        names = [elide(clean(term.text), cap) for term in row]
-        widths = [max(width(name), width(_shape(term))) for name, term in zip(names, row, strict=True)]
-        if sum(widths) + sum(len(term.sign) + 2 for term in row if term.sign) <= _ROOM:
-            yield from _two_lines(row, names, widths)
-            return
-    yield from (_one_line(term) for term in row) if row else [_INDENT + elide(expression, _ROOM)]
+    names = names_that_fit(row, _ROOM)
+    if not row:
+        yield _INDENT + elide(expression, _ROOM)
+    elif names is None:
+        yield from (_one_line(term) for term in row)
+    else:
+        yield from _two_lines(row, names, column_widths(row, names))
 
 
 def _one_line(term: Term) -> str:
     wrong = ", ".join(str(size) for dim, size in enumerate(term.shape or []) if dim in term.clash)
     remark = f"  <- {wrong} does not fit" if wrong else ""
-    return elide(f"{_INDENT}{term.sign:2} {elide(clean(term.text), 32)}  {elide(_shape(term), 24)}{remark}", COLUMNS)
+    return elide(
+        f"{_INDENT}{term.sign:2} {elide(clean(term.text), 32)}  {elide(shape_text(term), 24)}{remark}", COLUMNS
+    )
 
 
 def _two_lines(row: list[Term], names: list[str], widths: list[int]) -> Iterator[str]:
     yield _joined(row, names, widths)
-    yield _joined(row, [_shape(term) for term in row], widths)
+    yield _joined(row, [shape_text(term) for term in row], widths)
     if any(term.clash for term in row):
         yield _joined([Term(" " * len(term.sign), "", None) for term in row], [_carets(term) for term in row], widths)
 
@@ -73,10 +73,6 @@ def _joined(row: list[Term], cells: list[str], widths: list[int]) -> str:
     parts = [f"{term.sign} " if term.sign else "" for term in row]
     columns = [part + center(cell, room) for part, cell, room in zip(parts, cells, widths, strict=True)]
     return (_INDENT + " ".join(columns)).rstrip()
-
-
-def _shape(term: Term) -> str:
-    return "?" if term.shape is None else str(list(term.shape))
 
 
 def _carets(term: Term) -> str:

@@ -1,0 +1,180 @@
+"""How far an honest result may lie from the exact one.
+
+For y = x w^T + b with inner length K, in any order of summation and with any use of FMA, a computed y' obeys
+
+    |y' - y| <= g(K + 1) (|x| |w|^T + |b|),   g(n) = n u / (1 - n u)
+
+elementwise, u being the unit roundoff (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1).
+Sums that are kept in a wider precision, and rounded at the end, add one rounding per result; see `allowance`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+UNIT_ROUNDOFF = {torch.float64: 2.0**-53, torch.float32: 2.0**-24, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
+_TF32 = 2.0**-11
+_BF16 = 2.0**-8
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a product of this dtype rounds on this device, with the global settings as they are."""
+
+    unit: float
+    """Unit roundoff of the result's dtype."""
+    sum_unit: float
+    """Unit roundoff of the running sum."""
+    factor_unit: float
+    """Unit roundoff of the factors before they are multiplied (TF32, bf16 passes); 0 where they are taken as they are."""
+    underflow: float
+    """What one underflow in the sum can cost: the smallest subnormal, or the smallest normal where those are flushed."""
+    flushes: bool
+    """Whether subnormal operands may count as zero."""
+    result_underflow: float
+    """The same for rounding the result to its dtype."""
+    largest: float
+    """Largest finite number of the result's dtype."""
+
+
+def arithmetic(dtype: torch.dtype, device: torch.device) -> Arithmetic:
+    """The rounding of matrix products of `dtype` (one of `UNIT_ROUNDOFF`) on `device`."""
+    info = torch.finfo(dtype)
+    low = dtype in (torch.float16, torch.bfloat16)
+    flushes = low or _flushes(dtype)  # bf16 and fp16 instructions flush fp32 subnormals on some processors
+    wide = torch.float32 if low else dtype
+    sum_unit = UNIT_ROUNDOFF[dtype] if low and _sums_in_low_precision(dtype, device) else UNIT_ROUNDOFF[wide]
+    subnormal = float(torch.finfo(wide).smallest_normal) * 2 * UNIT_ROUNDOFF[wide]
+    return Arithmetic(
+        unit=UNIT_ROUNDOFF[dtype],
+        sum_unit=sum_unit,
+        factor_unit=_factor_unit(device) if dtype == torch.float32 else 0.0,
+        underflow=float(torch.finfo(wide).smallest_normal) if flushes else subnormal,
+        flushes=flushes,
+        result_underflow=float(info.smallest_normal) * (1.0 if flushes else 2 * UNIT_ROUNDOFF[dtype]),
+        largest=float(info.max),
+    )
+
+
+def _flushes(dtype: torch.dtype) -> bool:
+    """Whether `torch.set_flush_denormal(True)` is in force; torch has no getter."""
+    half = torch.finfo(dtype).smallest_normal / 2
+    return bool((torch.tensor(half, dtype=dtype, device="cpu") * 1.0 == 0).item())
+
+
+def _factor_unit(device: torch.device) -> float:
+    """float32 products may use fewer bits of their factors: `torch.set_float32_matmul_precision`."""
+    precision = torch.get_float32_matmul_precision()
+    if precision == "highest" and not (device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32):
+        return 0.0
+    return _BF16 if precision == "medium" else _TF32
+
+
+def _sums_in_low_precision(dtype: torch.dtype, device: torch.device) -> bool:
+    matmul = torch.backends.cuda.matmul
+    if device.type != "cuda":
+        return False
+    if dtype == torch.float16:
+        return bool(matmul.allow_fp16_reduced_precision_reduction)
+    return bool(matmul.allow_bf16_reduced_precision_reduction)
+
+
+def gamma(n: int, unit: float) -> float:
+    """g(n) = n u / (1 - n u); infinite where n u reaches 1."""
+    return n * unit / (1 - n * unit) if n * unit < 1 else math.inf
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The result in float64, and the sizes that its bound is made of. All of one shape."""
+
+    value: Tensor
+    """y."""
+    product: Tensor
+    """y without the bias."""
+    scale: Tensor
+    """|x| |w|^T + |b|."""
+    product_scale: Tensor
+    """|x| |w|^T."""
+    operands: Tensor
+    """Sum of |x| over the row and |w| over the row: what flushing subnormal factors can cost, per smallest normal."""
+    finite_scale: Tensor
+    """`scale` with non-finite operands left out: whether the finite ones alone can overflow."""
+    terms: int
+    """K: how many products are summed."""
+    biased: bool
+
+    def reshape(self, shape: torch.Size) -> Exact:
+        """The same elements in another shape."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.type == "Tensor"}
+        return replace(self, **{name: tensor.reshape(shape) for name, tensor in tensors.items()})
+
+
+def exact_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Exact:
+    """`left @ right.T + bias` for left (M, K), right (N, K), and a bias that broadcasts to (M, N)."""
+    a, b = left.double(), right.double()
+    size_a, size_b = a.abs(), b.abs()
+    product, product_scale = a @ b.T, size_a @ size_b.T
+    c = None if bias is None else bias.double()
+    value = product if c is None else product + c
+    scale = product_scale if c is None else product_scale + c.abs()
+    return Exact(
+        value=value,
+        product=product,
+        scale=scale,
+        product_scale=product_scale,
+        operands=size_a.sum(1)[:, None] + size_b.sum(1),
+        finite_scale=scale if bool(scale.isfinite().all()) else _finite_scale(size_a, size_b, c),
+        terms=a.shape[1],
+        biased=c is not None,
+    )
+
+
+def _finite_scale(size_a: Tensor, size_b: Tensor, bias: Tensor | None) -> Tensor:
+    a, b = (torch.nan_to_num(t, nan=0.0, posinf=0.0) for t in (size_a, size_b))
+    scale = a @ b.T
+    return scale if bias is None else scale + torch.nan_to_num(bias.abs(), nan=0.0, posinf=0.0)
+
+
+def exact_sum(terms: Tensor, shape: torch.Size) -> Exact:
+    """`terms` summed down to `shape`, as the gradient of a bias of that shape is."""
+    values = terms.double()
+    value, scale = _sum_to(values, shape), _sum_to(values.abs(), shape)
+    finite = scale
+    if not bool(scale.isfinite().all()):
+        finite = _sum_to(torch.nan_to_num(values.abs(), nan=0.0, posinf=0.0), shape)
+    count = terms.numel() // max(value.numel(), 1)
+    return Exact(value, value, scale, scale, scale, finite, count, biased=False)
+
+
+def _sum_to(values: Tensor, shape: torch.Size) -> Tensor:
+    if len(shape) > values.dim():  # a bias with more dimensions than the output
+        return values.reshape(shape)
+    return values.sum_to_size(shape)
+
+
+def allowance(exact: Exact, how: Arithmetic) -> Tensor:
+    """Elementwise, how far an honest result of this arithmetic may lie from `exact.value`."""
+    n = exact.terms + 1
+    summed = gamma(n, how.sum_unit) * exact.scale + exact.terms * how.underflow
+    if how.factor_unit:
+        summed = summed + (2 * how.factor_unit + how.factor_unit**2) * (1 + gamma(n, how.sum_unit)) * exact.product_scale
+    if how.flushes:
+        summed = summed + how.underflow * exact.operands
+    if how.unit > how.sum_unit or how.sum_unit > UNIT_ROUNDOFF[torch.float32]:
+        summed = _rounded_result(summed, exact, how)
+    # The reference is a float64 sum itself, and so is the scale: each is within g(n) of the exact one.
+    own = gamma(n + 1, UNIT_ROUNDOFF[torch.float64])
+    return summed * (1 + 2 * own) + own * exact.scale
+
+
+def _rounded_result(summed: Tensor, exact: Exact, how: Arithmetic) -> Tensor:
+    """The result is rounded to its dtype once; with a bias, perhaps after the product and again after the sum."""
+    once = summed + how.unit * (exact.product.abs() + summed) + how.result_underflow
+    if not exact.biased:
+        return once
+    return once + how.unit * (exact.value.abs() + once) + how.result_underflow

@@ -1,0 +1,145 @@
+"""Where a call was made, and in which words: the first frame outside torch, and the source text of its call."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import itertools
+import linecache
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Literal
+
+import torch
+from torch import nn
+
+TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
+
+# What lies between the user's `fc(x)` and the layer's `forward`.
+_MODULE_CALL = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
+_ASSIGNED = re.compile(r"^\s*([A-Za-z_][\w.]*)\s*(?::[^=]+)?=\s*$")
+
+Route = Literal["module", "forward", "function", "inside"]
+"""How the user's code got to `F.linear`: `fc(x)`, `fc.forward(x)`, `F.linear(x, w)`, or inside other torch code."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """The call in the user's words. Parts that the source does not tell are null or missing."""
+
+    file: str
+    line: int
+    source: str | None = None
+    """The source line, stripped."""
+    call: str | None = None
+    callee: str | None = None
+    args: tuple[str, ...] = ()
+    """Positional arguments up to the first starred one."""
+    keywords: dict[str, str] = field(default_factory=dict)
+    target: str | None = None
+    """The name that the call's result is bound to by the statement itself."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The user's side of a call. Holds frames, so it must not outlive the call."""
+
+    frame: FrameType
+    route: Route
+    module: nn.Module | None
+    """The module whose `forward` called `F.linear`."""
+    text: Text
+
+
+def caller(frame: FrameType) -> Caller:
+    """The user's side of the call of `F.linear` that was made in `frame`."""
+    torch_frames = list(itertools.takewhile(_in_torch, _outwards(frame)))
+    user = torch_frames[-1].f_back if torch_frames else frame
+    if user is None:  # torch itself is the program
+        user = frame
+    route = _route([f.f_code for f in torch_frames])
+    return Caller(user, route, _module(torch_frames), text(user.f_code, user.f_lasti))
+
+
+def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _in_torch(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(TORCH)
+
+
+def _route(codes: list[CodeType]) -> Route:
+    if not codes:
+        return "function"
+    if codes[0].co_name != "forward":
+        return "inside"
+    if len(codes) == 1:
+        return "forward"
+    return "module" if tuple(codes[1:]) == _MODULE_CALL else "inside"
+
+
+def _module(torch_frames: list[FrameType]) -> nn.Module | None:
+    if not torch_frames:
+        return None
+    # A frame of torch's own, about to end: reading its locals keeps nothing of the user's.
+    owner = torch_frames[0].f_locals.get("self")
+    return owner if isinstance(owner, nn.Module) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def text(code: CodeType, instruction: int) -> Text:
+    """The words of the call at `instruction` (a frame's `f_lasti`) of `code`."""
+    position = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
+    line, end_line, column, end_column = position or (None, None, None, None)
+    first = line or code.co_firstlineno
+    lines = linecache.getlines(code.co_filename)
+    if not 0 < first <= len(lines):
+        return Text(code.co_filename, first)
+    source = lines[first - 1].strip()
+    if line is None or end_line is None or column is None or end_column is None:
+        return Text(code.co_filename, first, source)
+    before, segment, after = _cut(lines, line - 1, end_line - 1, column, end_column)
+    return _words(Text(code.co_filename, first, source), before, segment, after)
+
+
+def _cut(lines: list[str], first: int, last: int, column: int, end_column: int) -> tuple[str, str, str]:
+    """The lines of a piece of source, cut before and after it. Columns count UTF-8 bytes."""
+    head, tail = lines[first].encode(), lines[last].encode()
+    if first == last:
+        parts = [head[column:end_column]]
+    else:
+        parts = [head[column:], *(line.encode() for line in lines[first + 1 : last]), tail[:end_column]]
+    return head[:column].decode(), b"".join(parts).decode(), tail[end_column:].decode()
+
+
+def _words(place: Text, before: str, segment: str, after: str) -> Text:
+    wrapped = f"({segment})"  # a call may go over several lines
+    try:
+        node = ast.parse(wrapped, mode="eval").body
+    except SyntaxError:
+        return place
+    if not isinstance(node, ast.Call):
+        return place
+
+    def words(part: ast.expr) -> str:
+        return ast.get_source_segment(wrapped, part) or ast.unparse(part)
+
+    assigned = _ASSIGNED.match(before)
+    whole = not after.split("#")[0].strip()
+    plain = itertools.takewhile(lambda arg: not isinstance(arg, ast.Starred), node.args)
+    return Text(
+        file=place.file,
+        line=place.line,
+        source=place.source,
+        call=" ".join(segment.split()),
+        callee=words(node.func),
+        args=tuple(words(arg) for arg in plain),
+        keywords={k.arg: words(k.value) for k in node.keywords if k.arg is not None},
+        target=assigned[1] if assigned and whole else None,
+    )

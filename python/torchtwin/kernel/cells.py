@@ -1,0 +1,44 @@
+"""Which notebook cell a piece of code belongs to."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torchtwin.protocol import Site
+
+if TYPE_CHECKING:  # it needs torch, which may not be imported yet
+    from torchtwin.kernel.callsite import Text
+
+MAX_CELLS = 2000
+
+
+@dataclass(frozen=True)
+class Cell:
+    id: str | None
+    """The notebook's own id of the cell; null in a terminal."""
+    execution_count: int
+
+
+class Cells:
+    """The cells that ran, by the file name under which their code was compiled."""
+
+    def __init__(self) -> None:
+        self._by_file: OrderedDict[str, Cell] = OrderedDict()
+
+    def ran(self, file: str, cell: Cell) -> None:
+        """`cell` is about to run code compiled as `file`."""
+        self._by_file[file] = cell
+        self._by_file.move_to_end(file)
+        if len(self._by_file) > MAX_CELLS:
+            self._by_file.popitem(last=False)
+
+    def site(self, text: Text) -> Site:
+        """The place of a call: a cell if one ran under this file name, else the file."""
+        cell = self._by_file.get(text.file)
+        if cell is None:
+            return Site(file=text.file, line=text.line, source=text.source)
+        return Site(
+            cell_id=cell.id, execution_count=cell.execution_count, line=text.line, source=text.source
+        )

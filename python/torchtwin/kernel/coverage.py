@@ -1,0 +1,54 @@
+"""Decides which calls are checked. The only place where that is decided."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+MAX_MULTIPLY_ADDS = 10**7
+"""A full check of more than this is left out for now."""
+CHECKED_DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+_PLAIN = (Tensor, nn.Parameter)
+
+
+def reason_not_to_check(input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor) -> str | None:
+    """Why this call stays `unchecked`; null when all its elements are to be checked, forward and backward."""
+    operands = [t for t in (input, weight, bias, output) if t is not None]
+    return _tracing() or next((r for t in operands if (r := _unreadable(t))), None) or _too_large(input, weight)
+
+
+def multiply_adds(input: Tensor, weight: Tensor) -> int:
+    """Of one evaluation: rows of the input times the elements of the weight."""
+    rows = input.numel() // input.shape[-1] if input.dim() and input.shape[-1] else 0
+    return rows * weight.numel()
+
+
+def _tracing() -> str | None:
+    if torch.jit.is_tracing():
+        return "inside torch.jit.trace"
+    if torch._C._len_torch_dispatch_stack():
+        return "inside a torch dispatch mode"
+    if torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing():
+        return "inside a CUDA graph capture"
+    return None
+
+
+def _unreadable(tensor: Tensor) -> str | None:
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return "inside a torch.func transform"
+    if type(tensor) not in _PLAIN:
+        return f"{type(tensor).__name__} is a tensor subclass"
+    if tensor.is_meta:
+        return "meta tensors hold no values"
+    if tensor.layout != torch.strided:
+        return f"{str(tensor.layout).removeprefix('torch.')} layout"
+    if tensor.dtype not in CHECKED_DTYPES:
+        return f"no rounding bound for {str(tensor.dtype).removeprefix('torch.')}"
+    return None
+
+
+def _too_large(input: Tensor, weight: Tensor) -> str | None:
+    size = multiply_adds(input, weight)
+    if size <= MAX_MULTIPLY_ADDS:
+        return None
+    return f"large: {size:,} multiply-adds, checked are up to {MAX_MULTIPLY_ADDS:,}"

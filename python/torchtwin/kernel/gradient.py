@@ -1,0 +1,188 @@
+"""The gradient check: this call's share of each gradient against the formula, when `.backward()` reaches the call.
+
+A post hook on the node of the autograd graph that multiplies (`AddmmBackward0`, `MmBackward0`) sees this call's gradients
+alone, before they are added to those of other calls, and finds the operands in the node's own saved tensors. It runs after
+the node's arithmetic: a prehook that read the saved tensors would use up those of a non-reentrant checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from torchtwin.kernel.bounds import Exact, arithmetic, exact_product, exact_sum
+from torchtwin.kernel.compare import judge, unchecked
+from torchtwin.kernel.guard import Guard
+from torchtwin.kernel.handles import Handles
+from torchtwin.kernel.passes import Arrival, Passes
+from torchtwin.kernel.quiet import quiet
+from torchtwin.protocol import Verdict
+
+# Where the operands stand among the inputs of the nodes that multiply.
+_MULTIPLIES = {"AddmmBackward0": ("bias", "input", "weight"), "MmBackward0": ("input", "weight")}
+_ADDS = "AddBackward0"
+_MAX_DEPTH = 4
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the hooks of one call need to know. Holds no tensor of the user's."""
+
+    id: int
+    bias_shape: torch.Size | None
+    output_shape: torch.Size
+    input_shape: torch.Size
+    names: dict[str, str]
+    """Of `input`, `weight` and `bias`."""
+    requires_grad: dict[str, bool]
+
+
+@dataclass(frozen=True)
+class Share:
+    """One operand's gradient, as far as this call is concerned."""
+
+    operand: str
+    verdict: Verdict
+    layer: Tensor | None = None
+    formula: Tensor | None = None
+
+
+Report = Callable[[int, list[Share], Tensor | None], None]
+"""Takes the call's id, the shares that were checked, and the gradient of the output, of the output's shape."""
+
+
+class GradientCheck:
+    """Puts hooks on the graph of a call, and takes all of them off again."""
+
+    def __init__(self, guard: Guard, report: Report, passes: Passes) -> None:
+        self._guard = guard
+        self._report = report
+        self._passes = passes
+        self._handles = Handles()
+
+    def watch(self, call: Watched, output: Tensor) -> str | None:
+        """Checks this call's gradients whenever a backward reaches it. Returns the reason where it can't."""
+        nodes = list(_nodes_of_the_call(output.grad_fn))
+        if not nodes or nodes[-1].name() not in _MULTIPLIES:
+            return f"the graph of the call ends in {nodes[-1].name() if nodes else 'nothing'}, which is not followed"
+        arrivals = [self._passes.watch(leaf, call.id, operand, call.names[operand]) for operand, leaf in _leaves(nodes)]
+        for node in nodes:
+            if node.name() in (_ADDS, *_MULTIPLIES):
+                self._handles.add(node.register_hook(self._hook(call, node.name(), arrivals)))
+        return None
+
+    def stop(self) -> None:
+        """Removes every hook that is still on a graph."""
+        self._handles.remove()
+        self._passes.stop()
+
+    def _hook(
+        self, call: Watched, name: str, arrivals: list[Arrival]
+    ) -> Callable[[Sequence[Tensor | None], Sequence[Tensor | None]], None]:
+        @self._guard
+        def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
+            g = grad_outputs[0]
+            if g is None or _unreadable(g):
+                return
+            if name in _MULTIPLIES:
+                for arrival in arrivals:
+                    arrival.expect()
+            with quiet(g.device.type):
+                shares = list(_shares(call, name, grad_inputs, g.detach()))
+                of_output = g.detach().reshape(call.output_shape) if name in _MULTIPLIES else None
+                self._report(call.id, shares, of_output)
+
+        return hook
+
+
+def _unreadable(gradient: Tensor) -> bool:
+    return torch._C._functorch.is_functorch_wrapped_tensor(gradient) or bool(torch._C._len_torch_dispatch_stack())
+
+
+def _nodes_of_the_call(node: Node | None) -> Iterator[Node]:
+    """From the output's node down to the one that multiplies; all of them were made by this call."""
+    for _ in range(_MAX_DEPTH):
+        if node is None:
+            return
+        yield node
+        if node.name() in _MULTIPLIES:
+            return
+        node = node.next_functions[0][0] if node.next_functions else None
+
+
+def _leaves(nodes: list[Node]) -> Iterator[tuple[str, Node]]:
+    """The nodes that accumulate into the `.grad` of the weight and the bias, where they are leaves."""
+    for node in nodes:
+        roles = _MULTIPLIES.get(node.name(), ("", "bias") if node.name() == _ADDS else ())
+        for role, (source, _) in zip(roles, node.next_functions, strict=False):
+            if role == "weight" and source is not None and source.name() == "TBackward0":
+                source = source.next_functions[0][0]
+            if role in ("weight", "bias") and source is not None and source.name().endswith("AccumulateGrad"):
+                yield role, source
+
+
+def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: Tensor) -> Iterator[Share]:
+    if name == _ADDS:
+        yield from _bias_share(call, grad_inputs[1], g.reshape(call.output_shape))
+        return
+    roles = dict(zip(_MULTIPLIES[name], grad_inputs, strict=False))
+    node = torch._C._current_autograd_node()
+    # g.T @ x, of shape (N, K), and g @ w, of shape (M, K)
+    yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T))
+    yield _product_share(call, "input", roles["input"], lambda: (g, _saved(node, name, "weight")))
+    if "bias" in roles:
+        yield from _bias_share(call, roles["bias"], g.reshape(call.output_shape))
+
+
+def _t(gradient: Tensor | None) -> Tensor | None:
+    """The node multiplies by `w.T`, so what it gives is the gradient of that."""
+    return None if gradient is None else gradient.T
+
+
+def _saved(node: Any, name: str, operand: str) -> Tensor:
+    """What the node kept for its backward: the input (M, K), or `w.T` (K, N)."""
+    attribute = "_saved_mat2" if operand == "weight" else "_saved_mat1" if name == "AddmmBackward0" else "_saved_self"
+    saved: Tensor = getattr(node, attribute)
+    return saved.detach()
+
+
+def _product_share(
+    call: Watched, operand: str, gradient: Tensor | None, factors: Callable[[], tuple[Tensor, Tensor]]
+) -> Share:
+    if missing := _missing(call, operand, gradient):
+        return Share(operand, missing)
+    assert gradient is not None
+    try:
+        rows, columns = factors()
+    except RuntimeError:  # a checkpoint hands out what it saved only once
+        return Share(operand, unchecked("its operands were recomputed by a checkpoint and are gone"))
+    layer, formula = gradient.detach(), rows @ columns.T
+    verdict = judge(layer, formula, exact_product(rows, columns), arithmetic(layer.dtype, layer.device))
+    if operand == "input":
+        layer, formula = layer.reshape(call.input_shape), formula.reshape(call.input_shape)
+    return Share(operand, verdict, layer, formula)
+
+
+def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[Share]:
+    if call.bias_shape is None:
+        return
+    if missing := _missing(call, "bias", gradient):
+        yield Share("bias", missing)
+        return
+    assert gradient is not None
+    exact: Exact = exact_sum(g, call.bias_shape)
+    formula = g.reshape(call.bias_shape) if len(call.bias_shape) > g.dim() else g.sum_to_size(call.bias_shape)
+    layer = gradient.detach().reshape(call.bias_shape)
+    yield Share("bias", judge(layer, formula, exact, arithmetic(layer.dtype, layer.device)), layer, formula)
+
+
+def _missing(call: Watched, operand: str, gradient: Tensor | None) -> Verdict | None:
+    if not call.requires_grad[operand]:
+        return unchecked(f"`{call.names[operand]}` does not require grad")
+    return unchecked("this backward did not ask for it") if gradient is None else None
+

@@ -1,0 +1,46 @@
+"""Invariant 1: no exception of ours reaches the user's code. It is counted, and the first is kept for the report."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import traceback
+from collections.abc import Callable
+from typing import ParamSpec
+
+from torchtwin.protocol import InternalErrors
+
+P = ParamSpec("P")
+
+
+class Guard:
+    """Counts the faults of ours that it keeps away from the user."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._first = ""
+
+    def caught(self, error: BaseException) -> None:
+        """Counts `error` and keeps the traceback of the first one."""
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                self._first = "".join(traceback.format_exception(error))
+
+    def report(self) -> InternalErrors | None:
+        """What happened so far; null when nothing did."""
+        with self._lock:
+            return InternalErrors(self._count, self._first) if self._count else None
+
+    def __call__(self, function: Callable[P, object]) -> Callable[P, None]:
+        """Wraps a procedure of ours that the user's code runs through."""
+
+        @functools.wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                function(*args, **kwargs)
+            except Exception as error:
+                self.caught(error)
+
+        return guarded

@@ -1,0 +1,272 @@
+"""Names a call's module and operands as the user would, in the namespace where the call was made."""
+
+from __future__ import annotations
+
+import ast
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from torchtwin.kernel.callsite import Caller
+from torchtwin.kernel.namespace import has_storage, notebook, parameter_paths, same_view, variable, visible
+
+MAX_TEXT = 80
+"""A longer input expression is not repeated in the twin; it stands there as `input`."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the operands are called. `*_text` is how the expression writes them, which may be longer than the name."""
+
+    call: str
+    input: str
+    weight: str
+    bias: str
+    output: str
+    input_text: str
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A module that owns a tensor: how the notebook reaches the module, and the attribute."""
+
+    path: str
+    attribute: str
+
+
+class Namer:
+    """Names calls. What it finds in the notebook's namespace is kept until `forget()`, but believed only if it still holds."""
+
+    def __init__(self) -> None:
+        self._owners: dict[int, tuple[weakref.ref[Tensor], Owner]] | None = None
+        self._aliases: dict[tuple[int, int], str | None] = {}
+
+    def forget(self) -> None:
+        """To be called when the namespace may have changed: before each cell."""
+        self._owners = None
+        self._aliases.clear()
+
+    def names(self, caller: Caller, input: object, weight: object, bias: object) -> Names:
+        """The names of the operands of one call, tensors or whatever else the user passed."""
+        scopes = visible(caller.frame)
+        owner = self.owner(weight) if isinstance(weight, Tensor) else None
+        module = _module_text(caller, scopes)
+        input_text = _input_text(caller, scopes, input, module)
+        return Names(
+            call=_call_name(caller, owner, module),
+            input=_short(input_text) if input_text else _origin(input),
+            weight=self._operand(caller, scopes, weight, module, owner, "weight", 1),
+            bias=self._operand(caller, scopes, bias, module, self.owner(bias), "bias", 2),
+            output=caller.text.target or "output",
+            input_text=input_text if input_text and len(input_text) <= MAX_TEXT else "input",
+        )
+
+    def owner(self, tensor: object) -> Owner | None:
+        """The module of the notebook's namespace that owns `tensor`."""
+        if not isinstance(tensor, Tensor):
+            return None
+        if self._owners is None:
+            self._owners = _owners(notebook())
+        found = self._owners.get(id(tensor))
+        return found[1] if found and found[0]() is tensor else None
+
+    def _operand(
+        self,
+        caller: Caller,
+        scopes: list[Mapping[str, Any]],
+        tensor: object,
+        module: str | None,
+        owner: Owner | None,
+        role: str,
+        position: int,
+    ) -> str:
+        """A variable of the user's if one is this tensor; else the function's argument; else an attribute of the module."""
+        if not isinstance(tensor, Tensor):
+            return role
+        if alias := self._alias(scopes, tensor):
+            return alias
+        if caller.route == "function" and (written := _argument(caller, role, position)):
+            return written
+        if module is not None and caller.module is not None and _holds(caller.module, role, tensor):
+            return f"{module}.{role}"
+        if owner is not None:
+            return f"{owner.path}.{owner.attribute}"
+        return _view_of_owned(self, tensor) or role
+
+    def _alias(self, scopes: list[Mapping[str, Any]], tensor: Tensor) -> str | None:
+        for scope in scopes[:-1]:
+            if local := variable(scope, tensor):
+                return local
+        return self._global_alias(scopes[-1], tensor)
+
+    def _global_alias(self, scope: Mapping[str, Any], tensor: Tensor) -> str | None:
+        if not has_storage(tensor):
+            return None
+        key = (id(tensor), tensor.data_ptr())
+        name = self._aliases.get(key)
+        if key in self._aliases and (name is None or _still(scope, name, tensor)):
+            return name
+        return self._aliases.setdefault(key, variable(scope, tensor))
+
+
+def _still(scope: Mapping[str, Any], name: str, tensor: Tensor) -> bool:
+    value = scope.get(name)
+    return isinstance(value, Tensor) and same_view(value, tensor)
+
+
+def _owners(names: Mapping[str, Any]) -> dict[int, tuple[weakref.ref[Tensor], Owner]]:
+    found: dict[int, tuple[weakref.ref[Tensor], Owner]] = {}
+    for path, attribute, tensor in parameter_paths(names):
+        known = found.get(id(tensor))
+        if known is None or len(path) < len(known[1].path):
+            found[id(tensor)] = (weakref.ref(tensor), Owner(path, attribute))
+    return found
+
+
+def _module_text(caller: Caller, scopes: list[Mapping[str, Any]]) -> str | None:
+    """The user's words for the module they called, if those words do lead to it."""
+    callee = caller.text.callee
+    if caller.module is None or callee is None or caller.route not in ("module", "forward"):
+        return _self(caller, scopes)
+    if caller.route == "forward":
+        callee = callee.removesuffix(".forward")
+    found = resolve(callee, scopes)
+    return callee if found is caller.module else _self(caller, scopes)
+
+
+def _self(caller: Caller, scopes: list[Mapping[str, Any]]) -> str | None:
+    """`self`, where a subclass's own `forward` computes with the module's weight or calls `super().forward`."""
+    if caller.module is None or caller.route != "forward":
+        return None
+    return "self" if resolve("self", scopes) is caller.module else None
+
+
+def resolve(text: str, scopes: list[Mapping[str, Any]]) -> object:
+    """What a name, attribute path or constant subscript leads to, without running any code of the user's; else null."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+    return _follow(node, scopes)
+
+
+def _follow(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
+    if isinstance(node, ast.Name):
+        return next((scope[node.id] for scope in scopes if node.id in scope), None)
+    if isinstance(node, ast.Attribute):
+        return _attribute(_follow(node.value, scopes), node.attr)
+    if isinstance(node, ast.Subscript):
+        return _item(_follow(node.value, scopes), _follow_index(node.slice, scopes))
+    return None
+
+
+def _follow_index(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
+    return node.value if isinstance(node, ast.Constant) else _follow(node, scopes)
+
+
+def _attribute(value: object, name: str) -> object:
+    """From the instance's own dictionaries only: a property would be the user's code."""
+    for attributes in (getattr(value, "_modules", None), getattr(value, "_parameters", None), _vars(value)):
+        if isinstance(attributes, dict) and name in attributes:
+            return attributes[name]
+    return None
+
+
+def _vars(value: object) -> dict[str, Any] | None:
+    return getattr(value, "__dict__", None)
+
+
+def _item(value: object, index: object) -> object:
+    if isinstance(value, nn.Sequential | nn.ModuleList) and isinstance(index, int):
+        children = list(value._modules.values())
+        return children[index] if -len(children) <= index < len(children) else None
+    if isinstance(value, nn.ModuleDict):
+        return value._modules.get(str(index))
+    lookup: Callable[[Any], Any] | None = value.__getitem__ if type(value) in (list, tuple, dict) else None  # type: ignore[attr-defined]
+    try:
+        return lookup(index) if lookup else None
+    except (LookupError, TypeError):
+        return None
+
+
+def _argument(caller: Caller, keyword: str, position: int) -> str | None:
+    text = caller.text
+    return text.args[position] if position < len(text.args) else text.keywords.get(keyword)
+
+
+def _input_text(caller: Caller, scopes: list[Mapping[str, Any]], input: object, module: str | None) -> str | None:
+    """The argument as written where the user's call is the layer's own call; else a variable that is the tensor."""
+    direct = caller.route == "function" or (module is not None and not _changed_on_the_way(caller.module))
+    if direct and (written := _argument(caller, "input", 0)) and _fits(written, scopes, input):
+        return written
+    if not isinstance(input, Tensor):
+        return None
+    return next((name for scope in scopes if (name := _same_object(scope, input))), None)
+
+
+def _changed_on_the_way(module: nn.Module | None) -> bool:
+    return module is not None and bool(module._forward_pre_hooks)
+
+
+def _fits(written: str, scopes: list[Mapping[str, Any]], input: object) -> bool:
+    """A bare name can be looked up; anything longer is believed, since it is the very text of the argument."""
+    return not written.isidentifier() or resolve(written, scopes) is input
+
+
+def _same_object(scope: Mapping[str, Any], tensor: Tensor) -> str | None:
+    return next((n for n, value in list(scope.items()) if value is tensor and not n.startswith("_")), None)
+
+
+def _short(text: str) -> str:
+    """`relu(...)` for a call, the text itself for anything else that is not too long."""
+    try:
+        node = ast.parse(f"({text})", mode="eval").body
+    except SyntaxError:
+        return "input"
+    if isinstance(node, ast.Call):
+        return f"{ast.unparse(node.func).split('.')[-1]}(...)"
+    words = " ".join(text.split())
+    return words if len(words) <= MAX_TEXT else "input"
+
+
+def _origin(input: object) -> str:
+    """What autograd says produced a nameless input: `relu(...)`."""
+    node = getattr(input, "grad_fn", None)
+    if node is None:
+        return "input"
+    made_by = node.name().split("::")[-1].removesuffix("0").removesuffix("Backward")
+    return f"{_snake(made_by)}(...)" if made_by.isidentifier() else "input"
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+def _holds(module: nn.Module, role: str, tensor: Tensor) -> bool:
+    return getattr(module, role, None) is tensor
+
+
+def _call_name(caller: Caller, owner: Owner | None, module: str | None) -> str:
+    if owner is not None:
+        return owner.path
+    if module is not None:
+        return module
+    if caller.module is not None:
+        return type(caller.module).__name__
+    return caller.text.callee if caller.text.callee and caller.route == "function" else "linear"
+
+
+def _view_of_owned(namer: Namer, tensor: Tensor) -> str | None:
+    """`mha.in_proj_weight[8:16]` for a range of rows of an owned parameter."""
+    base = tensor._base
+    owner = namer.owner(base)
+    if base is None or owner is None or base.dim() != tensor.dim() or base.stride() != tensor.stride():
+        return None
+    if base.shape[1:] != tensor.shape[1:] or not base.is_contiguous():
+        return None
+    row = max(base.shape[1:].numel(), 1)
+    start = (tensor.storage_offset() - base.storage_offset()) // row
+    return f"{owner.path}.{owner.attribute}[{start}:{start + tensor.shape[0]}]"

@@ -1,0 +1,222 @@
+"""Turns what the tap sees into records: one pipeline from the call of `F.linear` to the recorder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import msgspec
+from torch import Tensor
+
+from torchtwin.kernel import callsite, failure
+from torchtwin.kernel.callsite import Caller
+from torchtwin.kernel.cells import Cells
+from torchtwin.kernel.check import check_output
+from torchtwin.kernel.compare import unchecked
+from torchtwin.kernel.coverage import reason_not_to_check
+from torchtwin.kernel.describe import operand, transposed
+from torchtwin.kernel.gradient import GradientCheck, Share, Watched
+from torchtwin.kernel.guard import Guard
+from torchtwin.kernel.live import Live
+from torchtwin.kernel.naming import Namer, Names
+from torchtwin.kernel.passes import Passes
+from torchtwin.kernel.quiet import quiet
+from torchtwin.kernel.recorder import MAX_CALLS, Recorder
+from torchtwin.kernel.tensors import TensorTable
+from torchtwin.kernel.twin import expression, gradient_formulas, twin
+from torchtwin.kernel.values import Allowance
+from torchtwin.protocol import Call, Failure, GradientFormulas, Gradients, Operand, Operands, Values, Verdict
+
+
+class Recording:
+    """The observer of the tap. Exists only once torch is imported."""
+
+    def __init__(self, recorder: Recorder, guard: Guard, cells: Cells) -> None:
+        self._recorder = recorder
+        self._cells = cells
+        self._namer = Namer()
+        self._allowance = Allowance()
+        self.live = Live(MAX_CALLS)
+        self.tensors = TensorTable(self._output_of)
+        self._gradients = GradientCheck(guard, self._gradient_arrived, Passes(guard, self._note_gradient))
+        self.returned: Callable[..., None] = guard(self._returned)
+        self.raised: Callable[..., None] = guard(self._raised)
+
+    def cell_begins(self) -> None:
+        """The namespace may be another than before."""
+        self._namer.forget()
+        self._allowance.renew()
+
+    def stop(self) -> None:
+        """Takes every hook off the user's graphs."""
+        self._gradients.stop()
+
+    def clear(self) -> None:
+        self.live.clear()
+
+    def _returned(
+        self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor
+    ) -> None:
+        caller = callsite.caller(frame)
+        names = self._namer.names(caller, input, weight, bias)
+        text = expression(names, input, weight, bias, output.dtype)
+        forward, formula = _checked(input, weight, bias, output, text)
+        id = self._recorder.next_id()
+        call = Call(
+            id=id,
+            name=names.call,
+            expression=text,
+            site=self._cells.site(caller.text),
+            operands=_operands(names, input, weight, bias, output),
+            forward=forward,
+            gradients=Gradients(),
+            gradient_formulas=gradient_formulas(names, input, weight, bias),
+            error=None,
+            values=self._values(forward, input, weight, bias, output, formula),
+            time=time.time(),
+        )
+        self._recorder.add(call)
+        operands = {"input": input, "weight": weight, "bias": bias, "output": output}
+        self.live.hold(id, operands, caller.text.call)
+        self._watch_gradients(id, names, operands, forward)
+
+    def _values(
+        self, forward: Verdict, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, formula: Tensor | None
+    ) -> Values:
+        if forward.kind == "unchecked":  # it may not be readable at all
+            return Values()
+        take = self._allowance.numbers
+        differs = forward.kind != "identical"
+        return Values(
+            input=take(input),
+            weight=take(weight),
+            bias=take(bias),
+            output=take(output),
+            twin_output=take(formula) if differs else None,
+        )
+
+    def _watch_gradients(
+        self, id: int, names: Names, operands: dict[str, Tensor | None], forward: Verdict
+    ) -> None:
+        input, weight, bias, output = (operands[role] for role in ("input", "weight", "bias", "output"))
+        assert input is not None and weight is not None and output is not None
+        if output.grad_fn is None:
+            return
+        reason = forward.reason if forward.kind == "unchecked" else None
+        watched = Watched(
+            id=id,
+            bias_shape=None if bias is None else bias.shape,
+            output_shape=output.shape,
+            input_shape=input.shape,
+            names={"input": names.input, "weight": names.weight, "bias": names.bias},
+            requires_grad={role: t is not None and t.requires_grad for role, t in operands.items()},
+        )
+        if reason := reason or self._gradients.watch(watched, output):
+            verdict = unchecked(reason)
+            gradients = Gradients(verdict, None if bias is None else verdict, verdict)
+            self._recorder.update(id, lambda call: msgspec.structs.replace(call, gradients=gradients))
+
+    def _gradient_arrived(self, id: int, shares: list[Share], grad_output: Tensor | None) -> None:
+        verdicts = {share.operand: share.verdict for share in shares}
+        values = dict(self._share_values(shares, grad_output))
+
+        def change(call: Call) -> Call:
+            return msgspec.structs.replace(
+                call,
+                gradients=msgspec.structs.replace(call.gradients, **verdicts),
+                values=msgspec.structs.replace(call.values, **values),
+            )
+
+        self._recorder.update(id, change)
+
+    def _share_values(self, shares: list[Share], grad_output: Tensor | None) -> dict[str, object]:
+        take = self._allowance.numbers
+        values: dict[str, object] = {} if grad_output is None else {"grad_output": take(grad_output)}
+        for share in shares:
+            differs = share.verdict.kind not in ("identical", "unchecked")
+            values[f"grad_{share.operand}"] = take(share.layer)
+            values[f"twin_grad_{share.operand}"] = take(share.formula) if differs else None
+        return values
+
+    def _note_gradient(self, id: int, operand: str, sentence: str) -> None:
+        def change(call: Call) -> Call:
+            verdict: Verdict | None = getattr(call.gradients, operand)
+            if verdict is None:
+                return call
+            noted = {operand: msgspec.structs.replace(verdict, note=sentence)}
+            return msgspec.structs.replace(call, gradients=msgspec.structs.replace(call.gradients, **noted))
+
+        self._recorder.update(id, change)
+
+    def _raised(self, frame: FrameType, input: object, weight: object, bias: object, error: Exception) -> None:
+        caller = callsite.caller(frame)
+        names = self._namer.names(caller, input, weight, bias)
+        explained = failure.explain(_attempt(caller, names, input, weight, bias), error)
+        text = _attempted(names, input, weight, bias)
+        operands = _operands(names, input, weight, bias, None)
+        error.add_note(failure.note(explained, text, shapes(operands)))
+        self._recorder.add(
+            Call(
+                id=self._recorder.next_id(),
+                name=names.call,
+                expression=text,
+                site=self._cells.site(caller.text),
+                operands=operands,
+                forward=unchecked("the call raised"),
+                gradients=Gradients(),
+                gradient_formulas=GradientFormulas("", None, ""),
+                error=explained,
+                values=Values(),
+                time=time.time(),
+            )
+        )
+
+    def _output_of(self, tensor: Tensor) -> str | None:
+        return next((text for _, output, text in self.live.outputs() if output is tensor), None)
+
+
+def _checked(
+    input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, text: str
+) -> tuple[Verdict, Tensor | None]:
+    if reason := reason_not_to_check(input, weight, bias, output):
+        return unchecked(reason), None
+    with quiet(output.device.type):
+        return check_output(twin(input, weight, bias, output), output, text)
+
+
+def _operands(names: Names, input: object, weight: object, bias: object, output: object) -> Operands:
+    of_weight = _operand(names.weight, weight)
+    return Operands(
+        input=_operand(names.input, input),
+        weight=of_weight,
+        weight_t=None if of_weight is None else transposed(of_weight),
+        bias=_operand(names.bias, bias),
+        output=_operand(names.output, output),
+    )
+
+
+def _operand(name: str, value: object) -> Operand | None:
+    return operand(name, value) if hasattr(value, "shape") and hasattr(value, "dtype") else None
+
+
+def _attempted(names: Names, input: object, weight: object, bias: object) -> str:
+    if isinstance(input, Tensor) and isinstance(weight, Tensor):
+        return expression(names, input, weight, bias if isinstance(bias, Tensor) else None, None)
+    return f"{names.input_text} @ {names.weight}.T"
+
+
+def _attempt(caller: Caller, names: Names, input: object, weight: object, bias: object) -> failure.Attempt:
+    is_module = caller.module is not None
+    layer = names.call if is_module else names.weight
+    return failure.Attempt(names, layer, is_module, input, weight, bias)
+
+
+def shapes(operands: Operands) -> str:
+    """`[1, 2] @ [2, 3] + [1, 3]`."""
+    left = operands.input.shape if operands.input else "?"
+    right = operands.weight_t.shape if operands.weight_t else "?"
+    return f"{left} @ {right}" + (f" + {operands.bias.shape}" if operands.bias else "")
+
+
+__all__ = ["Failure", "Recording", "shapes"]

@@ -1,0 +1,117 @@
+"""How many backward passes a parameter's `.grad` holds: a second one without `zero_grad` is right, and worth a word."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.utils.hooks import RemovableHandle
+from torch.utils.weak import WeakIdKeyDictionary
+
+from torchtwin.kernel.guard import Guard
+from torchtwin.kernel.handles import Handles, alive
+from torchtwin.kernel.quiet import quiet
+
+Note = Callable[[int, str, str], None]
+"""Takes the call's id, the operand and the sentence."""
+
+
+@dataclass
+class _Accumulation:
+    """What is known of one parameter's `.grad`. Holds no tensor."""
+
+    handle: RemovableHandle | None = None
+    """Of the hook on the parameter's present `AccumulateGrad` node, which lives as long as a graph that needs it."""
+    passes: int = 0
+    known: bool = True
+    """Whether all that `.grad` holds was seen arriving."""
+    arriving: list[tuple[int, Arrival]] = field(default_factory=list)
+    """The calls whose shares are on their way, each with the backward that carries it."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One call's share of one parameter's gradient."""
+
+    call: int
+    operand: str
+    name: str
+    into: _Accumulation
+
+    def expect(self) -> None:
+        """The backward that is running has passed the call, so its share is about to be accumulated."""
+        self.into.arriving.append((torch._C._current_graph_task_id(), self))
+
+
+class Passes:
+    """Counts, from prehooks on `AccumulateGrad` nodes: they run once a backward, before `.grad` is added to."""
+
+    def __init__(self, guard: Guard, note: Note) -> None:
+        self._guard = guard
+        self._note = note
+        self._handles = Handles()
+        self._of: Any = WeakIdKeyDictionary()
+
+    def watch(self, node: Node, call: int, operand: str, name: str) -> Arrival:
+        """Counts what arrives at `node` (an `AccumulateGrad`)."""
+        parameter: Tensor = node.variable  # type: ignore[attr-defined]
+        state = self._of.setdefault(parameter, _Accumulation())
+        if state.handle is None or not alive(state.handle):
+            state.handle = node.register_prehook(self._hook(weakref.ref(parameter)))
+            self._handles.add(state.handle)
+        return Arrival(call, operand, name, state)
+
+    def stop(self) -> None:
+        """Takes the hooks off and forgets the counts."""
+        self._handles.remove()
+        self._of = WeakIdKeyDictionary()
+
+    def _hook(self, parameter: weakref.ref[Tensor]) -> Callable[[Any], None]:
+        @self._guard
+        def hook(gradients: object) -> None:
+            target = parameter()
+            state = self._of.get(target) if target is not None else None
+            if target is not None and state is not None:
+                _count(state, target)
+                self._tell(state)
+
+        return hook
+
+    def _tell(self, state: _Accumulation) -> None:
+        task = torch._C._current_graph_task_id()
+        arrived = [arrival for of_task, arrival in state.arriving if of_task == task]
+        state.arriving.clear()
+        for arrival in arrived:
+            if sentence := _sentence(state, arrival.name, len(arrived)):
+                self._note(arrival.call, arrival.operand, sentence)
+
+
+def _count(state: _Accumulation, parameter: Tensor) -> None:
+    """One more pass arrives; `.grad` still holds what it held before."""
+    if _is_empty(parameter.grad):
+        state.passes, state.known = 1, True
+        return
+    state.known = state.known and state.passes > 0
+    state.passes += 1
+
+
+def _is_empty(gradient: Tensor | None) -> bool:
+    if gradient is None:
+        return True
+    if gradient.layout != torch.strided:
+        return False
+    with quiet(gradient.device.type):
+        return not bool(gradient.any())
+
+
+def _sentence(state: _Accumulation, name: str, calls: int) -> str | None:
+    if not state.known:
+        return f"`{name}.grad` held other values before this backward, which were added to"
+    if state.passes > 1:
+        return f"`{name}.grad` holds {state.passes} backward passes"
+    return f"`{name}.grad` is the sum over {calls} calls" if calls > 1 else None

@@ -1,0 +1,124 @@
+"""One kernel's recorder, from start to restart: what the public functions and the IPython extension stand on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from torchtwin.kernel.cells import Cell, Cells
+from torchtwin.kernel.guard import Guard
+from torchtwin.kernel.recorder import Recorder
+from torchtwin.kernel.torch_import import WhenTorchIsImported, fully_imported
+from torchtwin.protocol import Call, ElementRequest, Page, Reply, State
+from torchtwin.protocol.requests import Refused
+from torchtwin.version import __version__
+
+if TYPE_CHECKING:
+    from torchtwin.kernel.observe import Recording
+    from torchtwin.kernel.tap import Tap
+
+
+class Session:
+    """The watch and its records. Works before torch is imported; everything that needs torch comes with it."""
+
+    def __init__(self) -> None:
+        self.guard = Guard()
+        self.recorder = Recorder(os.urandom(8).hex())
+        self.watching = False
+        self._lock = threading.RLock()
+        self._when_torch = WhenTorchIsImported(self.guard(self._torch_is_here))
+        self._cells = Cells()
+        self._recording: Recording | None = None
+        self._tap: Tap | None = None
+
+    def watch(self) -> None:
+        """Records calls from now on. Harmless when it does already."""
+        with self._lock:
+            self.watching = True
+            self._when_torch.start()
+        self.say_state()
+
+    def unwatch(self) -> None:
+        """Records no more; leaves neither patch nor hook behind. What was recorded stays."""
+        with self._lock:
+            self.watching = False
+            self._when_torch.stop()
+            if self._tap is not None:
+                self._tap.take_off()
+            if self._recording is not None:
+                self._recording.stop()
+        self.say_state()
+
+    def clear(self) -> None:
+        """Drops all records."""
+        self.recorder.clear()
+        if self._recording is not None:
+            self._recording.clear()
+        self.say_state()
+
+    def calls(self) -> list[Call]:
+        return self.recorder.calls()
+
+    def state(self) -> State:
+        calls, dropped = self.recorder.counts
+        return State(
+            watching=self.watching,
+            torch=_torch_version(),
+            torchtwin=__version__,
+            calls=calls,
+            dropped=dropped,
+            internal_errors=self.guard.report(),
+        )
+
+    def say_state(self) -> None:
+        """Tells the hosts, if anything about the watch has changed."""
+        self.recorder.say(self.state())
+
+    def page(self, after: int, limit: int) -> Page:
+        """What happened since `after`, with the state as it is now."""
+        self.say_state()
+        return self.recorder.page(after, limit)
+
+    def cell_begins(self, file: str, cell: Cell) -> None:
+        """A cell is about to run, its code compiled as `file`."""
+        self._cells.ran(file, cell)
+        if self._recording is not None:
+            self._recording.cell_begins()
+
+    def cell_ended(self) -> None:
+        """The names in the notebook have settled."""
+        if self._recording is not None and self.watching:
+            from torchtwin.kernel.namespace import notebook
+
+            self.recorder.say(self._recording.tensors.after_cell(notebook()))
+        self.say_state()
+
+    def element(self, request: ElementRequest) -> Reply:
+        """How one element of a recorded call came about."""
+        call = self.recorder.call(request.call)
+        if call is None or self._recording is None:
+            return Refused("unknown", f"call {request.call} is not among the recorded ones any more")
+        operands = call.operands
+        named = {"input": operands.input, "weight": operands.weight, "bias": operands.bias}
+        return self._recording.live.element(request, {role: o.name for role, o in named.items() if o is not None})
+
+    def _torch_is_here(self) -> None:
+        from torchtwin.kernel.observe import Recording
+        from torchtwin.kernel.tap import Tap
+
+        with self._lock:
+            if self._tap is None:
+                self._recording = Recording(self.recorder, self.guard, self._cells)
+                self._tap = Tap(self._recording)
+            self._tap.put_on()
+        self.say_state()
+
+
+def _torch_version() -> str | None:
+    return str(sys.modules["torch"].__version__) if fully_imported("torch") else None
+
+
+session = Session()
+"""The session of this process."""

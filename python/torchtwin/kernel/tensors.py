@@ -1,0 +1,97 @@
+"""The table of the tensors in the user's namespace, made anew after each cell."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from torchtwin.kernel.describe import dtype_name
+from torchtwin.kernel.namespace import parameter_paths, shown
+from torchtwin.protocol import TensorRow, Tensors
+
+MAX_ROWS = 500
+MAX_SHARES = 3
+"""How many other names of the same storage a row tells."""
+
+_Seen = tuple[weakref.ref[Tensor], int, bool, int | None]
+"""A tensor as the last cell left it: itself, its version, whether it had a `.grad`, and the version of that."""
+
+
+class TensorTable:
+    """Knows what each name meant after the last cell, to tell what the next one changed."""
+
+    def __init__(self, output_of: Callable[[Tensor], str | None]) -> None:
+        self._output_of = output_of
+        self._before: dict[str, _Seen] = {}
+
+    def forget(self) -> None:
+        self._before.clear()
+
+    def after_cell(self, names: Mapping[str, Any]) -> Tensors:
+        """The rows, in the order in which the names were bound first."""
+        tensors = {name: value for name, value in shown(names) if isinstance(value, Tensor)}
+        sharing = _sharing(tensors, names)
+        rows = [self._row(name, tensor, sharing) for name, tensor in list(tensors.items())[:MAX_ROWS]]
+        self._before = {name: _seen(tensor) for name, tensor in tensors.items()}
+        return Tensors(rows=rows, left_out=max(len(tensors) - MAX_ROWS, 0))
+
+    def _row(self, name: str, tensor: Tensor, sharing: Mapping[object, list[str]]) -> TensorRow:
+        others = [other for other in sharing.get(_storage(tensor), []) if other != name]
+        return TensorRow(
+            name=name,
+            shape=list(tensor.shape),
+            dtype=dtype_name(tensor),
+            device=str(tensor.device),
+            requires_grad=tensor.requires_grad,
+            has_grad=_grad(tensor) is not None,
+            shares=others[:MAX_SHARES],
+            output_of=self._output_of(tensor),
+            changed=self._changed(name, tensor),
+        )
+
+    def _changed(self, name: str, tensor: Tensor) -> bool:
+        before = self._before.get(name)
+        if before is None or before[0]() is not tensor:
+            return True
+        return before[1:] != _seen(tensor)[1:]
+
+
+def _seen(tensor: Tensor) -> _Seen:
+    gradient = _grad(tensor)
+    return weakref.ref(tensor), _version(tensor), gradient is not None, None if gradient is None else _version(gradient)
+
+
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _grad(tensor: Tensor) -> Tensor | None:
+    """`.grad` without the warning that torch gives for a tensor that is no leaf."""
+    return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+
+
+def _storage(tensor: Tensor) -> object:
+    """What two tensors on the same memory have in common; unique where there is no memory to look at."""
+    try:
+        storage = tensor.untyped_storage()
+        return storage.data_ptr() or id(tensor)
+    except (RuntimeError, NotImplementedError):
+        return id(tensor)
+
+
+def _sharing(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> dict[object, list[str]]:
+    """Names by storage: parameters first, as the telling ones."""
+    found: dict[object, list[str]] = {}
+    for name, tensor in _named(tensors, names):
+        known = found.setdefault(_storage(tensor), [])
+        if len(known) <= MAX_SHARES and name not in known:
+            known.append(name)
+    return found
+
+
+def _named(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    yield from ((f"{path}.{attribute}", tensor) for path, attribute, tensor in parameter_paths(names))
+    yield from tensors.items()
