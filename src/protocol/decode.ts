@@ -70,7 +70,7 @@ function attempt<T>(decode: () => T): Decoded<T> {
 
 function page(value: unknown, where: string): DecodedPage {
   refuseOtherProtocol(value);
-  const frame = fit(wire.isPageFrame, value, where);
+  const frame = checked(wire.isPageFrame, value, where);
   const envelopes = frame.envelopes.map((envelope, index) => {
     refuseOtherProtocol(envelope);
     const at = `${where}/envelopes/${index}`;
@@ -89,41 +89,41 @@ function refuseOtherProtocol(value: unknown): void {
 function event(value: { type: string }, where: string): DecodedEvent {
   switch (value.type) {
     case 'state':
-      return fit(wire.isState, value, where);
+      return checked(wire.isState, value, where);
     case 'tensors':
-      return fit(wire.isTensors, value, where);
+      return checked(wire.isTensors, value, where);
     case 'call':
-      return fit(wire.isCall, value, where);
+      return checked(wire.isCall, value, where);
     case 'cleared':
-      return fit(wire.isCleared, value, where);
+      return checked(wire.isCleared, value, where);
     default:
       return { type: 'unknown', name: value.type };
   }
 }
 
 function reply(value: unknown): DecodedReply {
-  const frame = fit(wire.isReplyFrame, value, '');
+  const frame = checked(wire.isReplyFrame, value, '');
   switch (frame.type) {
     case 'page':
       return { type: 'page', page: page('page' in frame ? frame.page : undefined, '/page') };
     case 'done':
-      return fit(wire.isDone, value, '');
+      return checked(wire.isDone, value, '');
     case 'element':
-      return fit(wire.isElementTerms, value, '');
+      return checked(wire.isElementTerms, value, '');
     case 'refused':
-      return fit(wire.isRefused, value, '');
+      return checked(wire.isRefused, value, '');
     default:
       throw new DecodeError('/type', `unknown reply "${frame.type}"`);
   }
 }
 
-function fit<T>(guard: wire.Guard<T>, value: unknown, where: string): T {
+function checked<T>(guard: wire.Guard<T>, value: unknown, where: string): T {
   if (guard(value)) return value;
-  throw new DecodeError(...describe(guard.errors ?? [], where));
+  throw new DecodeError(...explain(guard.errors ?? [], where));
 }
 
 /** The misfits that lie deepest: where null is allowed beside an object, they are the ones that say something. */
-function describe(misfits: wire.Misfit[], where: string): [string, string] {
+function explain(misfits: wire.Misfit[], where: string): [string, string] {
   const deepest = Math.max(...misfits.map(depth));
   const there = misfits.filter((misfit) => depth(misfit) === deepest && misfit.keyword !== 'anyOf');
   return [where + (there[0]?.instancePath ?? ''), there.map(sentence).join(', or ') || 'does not fit the schema'];

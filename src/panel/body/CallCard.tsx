@@ -1,0 +1,36 @@
+import { memo, useId, useState } from 'react';
+import type { Call } from '../../protocol';
+import { Name } from './Code';
+import { Detail } from './Detail';
+import { Expression } from './Expression';
+import { Place } from './Place';
+import { Chevron } from './Section';
+import { Remarks, Verdicts } from './Verdicts';
+
+/** One call: what it was, what it equals, what the checks say; opened, how it came about. */
+export const CallCard = memo(function CallCard({ call }: { call: Call }) {
+  const [open, setOpen] = useState(false);
+  const id = useId();
+  return (
+    <article
+      className={`jp-Torchtwin-call${open ? ' jp-mod-open' : ''}`}
+      aria-label={`Call ${call.id} of ${call.name}`}
+    >
+      <div className='jp-Torchtwin-row'>
+        <h3 className='jp-Torchtwin-callName'>
+          <button type='button' aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
+            <Chevron />
+            <Name name={call.name} limit={34} />
+          </button>
+        </h3>
+        <Place site={call.site} />
+      </div>
+      <Expression call={call} />
+      <Verdicts call={call} />
+      <Remarks call={call} />
+      <div id={id} hidden={!open}>
+        {open && <Detail call={call} />}
+      </div>
+    </article>
+  );
+});

@@ -1,0 +1,25 @@
+import { pieces, shorten } from '../model/names';
+
+/** A name in code type, shortened at its start; the whole name on hover and for assistive technology. */
+export function Name({ name, limit }: { name: string; limit?: number }) {
+  const short = shorten(name, limit);
+  if (short === name) return <code>{name}</code>;
+  return (
+    <code title={name}>
+      <span aria-hidden='true'>{short}</span>
+      <span className='jp-Torchtwin-unseen'>{name}</span>
+    </code>
+  );
+}
+
+/** A sentence whose backticks mark code. */
+export function Sentence({ text }: { text: string }) {
+  return (
+    <>
+      {pieces(text).map(({ text: part, code }, index) => {
+        const key = `${index}:${part}`;
+        return code ? <code key={key}>{part}</code> : <span key={key}>{part}</span>;
+      })}
+    </>
+  );
+}

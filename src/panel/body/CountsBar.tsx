@@ -1,0 +1,53 @@
+import type { Counts } from '../model/counts';
+import { count } from '../model/numbers';
+import { SayingButton } from './Button';
+import { useCopy } from './context';
+
+/** How many calls there were and what came of them. */
+export function CountsBar({ counts }: { counts: Counts }) {
+  const { calls, failed, differs, agrees, unchecked, dropped } = counts;
+  return (
+    <div className='jp-Torchtwin-counts'>
+      <div role='status' aria-live='polite' aria-label='Counts' className='jp-Torchtwin-countsRow'>
+        <Count number={calls} word={calls === 1 ? 'call' : 'calls'} />
+        {failed > 0 && <Count number={failed} word='failed' tone='error' />}
+        {differs > 0 && <Count number={differs} word={differs === 1 ? 'differs' : 'differ'} tone='error' />}
+        {agrees > 0 && <Count number={agrees} word={agrees === 1 ? 'agrees' : 'agree'} tone='success' />}
+        {unchecked > 0 && <Count number={unchecked} word='unchecked' tone='quiet' />}
+        {dropped > 0 && <Count number={dropped} word='dropped' tone='quiet' title={DROPPED} />}
+      </div>
+      <InternalErrorsNote counts={counts} />
+    </div>
+  );
+}
+
+const DROPPED = 'The oldest calls made room for newer ones';
+
+interface CountProps {
+  number: number;
+  word: string;
+  tone?: 'error' | 'success' | 'quiet';
+  title?: string;
+}
+
+function Count({ number, word, tone, title }: CountProps) {
+  return (
+    <span className={tone && `jp-Torchtwin-${tone}`} title={title}>
+      <b>{count(number)}</b> {word}
+    </span>
+  );
+}
+
+function InternalErrorsNote({ counts: { internalErrors } }: { counts: Counts }) {
+  const copy = useCopy();
+  if (!internalErrors) return null;
+  const { count: number, first } = internalErrors;
+  return (
+    <details className='jp-Torchtwin-internal'>
+      <summary>{number === 1 ? '1 internal error' : `${count(number)} internal errors`}</summary>
+      <p>Torchtwin failed; your code went on unchanged. Please report the traceback.</p>
+      <pre>{first}</pre>
+      <SayingButton work={() => copy(first)}>Copy traceback</SayingButton>
+    </details>
+  );
+}

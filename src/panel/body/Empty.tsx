@@ -1,0 +1,103 @@
+import type { ReactNode } from 'react';
+import type { Screen } from '../model/screen';
+import { Button, SayingButton } from './Button';
+import { useCopy, useModel } from './context';
+
+const LOAD = '%load_ext torchtwin';
+
+/** Every screen without data. */
+export function Empty({ screen }: { screen: Exclude<Screen, { type: 'data' }> }) {
+  const model = useModel();
+  switch (screen.type) {
+    case 'no-kernel':
+      return <Message title='No kernel'>Open a notebook or a console with a Python kernel.</Message>;
+    case 'other-language':
+      return (
+        <Message title='Not a Python kernel'>Torchtwin watches PyTorch; this kernel runs {screen.language}.</Message>
+      );
+    case 'connecting':
+      return <Message title='Connecting to the kernel…' />;
+    case 'loading':
+      return <Message title='Loading Torchtwin into the kernel…' />;
+    case 'reading':
+      return <Message title='Reading the records…' />;
+    case 'kernel-busy':
+      return <Message title='The kernel is busy'>What it has recorded is shown as soon as it answers.</Message>;
+    case 'missing':
+      return <Missing install={screen.install} />;
+    case 'not-loaded':
+      return <NotLoaded />;
+    case 'other-protocol':
+      return (
+        <Message title='Reload the page' alert>
+          The kernel runs another version of Torchtwin than this page (protocol {screen.protocol}).
+        </Message>
+      );
+    case 'error':
+      return (
+        <Message title='Torchtwin can’t show this kernel' alert>
+          <code className='jp-Torchtwin-line'>{screen.message}</code>
+          <Button onClick={() => model.retry()}>Try again</Button>
+        </Message>
+      );
+    case 'empty':
+      return <Nothing watching={screen.watching} torch={screen.torch} />;
+  }
+}
+
+interface MessageProps {
+  title: string;
+  alert?: boolean;
+  children?: ReactNode;
+}
+
+function Message({ title, alert, children }: MessageProps) {
+  return (
+    <div className='jp-Torchtwin-message' role={alert ? 'alert' : 'status'}>
+      <h2>{title}</h2>
+      {children && <div>{children}</div>}
+    </div>
+  );
+}
+
+function Missing({ install }: { install: string }) {
+  return (
+    <Message title='Torchtwin isn’t installed in this kernel'>
+      <p>Run this in a cell, then restart the kernel:</p>
+      <CodeLine text={install} />
+    </Message>
+  );
+}
+
+function NotLoaded() {
+  const model = useModel();
+  return (
+    <Message title='Torchtwin isn’t loaded'>
+      <p>Load it into this kernel to record what nn.Linear does.</p>
+      <SayingButton work={() => model.load().then(() => '')}>Load</SayingButton>
+      <p>Or run this in a cell:</p>
+      <CodeLine text={LOAD} />
+    </Message>
+  );
+}
+
+function Nothing({ watching, torch }: { watching: boolean; torch: boolean }) {
+  if (!watching) return <Message title='The watch is off'>Switch it on to record the calls of nn.Linear.</Message>;
+  return (
+    <Message title='Run a cell that calls nn.Linear'>
+      {torch
+        ? 'Each call appears here beside the matmul that it equals.'
+        : 'Calls are recorded from `import torch` on.'.replaceAll('`', '')}
+    </Message>
+  );
+}
+
+function CodeLine({ text }: { text: string }) {
+  const copy = useCopy();
+  return (
+    <div className='jp-Torchtwin-codeLine'>
+      <code>{text}</code>
+      <SayingButton work={() => copy(text)}>Copy</SayingButton>
+    </div>
+  );
+}

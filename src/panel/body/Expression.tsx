@@ -1,0 +1,42 @@
+import type { Call } from '../../protocol';
+import { type Dimension, type Term, terms } from '../model/expression';
+import { Name } from './Code';
+
+/** The expression with the shape of every operand under it. Breaks between operands where it is too long. */
+export function Expression({ call }: { call: Call }) {
+  const columns = terms(call);
+  return (
+    <div className='jp-Torchtwin-expression' title={call.expression}>
+      {columns.map((term, index) => (
+        <Column key={String(index)} term={term} />
+      ))}
+    </div>
+  );
+}
+
+function Column({ term }: { term: Term }) {
+  if (term.type === 'operator') return <span className='jp-Torchtwin-operator'>{term.text}</span>;
+  return (
+    <span className='jp-Torchtwin-operand'>
+      <Name name={term.name} />
+      <Shape dimensions={term.shape} />
+    </span>
+  );
+}
+
+const MARKS = { inner: 'jp-Torchtwin-inner', clash: 'jp-Torchtwin-clash' };
+
+export function Shape({ dimensions }: { dimensions: Dimension[] }) {
+  return (
+    <code className='jp-Torchtwin-shape'>
+      [
+      {dimensions.map(({ size, mark }, index) => (
+        <span key={String(index)}>
+          {index > 0 && ', '}
+          {mark ? <b className={MARKS[mark]}>{size}</b> : size}
+        </span>
+      ))}
+      ]
+    </code>
+  );
+}

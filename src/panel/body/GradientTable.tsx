@@ -1,0 +1,63 @@
+import type { Call, Verdict } from '../../protocol';
+import { shapeText } from '../model/names';
+import { Name } from './Code';
+import { VerdictSentence } from './Verdicts';
+
+interface Line {
+  role: 'weight' | 'bias' | 'input';
+  name: string;
+  shape: number[];
+  formula: string;
+  verdict: Verdict | null;
+}
+
+/** The gradients: of what, by which formula, and whether the layer's agree. */
+export function GradientTable({ call }: { call: Call }) {
+  return (
+    <table className='jp-Torchtwin-table jp-mod-inset'>
+      <thead>
+        <tr>
+          <th scope='col'>gradient of</th>
+          <th scope='col'>is</th>
+          <th scope='col'>verdict</th>
+        </tr>
+      </thead>
+      <tbody>
+        {linesOf(call).map((line) => (
+          <Row key={line.role} line={line} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function linesOf({ operands, gradients, gradient_formulas: formulas }: Call): Line[] {
+  const roles = ['weight', 'bias', 'input'] as const;
+  return roles.flatMap((role) => {
+    const [operand, formula] = [operands[role], formulas[role]];
+    if (!operand || formula === null) return [];
+    return [{ role, name: operand.name, shape: operand.shape, formula, verdict: gradients[role] ?? null }];
+  });
+}
+
+function Row({ line: { role, name, shape, formula, verdict } }: { line: Line }) {
+  return (
+    <tr>
+      <th scope='row'>
+        <span className='jp-Torchtwin-quiet'>{role}</span> <Name name={name} limit={16} />
+        <br />
+        <code className='jp-Torchtwin-shape'>{shapeText(shape)}</code>
+      </th>
+      <td>
+        <code>{formula}</code>
+      </td>
+      <td>
+        {verdict ? (
+          <VerdictSentence verdict={verdict} />
+        ) : (
+          <span className='jp-Torchtwin-unchecked'>– no backward yet</span>
+        )}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,79 @@
+import { Fragment, type ReactNode } from 'react';
+import type { TensorRow, Tensors } from '../../protocol';
+import { shapeText } from '../model/names';
+import { count } from '../model/numbers';
+import { Name } from './Code';
+import { Section } from './Section';
+
+export function TensorSection({ tensors }: { tensors: Tensors }) {
+  const { rows, left_out: leftOut } = tensors;
+  const changed = rows.filter((row) => row.changed).length;
+  const remark = `${count(rows.length + leftOut)}${changed ? `, ${count(changed)} changed` : ''}`;
+  return (
+    <Section title='Tensors' remark={remark}>
+      <TensorTable rows={rows} />
+      {leftOut > 0 && <p className='jp-Torchtwin-more'>{count(leftOut)} more are not listed.</p>}
+    </Section>
+  );
+}
+
+function TensorTable({ rows }: { rows: TensorRow[] }) {
+  return (
+    <table className='jp-Torchtwin-table'>
+      <thead>
+        <tr>
+          <th scope='col'>name</th>
+          <th scope='col'>shape</th>
+          <th scope='col'>dtype and more</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <Row key={row.name} row={row} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ row }: { row: TensorRow }) {
+  return (
+    <tr className={row.changed ? 'jp-mod-changed' : undefined}>
+      <th scope='row'>
+        <Name name={row.name} limit={22} />
+        {row.changed && <span className='jp-Torchtwin-unseen'> (changed by the last cell)</span>}
+      </th>
+      <td>
+        <code>{shapeText(row.shape)}</code>
+      </td>
+      <td className='jp-Torchtwin-quiet'>
+        {facts(row).map((fact, index) => (
+          <Fragment key={String(index)}>
+            {index > 0 && ' · '}
+            {fact}
+          </Fragment>
+        ))}
+      </td>
+    </tr>
+  );
+}
+
+function facts(row: TensorRow): ReactNode[] {
+  const names = row.shares.map((name) => <Name key={name} name={name} />);
+  return [
+    row.dtype,
+    row.device === 'cpu' ? null : row.device,
+    row.requires_grad ? 'requires grad' : null,
+    row.has_grad ? 'has grad' : null,
+    names.length ? <>storage of {separated(names)}</> : null,
+    row.output_of === null ? null : (
+      <>
+        output of <Name name={row.output_of} limit={24} />
+      </>
+    ),
+  ].filter((fact) => fact !== null);
+}
+
+function separated(names: ReactNode[]): ReactNode[] {
+  return names.flatMap((name, index) => (index ? [', ', name] : [name]));
+}

@@ -1,0 +1,61 @@
+import type { Call, Verdict } from '../../protocol';
+import { type Chip, chips, remarks, SIGN, sentenceOf } from '../model/verdictText';
+import { Sentence } from './Code';
+import { GaugeBar } from './GaugeBar';
+
+/** The verdicts on a call in a row, each with its sign and word. */
+export function Verdicts({ call }: { call: Call }) {
+  return (
+    <ul className='jp-Torchtwin-verdicts' aria-label='Verdicts'>
+      {chips(call).map((chip) => (
+        <VerdictChip key={chip.label} chip={chip} />
+      ))}
+    </ul>
+  );
+}
+
+function VerdictChip({ chip: { label, kind, sentence } }: { chip: Chip }) {
+  return (
+    <li className={`jp-Torchtwin-${kind}`} title={sentence.replaceAll('`', '')}>
+      <span aria-hidden='true'>{SIGN[kind]}</span> {label}
+      <span className='jp-Torchtwin-unseen'>: {kind}</span>
+    </li>
+  );
+}
+
+/** A verdict in a sentence, with its diagnosis and note. */
+export function VerdictSentence({ verdict }: { verdict: Verdict }) {
+  return (
+    <div className='jp-Torchtwin-verdict'>
+      <span className={`jp-Torchtwin-${verdict.kind}`}>
+        <span aria-hidden='true'>{SIGN[verdict.kind]} </span>
+        <Sentence text={sentenceOf(verdict)} />
+      </span>
+      {verdict.diagnosis && (
+        <div>
+          <Sentence text={verdict.diagnosis.message} />
+        </div>
+      )}
+      {verdict.note && (
+        <div className='jp-Torchtwin-quiet'>
+          <Sentence text={verdict.note} />
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** What differs, shown even where the call is folded; differences beyond rounding stand out. */
+export function Remarks({ call }: { call: Call }) {
+  return (
+    <>
+      {remarks(call).map(({ label, verdict }) => (
+        <div key={label} className={`jp-Torchtwin-finding jp-mod-${verdict.kind}`}>
+          <span className='jp-Torchtwin-quiet'>{label}: </span>
+          <VerdictSentence verdict={verdict} />
+          <GaugeBar verdict={verdict} />
+        </div>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,65 @@
+import type { Host, HostMessage, KernelView } from '../../../src/panel/host';
+import type { Request, Site } from '../../../src/protocol';
+
+export function view(change: Partial<KernelView> = {}): KernelView {
+  return {
+    id: 'k1',
+    name: 'linear_by_hand.ipynb',
+    status: { type: 'ready' },
+    busy: false,
+    restarting: false,
+    ...change,
+  };
+}
+
+/** A host whose kernel answers what it is told to. */
+export class FakeHost implements Host {
+  requests: Request[] = [];
+  copied: string[] = [];
+  revealed: Site[] = [];
+  loaded: string[] = [];
+  canReveal = true;
+  private listeners = new Set<(message: HostMessage) => void>();
+
+  constructor(
+    public answer: (request: Request) => unknown = () => ({ type: 'done' }),
+    private focused: KernelView = view(),
+  ) {}
+
+  subscribe(listener: (message: HostMessage) => void): () => void {
+    this.listeners.add(listener);
+    listener({ type: 'focus', kernel: this.focused });
+    return () => this.listeners.delete(listener);
+  }
+
+  async request(_kernel: string, request: Request): Promise<unknown> {
+    this.requests.push(request);
+    return this.answer(request);
+  }
+
+  async load(kernel: string): Promise<void> {
+    this.loaded.push(kernel);
+  }
+
+  async reveal(_kernel: string, site: Site): Promise<boolean> {
+    this.revealed.push(site);
+    return this.canReveal;
+  }
+
+  async copy(text: string): Promise<void> {
+    this.copied.push(text);
+  }
+
+  focus(kernel: KernelView): void {
+    this.focused = kernel;
+    this.send({ type: 'focus', kernel });
+  }
+
+  page(page: unknown, kernel = 'k1'): void {
+    this.send({ type: 'page', kernel, page });
+  }
+
+  private send(message: HostMessage): void {
+    for (const listener of this.listeners) listener(message);
+  }
+}

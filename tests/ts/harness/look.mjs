@@ -1,0 +1,132 @@
+// Pictures of the panel in every state, to be looked at: node tests/ts/harness/look.mjs [folder] [only]
+// Built from the sources and the fixtures; needs Chromium (CHROMIUM, or /usr/bin/chromium). The pictures are not kept.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from '@playwright/test';
+import { build } from 'esbuild';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const FIXTURES = join(HERE, '../../fixtures');
+const FLAGS =
+  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+
+const LIGHT = `--jp-layout-color0:#fff;--jp-layout-color1:#fff;--jp-layout-color2:#eee;--jp-layout-color3:#bdbdbd;
+--jp-border-color0:#bdbdbd;--jp-border-color1:#bdbdbd;--jp-border-color2:#e0e0e0;--jp-border-color3:#eee;
+--jp-ui-font-color0:#000;--jp-ui-font-color1:rgba(0,0,0,.87);--jp-ui-font-color2:rgba(0,0,0,.54);--jp-ui-font-color3:rgba(0,0,0,.38);
+--jp-brand-color1:#1976d2;--jp-success-color0:#1b5e20;--jp-success-color1:#388e3c;--jp-warn-color0:#e65100;--jp-warn-color1:#f57c00;--jp-error-color1:#d32f2f`;
+const DARK = `--jp-layout-color0:#111;--jp-layout-color1:#212121;--jp-layout-color2:#424242;--jp-layout-color3:#616161;
+--jp-border-color0:#616161;--jp-border-color1:#616161;--jp-border-color2:#424242;--jp-border-color3:#212121;
+--jp-ui-font-color0:#fff;--jp-ui-font-color1:rgba(255,255,255,.87);--jp-ui-font-color2:rgba(255,255,255,.54);--jp-ui-font-color3:rgba(255,255,255,.38);
+--jp-brand-color1:#2196f3;--jp-success-color0:#1b5e20;--jp-success-color1:#388e3c;--jp-warn-color0:#e65100;--jp-warn-color1:#f57c00;--jp-error-color1:#d32f2f`;
+const TYPE = `--jp-ui-font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;--jp-code-font-family:Menlo,Consolas,"DejaVu Sans Mono",monospace;
+--jp-ui-font-size0:0.83333em;--jp-ui-font-size1:13px;--jp-ui-font-size2:1.2em`;
+
+const exercise = ['page-exercise'];
+const mixed = ['page-exercise', 'page-rounding', 'page-different', 'page-nonfinite', 'page-long-names', 'page-failed'];
+const open = async (page) => {
+  for (const button of await page.locator('.jp-Torchtwin-callName button').all()) await button.click();
+};
+const openAndChoose = async (page) => {
+  await open(page);
+  await page.locator('.jp-Torchtwin-cell').nth(1).click();
+};
+const gradient = async (page) => {
+  await open(page);
+  await page.getByRole('button', { name: 'weight grad' }).click();
+  await page.locator('.jp-Torchtwin-cell').nth(3).click();
+};
+const ask = async (page) => {
+  await open(page);
+  await page.getByRole('button', { name: 'Show', exact: true }).click();
+};
+
+const SCENES = [
+  { name: 'exercise', pages: exercise, act: openAndChoose },
+  { name: 'exercise-dark', pages: exercise, act: openAndChoose, dark: true },
+  { name: 'exercise-narrow', pages: exercise, act: openAndChoose, width: 240 },
+  { name: 'exercise-zoom', pages: exercise, act: openAndChoose, zoom: 2 },
+  { name: 'gradient', pages: exercise, act: gradient },
+  { name: 'mixed', pages: mixed },
+  { name: 'mixed-dark', pages: mixed, dark: true },
+  { name: 'mixed-narrow', pages: mixed, width: 240 },
+  { name: 'mixed-open', pages: mixed, act: open },
+  { name: 'mixed-open-narrow', pages: mixed, act: open, width: 240 },
+  { name: 'rounding', pages: ['page-rounding'], act: openAndChoose },
+  { name: 'different', pages: ['page-different'], act: openAndChoose },
+  { name: 'different-dark', pages: ['page-different'], act: openAndChoose, dark: true },
+  { name: 'nonfinite', pages: ['page-nonfinite'], act: openAndChoose },
+  { name: 'long-names', pages: ['page-long-names'], act: ask },
+  { name: 'failed', pages: ['page-failed'] },
+  { name: 'internal-error', pages: ['page-internal-error'], act: (page) => page.locator('summary').click() },
+  { name: 'empty', pages: ['page-cleared'] },
+  { name: 'off', pages: ['page-off'] },
+  { name: 'no-torch', pages: ['page-no-torch'] },
+  { name: 'no-kernel', pages: [], view: { id: null, name: '', status: { type: 'none' } } },
+  { name: 'missing', pages: [], view: { status: { type: 'missing', install: '%pip install torchtwin' } } },
+  { name: 'not-loaded', pages: [], view: { status: { type: 'not-loaded' } }, dark: true },
+  { name: 'other-language', pages: [], view: { status: { type: 'other-language', language: 'R' } } },
+  {
+    name: 'failed-host',
+    pages: [],
+    view: { status: { type: 'failed', message: 'ModuleNotFoundError: No module named x' } },
+  },
+];
+
+const folder = resolve(process.argv[2] ?? join(tmpdir(), 'torchtwin-look'));
+const only = process.argv[3];
+
+async function bundle() {
+  const options = {
+    bundle: true,
+    write: false,
+    outdir: '/',
+    jsx: 'automatic',
+    define: { 'process.env.NODE_ENV': '"production"' },
+  };
+  const { outputFiles } = await build({ ...options, entryPoints: [join(HERE, 'page.tsx')] });
+  return Object.fromEntries(outputFiles.map(({ path, text }) => [path.endsWith('.css') ? 'css' : 'js', text]));
+}
+
+/** The fixtures as one kernel would have sent them: one after the other, calls and sequence numbers counted on. */
+function pagesOf(names) {
+  const pages = names.map((name) => JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), 'utf8')).value);
+  const envelopes = pages.flatMap((page) => page.envelopes).map((envelope, index) => ({ ...envelope, seq: index + 1 }));
+  const first = pages[0];
+  return first ? [{ ...first, after: 0, upto: envelopes.length, latest: envelopes.length, envelopes }] : [];
+}
+
+async function shoot(browser, { css, js }, scene) {
+  const { name, pages, act, dark, width = 400, zoom = 1, view } = scene;
+  const page = await browser.newPage({ viewport: { width: width * zoom, height: 700 * zoom }, deviceScaleFactor: 1 });
+  const failures = [];
+  page.on('pageerror', (error) => failures.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && failures.push(message.text()));
+  const theme = `:root{${dark ? DARK : LIGHT};${TYPE}}body{margin:0;zoom:${zoom}}#panel{width:${width}px}`;
+  await page.setContent(`<html lang="en"><style>${theme}${css}</style><body><div id="panel"></div></body></html>`);
+  await page.addScriptTag({ content: js });
+  await page.evaluate(([given, change]) => window.show(given, change), [pagesOf(pages), view]);
+  await page.waitForTimeout(80);
+  await act?.(page);
+  await page.waitForTimeout(50);
+  const wide = await page.evaluate(() => {
+    const content = document.querySelector('.jp-Torchtwin-content');
+    return content ? content.scrollWidth - content.clientWidth : 0;
+  });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  await page.close();
+  return [...failures, ...(wide > 0 ? [`scrolls sideways by ${wide} px`] : [])];
+}
+
+mkdirSync(folder, { recursive: true });
+const bundled = await bundle();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: FLAGS.split(' '),
+});
+for (const scene of SCENES.filter(({ name }) => !only || name.includes(only))) {
+  const failures = await shoot(browser, bundled, scene);
+  console.log(`${join(folder, scene.name)}.png${failures.length ? `  ${failures.join('; ')}` : ''}`);
+}
+await browser.close();
