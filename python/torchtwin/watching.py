@@ -52,7 +52,7 @@ def records() -> list[dict[str, Any]]:
     """The recorded calls as plain, JSON-able dicts, oldest first, at most the last 10,000.
 
     Keys: `id`, `name`, `expression`, `site` (`cell_id`, `execution_count`, `file`, `line`, `source`), `operands`
-    (`input`, `weight`, `weight_t`, `bias`, `output`: each `name`, `shape`, `dtype`, `device`, `requires_grad`, or null),
+    (`input`, `weight`, `weight_t`, `bias`, `output`: each null or `name`, `shape`, `dtype`, `device`, `requires_grad`),
     `forward` (a verdict), `gradients` (`weight`, `bias`, `input`: each a verdict, or null before backward),
     `gradient_formulas`, `error` (null, or the failure explained), `values` (elements of small operands) and `time`
     (seconds since the epoch). A verdict has `kind`, `message`, `reason`, `equal_elements`, `elements`, `max_abs_diff`,

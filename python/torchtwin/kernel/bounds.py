@@ -10,8 +10,10 @@ Sums that are kept in a wider precision, and rounded at the end, add one roundin
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -30,9 +32,9 @@ class Arithmetic:
     sum_unit: float
     """Unit roundoff of the running sum."""
     factor_unit: float
-    """Unit roundoff of the factors before they are multiplied (TF32, bf16 passes); 0 where they are taken as they are."""
+    """Unit roundoff of the factors before they are multiplied (TF32, bf16 passes); 0 where they are taken whole."""
     underflow: float
-    """What one underflow in the sum can cost: the smallest subnormal, or the smallest normal where those are flushed."""
+    """What one underflow in the sum can cost: the smallest subnormal, or the smallest normal if flushed."""
     flushes: bool
     """Whether subnormal operands may count as zero."""
     result_underflow: float
@@ -62,8 +64,12 @@ def arithmetic(dtype: torch.dtype, device: torch.device) -> Arithmetic:
 
 def _flushes(dtype: torch.dtype) -> bool:
     """Whether `torch.set_flush_denormal(True)` is in force; torch has no getter."""
-    half = torch.finfo(dtype).smallest_normal / 2
-    return bool((torch.tensor(half, dtype=dtype, device="cpu") * 1.0 == 0).item())
+    return (_subnormal(dtype) * 1).item() == 0
+
+
+@functools.cache
+def _subnormal(dtype: torch.dtype) -> Tensor:
+    return torch.tensor(torch.finfo(dtype).smallest_normal / 2, dtype=dtype, device="cpu")
 
 
 def _factor_unit(device: torch.device) -> float:
@@ -100,18 +106,13 @@ class Exact:
     """|x| |w|^T + |b|."""
     product_scale: Tensor
     """|x| |w|^T."""
-    operands: Tensor
-    """Sum of |x| over the row and |w| over the row: what flushing subnormal factors can cost, per smallest normal."""
-    finite_scale: Tensor
-    """`scale` with non-finite operands left out: whether the finite ones alone can overflow."""
     terms: int
     """K: how many products are summed."""
     biased: bool
-
-    def reshape(self, shape: torch.Size) -> Exact:
-        """The same elements in another shape."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.type == "Tensor"}
-        return replace(self, **{name: tensor.reshape(shape) for name, tensor in tensors.items()})
+    finite_scale: Callable[[], Tensor]
+    """`scale` with non-finite operands left out: whether the finite ones alone can overflow."""
+    operands: Callable[[], Tensor]
+    """Sum of |x| over the row and of |w| over the row: what flushing subnormal factors costs, per smallest normal."""
 
 
 def exact_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Exact:
@@ -120,35 +121,43 @@ def exact_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Ex
     size_a, size_b = a.abs(), b.abs()
     product, product_scale = a @ b.T, size_a @ size_b.T
     c = None if bias is None else bias.double()
-    value = product if c is None else product + c
-    scale = product_scale if c is None else product_scale + c.abs()
+    size_c = None if c is None else c.abs()
     return Exact(
-        value=value,
+        value=product if c is None else product + c,
         product=product,
-        scale=scale,
+        scale=product_scale if size_c is None else product_scale + size_c,
         product_scale=product_scale,
-        operands=size_a.sum(1)[:, None] + size_b.sum(1),
-        finite_scale=scale if bool(scale.isfinite().all()) else _finite_scale(size_a, size_b, c),
         terms=a.shape[1],
         biased=c is not None,
+        finite_scale=lambda: _finite_scale(size_a, size_b, size_c),
+        operands=lambda: size_a.sum(1)[:, None] + size_b.sum(1),
     )
 
 
-def _finite_scale(size_a: Tensor, size_b: Tensor, bias: Tensor | None) -> Tensor:
-    a, b = (torch.nan_to_num(t, nan=0.0, posinf=0.0) for t in (size_a, size_b))
-    scale = a @ b.T
-    return scale if bias is None else scale + torch.nan_to_num(bias.abs(), nan=0.0, posinf=0.0)
+def _finite_scale(size_a: Tensor, size_b: Tensor, size_c: Tensor | None) -> Tensor:
+    product = _finite(size_a) @ _finite(size_b).T
+    return product if size_c is None else product + _finite(size_c)
+
+
+def _finite(values: Tensor) -> Tensor:
+    return torch.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def exact_sum(terms: Tensor, shape: torch.Size) -> Exact:
     """`terms` summed down to `shape`, as the gradient of a bias of that shape is."""
     values = terms.double()
-    value, scale = _sum_to(values, shape), _sum_to(values.abs(), shape)
-    finite = scale
-    if not bool(scale.isfinite().all()):
-        finite = _sum_to(torch.nan_to_num(values.abs(), nan=0.0, posinf=0.0), shape)
-    count = terms.numel() // max(value.numel(), 1)
-    return Exact(value, value, scale, scale, scale, finite, count, biased=False)
+    sizes = values.abs()
+    value, scale = _sum_to(values, shape), _sum_to(sizes, shape)
+    return Exact(
+        value=value,
+        product=value,
+        scale=scale,
+        product_scale=scale,
+        terms=terms.numel() // max(value.numel(), 1),
+        biased=False,
+        finite_scale=lambda: _sum_to(_finite(sizes), shape),
+        operands=lambda: scale,
+    )
 
 
 def _sum_to(values: Tensor, shape: torch.Size) -> Tensor:
@@ -157,14 +166,22 @@ def _sum_to(values: Tensor, shape: torch.Size) -> Tensor:
     return values.sum_to_size(shape)
 
 
+def usual_bound(terms: int, biased: bool, how: Arithmetic) -> float:
+    """Twice the bound (layer and formula each have one) in units of u * scale, leaving underflow aside."""
+    bound = gamma(terms + 1, how.sum_unit) + 2 * how.factor_unit + how.factor_unit**2
+    roundings = (1 + biased) if how.unit > how.sum_unit else 0
+    return 2 * (bound / how.unit + roundings)
+
+
 def allowance(exact: Exact, how: Arithmetic) -> Tensor:
     """Elementwise, how far an honest result of this arithmetic may lie from `exact.value`."""
     n = exact.terms + 1
     summed = gamma(n, how.sum_unit) * exact.scale + exact.terms * how.underflow
     if how.factor_unit:
-        summed = summed + (2 * how.factor_unit + how.factor_unit**2) * (1 + gamma(n, how.sum_unit)) * exact.product_scale
+        factors = 2 * how.factor_unit + how.factor_unit**2
+        summed = summed + factors * (1 + gamma(n, how.sum_unit)) * exact.product_scale
     if how.flushes:
-        summed = summed + how.underflow * exact.operands
+        summed = summed + how.underflow * exact.operands()
     if how.unit > how.sum_unit or how.sum_unit > UNIT_ROUNDOFF[torch.float32]:
         summed = _rounded_result(summed, exact, how)
     # The reference is a float64 sum itself, and so is the scale: each is within g(n) of the exact one.

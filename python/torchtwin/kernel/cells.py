@@ -19,6 +19,10 @@ class Cell:
     id: str | None
     """The notebook's own id of the cell; null in a terminal."""
     execution_count: int
+    file: str = ""
+    """The name under which its code is compiled."""
+    source: str = ""
+    """As the user typed it."""
 
 
 class Cells:
@@ -26,11 +30,14 @@ class Cells:
 
     def __init__(self) -> None:
         self._by_file: OrderedDict[str, Cell] = OrderedDict()
+        self.running: Cell | None = None
+        """The cell that runs, or ran last."""
 
-    def ran(self, file: str, cell: Cell) -> None:
-        """`cell` is about to run code compiled as `file`."""
-        self._by_file[file] = cell
-        self._by_file.move_to_end(file)
+    def begins(self, cell: Cell) -> None:
+        """`cell` is about to run."""
+        self.running = cell
+        self._by_file[cell.file] = cell
+        self._by_file.move_to_end(cell.file)
         if len(self._by_file) > MAX_CELLS:
             self._by_file.popitem(last=False)
 
@@ -39,6 +46,4 @@ class Cells:
         cell = self._by_file.get(text.file)
         if cell is None:
             return Site(file=text.file, line=text.line, source=text.source)
-        return Site(
-            cell_id=cell.id, execution_count=cell.execution_count, line=text.line, source=text.source
-        )
+        return Site(cell_id=cell.id, execution_count=cell.execution_count, line=text.line, source=text.source)

@@ -14,7 +14,7 @@ def check_output(twin: Twin, output: Tensor, expression: str) -> tuple[Verdict, 
     """The verdict on `output`, of shape (*, N), and the formula's value of it."""
     formula = twin.evaluate()
     layer = output.detach()
-    verdict = _judge_rows(twin, layer, formula.reshape(layer.shape))
+    verdict = _judge_rows(twin, layer, formula)
     if formula.shape != layer.shape:
         verdict = other_shape(layer, formula, verdict, expression)
     return verdict, formula
@@ -24,7 +24,7 @@ def _judge_rows(twin: Twin, layer: Tensor, formula: Tensor) -> Verdict:
     weight = twin.weight if twin.weight.dim() == 2 else twin.weight[None]
     rows = twin.input.reshape(twin.input.shape[:-1].numel(), weight.shape[1])
     bias = None if twin.bias is None else _rows_of_bias(twin.bias, layer, (len(rows), len(weight)))
-    exact = exact_product(rows, weight, bias).reshape(layer.shape)
+    exact = exact_product(rows, weight, bias)
     return judge(layer, formula, exact, arithmetic(layer.dtype, layer.device))
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.bounds import Arithmetic, Exact, allowance, gamma
+from torchtwin.kernel.bounds import Arithmetic, Exact, allowance, gamma, usual_bound
 from torchtwin.kernel.values import number
 from torchtwin.protocol import Diagnosis, Verdict
 
-_INTEGERS = {torch.float64: torch.int64, torch.float32: torch.int32, torch.float16: torch.int16, torch.bfloat16: torch.int16}
+_EMPTY = "identical: both are empty"
+_INTEGERS = {
+    torch.float64: torch.int64,
+    torch.float32: torch.int32,
+    torch.float16: torch.int16,
+    torch.bfloat16: torch.int16,
+}
 
 
 def unchecked(reason: str) -> Verdict:
@@ -30,12 +35,44 @@ def judge(layer: Tensor, formula: Tensor, exact: Exact, how: Arithmetic) -> Verd
     """
     if math.isinf(gamma(exact.terms + 1, how.sum_unit)):
         return unchecked(f"rounding has no finite bound over {exact.terms:,} terms in this precision")
-    facts = _facts(layer, formula, exact, how, allowance(exact, how))
+    shape = exact.value.shape
+    layer_rows, formula_rows, limit = layer.reshape(shape), formula.reshape(shape), allowance(exact, how)
+    if _same_bits(layer_rows, formula_rows) and _all_near(layer_rows, exact, limit):
+        return _bit_for_bit(layer.numel(), usual_bound(exact.terms, exact.biased, how))
+    return _judged(_facts(layer_rows, formula_rows, exact, how, limit), layer, formula, exact)
+
+
+def _judged(facts: _Facts, layer: Tensor, formula: Tensor, exact: Exact) -> Verdict:
     if facts.equal == layer.numel():
-        return _identical(facts, layer)
-    if facts.layer_outside or facts.formula_outside:
+        return _identical(facts, layer, formula)
+    if bool(facts.outside.any()):
         return _different(facts, layer, formula, exact)
     return _rounding(facts, layer)
+
+
+def _same_bits(a: Tensor, b: Tensor) -> bool:
+    integers = _INTEGERS[a.dtype]
+    return torch.equal(a.view(integers), b.view(integers))
+
+
+def _all_near(value: Tensor, exact: Exact, limit: Tensor) -> bool:
+    return bool(((value.double() - exact.value).abs_() <= limit).all())
+
+
+def _bit_for_bit(elements: int, bound: float) -> Verdict:
+    """The verdict of nearly every call, made without a second look."""
+    message = f"identical, {elements:,} of {elements:,} elements, bit for bit" if elements else _EMPTY
+    return Verdict(
+        kind="identical",
+        message=message,
+        equal_elements=elements,
+        elements=elements,
+        max_abs_diff=0.0,
+        max_ulp_diff=0,
+        units=0.0,
+        bound=number(bound),
+        coverage="all",
+    )
 
 
 def other_shape(layer: Tensor, formula: Tensor, values: Verdict, expression: str) -> Verdict:
@@ -50,44 +87,43 @@ def other_shape(layer: Tensor, formula: Tensor, values: Verdict, expression: str
 
 @dataclass(frozen=True)
 class _Facts:
-    same: Tensor
+    """All that a verdict says of two results, and the masks that it is read from."""
+
     equal: int
     max_abs_diff: float
     max_ulp_diff: int
     units: float
     bound: float
-    layer_outside: int
-    formula_outside: int
     outside: Tensor
+    """Elements that rounding can't explain, in the layer or in the formula."""
 
 
 def _facts(layer: Tensor, formula: Tensor, exact: Exact, how: Arithmetic, limit: Tensor) -> _Facts:
     same = (layer == formula) | (layer.isnan() & formula.isnan())
     a, b = layer.double(), formula.double()
     difference = torch.where(same, 0.0, (a - b).abs())
-    outside_layer = ~_honest(a, exact, limit, how)
-    outside_formula = ~_honest(b, exact, limit, how)
     units, bound = _in_units(difference, exact, limit, how)
     return _Facts(
-        same=same,
         equal=int(same.sum()),
         max_abs_diff=float(difference.max()) if difference.numel() else 0.0,
         max_ulp_diff=_max_ulp(layer, formula, same),
         units=units,
         bound=bound,
-        layer_outside=int(outside_layer.sum()),
-        formula_outside=int(outside_formula.sum()),
-        outside=outside_layer | outside_formula,
+        outside=~(_honest(a, exact, limit, how) & _honest(b, exact, limit, how)),
     )
 
 
 def _honest(value: Tensor, exact: Exact, limit: Tensor, how: Arithmetic) -> Tensor:
-    """Where rounding (or an overflow on the way) can have given `value`."""
+    """Where rounding, or an overflow on the way, can have given `value`."""
     reference = exact.value
     near = reference.isfinite() & ((value - reference).abs() <= limit)
     same = (value == reference) | (value.isnan() & reference.isnan())
-    can_overflow = exact.finite_scale + limit.nan_to_num(nan=0.0, posinf=0.0) >= how.largest
+    can_overflow = exact.finite_scale() + _or_zero(limit) >= how.largest
     return near | same | (can_overflow & ~(value.isfinite() & reference.isfinite()))
+
+
+def _or_zero(values: Tensor) -> Tensor:
+    return values.nan_to_num(nan=0.0, posinf=0.0)
 
 
 def _in_units(difference: Tensor, exact: Exact, limit: Tensor, how: Arithmetic) -> tuple[float, float]:
@@ -119,13 +155,18 @@ def _ordered(values: Tensor) -> Tensor:
     return torch.where(bits < 0, sign - bits, bits)
 
 
-def _identical(facts: _Facts, layer: Tensor) -> Verdict:
+def _identical(facts: _Facts, layer: Tensor, formula: Tensor) -> Verdict:
     n = layer.numel()
-    message = f"identical, {n:,} of {n:,} elements, bit for bit" if n else "identical: both are empty"
-    note = None
-    if facts.layer_outside:
-        note = "both lie further from the exact result than rounding in this dtype explains: a lower precision was used"
-    return _verdict("identical", message, facts, n, note=note)
+    message = f"identical, {n:,} of {n:,} elements" if n else _EMPTY
+    return _verdict("identical", message, facts, n, note=_remark(facts, layer, formula))
+
+
+def _remark(facts: _Facts, layer: Tensor, formula: Tensor) -> str | None:
+    if bool(facts.outside.any()):
+        return "both lie further from the exact result than rounding in this dtype explains: a lower precision was used"
+    if bool(((layer == 0) & (layer.signbit() != formula.signbit())).any()):
+        return "0.0 and -0.0 count as equal"
+    return "NaN counts as equal to NaN" if bool(layer.isnan().any()) else None
 
 
 def _rounding(facts: _Facts, layer: Tensor) -> Verdict:
@@ -143,26 +184,31 @@ def _percent(share: float) -> str:
 def _different(facts: _Facts, layer: Tensor, formula: Tensor, exact: Exact) -> Verdict:
     n = layer.numel()
     count = int(facts.outside.sum())
-    place = _first(facts.outside)
-    at = tuple(place)
+    first = int(facts.outside.reshape(-1).nonzero()[0])
     message = (
-        f"different: {count:,} of {n:,} elements lie outside what rounding can do, first {place}: "
-        f"layer {float(layer[at]):.9g}, formula {float(formula[at]):.9g}, exact {float(exact.value[at]):.9g}"
+        f"different: {count:,} of {n:,} elements {'lies' if count == 1 else 'lie'} outside what rounding can do, "
+        f"first {_place(first, layer)}: layer {_at(layer, first)}, formula {_at(formula, first)}, "
+        f"exact {_at(exact.value, first)}"
     )
     return _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula))
 
 
 def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor) -> Diagnosis:
     for name, value in (("layer", layer), ("formula", formula)):
-        wrong = facts.outside & ~value.isfinite()
-        if bool(wrong.any()):
-            place = _first(wrong)
-            return Diagnosis("nonfinite", f"The {name} gives {float(value[tuple(place)])} at {place}.")
+        wrong = (facts.outside.reshape(-1) & ~value.reshape(-1).isfinite()).nonzero()
+        if len(wrong):
+            first = int(wrong[0])
+            return Diagnosis("nonfinite", f"The {name} gives {_at(value, first)} at {_place(first, layer)}.")
     return Diagnosis("unexplained", "No simple cause found.")
 
 
-def _first(mask: Tensor) -> Sequence[int]:
-    return [int(i) for i in mask.nonzero()[0]]
+def _at(values: Tensor, flat: int) -> str:
+    return f"{float(values.reshape(-1)[flat]):.9g}"
+
+
+def _place(flat: int, layer: Tensor) -> list[int]:
+    """The index in the layer's own shape."""
+    return [int(i) for i in torch.unravel_index(torch.tensor(flat), layer.shape)]
 
 
 def _verdict(

@@ -20,7 +20,7 @@ class Extension:
     def __init__(self, shell: Any, session: Session) -> None:
         self._shell = shell
         self._session = session
-        self._kernel = getattr(shell, "kernel", None)
+        self._kernel: Any = getattr(shell, "kernel", None)
         self._flush: Flush | None = None
         self._query = Query(session)
 
@@ -67,7 +67,7 @@ class Extension:
         count = self._shell.execution_count - bool(info.store_history)
         transformed = getattr(info, "transformed_cell", None) or self._shell.transform_cell(info.raw_cell)
         file = self._shell.compile.get_code_name(info.raw_cell, transformed, count)
-        self._session.cell_begins(file, Cell(info.cell_id, count))
+        self._session.cell_begins(Cell(info.cell_id, count, file, info.raw_cell))
 
     def _after_cell(self, result: object) -> None:
         self._session.guard(self._session.cell_ended)()

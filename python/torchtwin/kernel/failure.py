@@ -90,9 +90,9 @@ def _fitting(attempt: Attempt, x: Tensor, w: Tensor) -> Iterator[str]:
     elif x.dim() > 1 and x.numel() == takes:
         yield f"Flatten the input: `{name}.flatten()` has shape [{takes}]."
     if attempt.is_module:
-        yield f"Or make the layer `nn.Linear(in_features={x.shape[-1]}, out_features={w.shape[0]})`."
+        yield f"Make the layer `nn.Linear(in_features={x.shape[-1]}, out_features={w.shape[0]})`."
     else:
-        yield f"Or pass a weight of shape [{w.shape[0]}, {x.shape[-1]}]."
+        yield f"Pass a weight of shape [{w.shape[0]}, {x.shape[-1]}]."
 
 
 def _weight_dimensions(attempt: Attempt) -> _Explained | None:
@@ -134,7 +134,7 @@ def _dtypes(attempt: Attempt) -> _Explained | None:
     name, layer = attempt.names.input_text, attempt.layer
     suggestions = [f"Cast the input: `{name}.to({w.dtype})`."]
     if attempt.is_module and x.is_floating_point():
-        suggestions.append(f"Or cast the layer: `{layer}.to({x.dtype})`.")
+        suggestions.append(f"Cast the layer: `{layer}.to({x.dtype})`.")
     explanation = f"`{attempt.names.input}` is {dtype_name(x)}, `{attempt.names.weight}` is {dtype_name(w)}."
     return _Explained(explanation, suggestions, [])
 

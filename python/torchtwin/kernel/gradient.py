@@ -1,8 +1,9 @@
 """The gradient check: this call's share of each gradient against the formula, when `.backward()` reaches the call.
 
-A post hook on the node of the autograd graph that multiplies (`AddmmBackward0`, `MmBackward0`) sees this call's gradients
-alone, before they are added to those of other calls, and finds the operands in the node's own saved tensors. It runs after
-the node's arithmetic: a prehook that read the saved tensors would use up those of a non-reentrant checkpoint.
+A post hook on the node of the autograd graph that multiplies (`AddmmBackward0`, `MmBackward0`) sees this call's
+gradients alone, before they are added to those of other calls, and finds the operands in the node's own saved tensors.
+It runs after the node's arithmetic: a prehook that read the saved tensors would use up those of a non-reentrant
+checkpoint.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from torchtwin.kernel.bounds import Exact, arithmetic, exact_product, exact_sum
+from torchtwin.kernel.bounds import arithmetic, exact_product, exact_sum
 from torchtwin.kernel.compare import judge, unchecked
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles
@@ -34,9 +35,8 @@ class Watched:
     """What the hooks of one call need to know. Holds no tensor of the user's."""
 
     id: int
-    bias_shape: torch.Size | None
-    output_shape: torch.Size
-    input_shape: torch.Size
+    shapes: dict[str, torch.Size | None]
+    """Of `input`, `weight`, `bias` and `output`."""
     names: dict[str, str]
     """Of `input`, `weight` and `bias`."""
     requires_grad: dict[str, bool]
@@ -94,7 +94,7 @@ class GradientCheck:
                     arrival.expect()
             with quiet(g.device.type):
                 shares = list(_shares(call, name, grad_inputs, g.detach()))
-                of_output = g.detach().reshape(call.output_shape) if name in _MULTIPLIES else None
+                of_output = _as(g.detach(), call.shapes["output"]) if name in _MULTIPLIES else None
                 self._report(call.id, shares, of_output)
 
         return hook
@@ -128,7 +128,7 @@ def _leaves(nodes: list[Node]) -> Iterator[tuple[str, Node]]:
 
 def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: Tensor) -> Iterator[Share]:
     if name == _ADDS:
-        yield from _bias_share(call, grad_inputs[1], g.reshape(call.output_shape))
+        yield from _bias_share(call, grad_inputs[1], _as(g, call.shapes["output"]))
         return
     roles = dict(zip(_MULTIPLIES[name], grad_inputs, strict=False))
     node = torch._C._current_autograd_node()
@@ -136,7 +136,7 @@ def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: T
     yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T))
     yield _product_share(call, "input", roles["input"], lambda: (g, _saved(node, name, "weight")))
     if "bias" in roles:
-        yield from _bias_share(call, roles["bias"], g.reshape(call.output_shape))
+        yield from _bias_share(call, roles["bias"], _as(g, call.shapes["output"]))
 
 
 def _t(gradient: Tensor | None) -> Tensor | None:
@@ -164,25 +164,30 @@ def _product_share(
     layer, formula = gradient.detach(), rows @ columns.T
     verdict = judge(layer, formula, exact_product(rows, columns), arithmetic(layer.dtype, layer.device))
     if operand == "input":
-        layer, formula = layer.reshape(call.input_shape), formula.reshape(call.input_shape)
+        layer, formula = _as(layer, call.shapes["input"]), _as(formula, call.shapes["input"])
     return Share(operand, verdict, layer, formula)
 
 
 def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[Share]:
-    if call.bias_shape is None:
+    shape = call.shapes["bias"]
+    if shape is None:
         return
     if missing := _missing(call, "bias", gradient):
         yield Share("bias", missing)
         return
     assert gradient is not None
-    exact: Exact = exact_sum(g, call.bias_shape)
-    formula = g.reshape(call.bias_shape) if len(call.bias_shape) > g.dim() else g.sum_to_size(call.bias_shape)
-    layer = gradient.detach().reshape(call.bias_shape)
-    yield Share("bias", judge(layer, formula, exact, arithmetic(layer.dtype, layer.device)), layer, formula)
+    formula = g.reshape(shape) if len(shape) > g.dim() else g.sum_to_size(shape)
+    layer = gradient.detach().reshape(shape)
+    yield Share(
+        "bias", judge(layer, formula, exact_sum(g, shape), arithmetic(layer.dtype, layer.device)), layer, formula
+    )
+
+
+def _as(tensor: Tensor, shape: torch.Size | None) -> Tensor:
+    return tensor if shape is None else tensor.reshape(shape)
 
 
 def _missing(call: Watched, operand: str, gradient: Tensor | None) -> Verdict | None:
     if not call.requires_grad[operand]:
         return unchecked(f"`{call.names[operand]}` does not require grad")
     return unchecked("this backward did not ask for it") if gradient is None else None
-

@@ -13,7 +13,6 @@ from torchtwin.kernel.twin import twin
 from torchtwin.kernel.values import number, numbers
 from torchtwin.protocol import ElementRequest, ElementTerms, Number, Refused
 
-GONE = "gone"
 MAX_TERMS = 100_000
 """Products that one element's answer may hold."""
 
@@ -45,9 +44,7 @@ class Live:
 
     def hold(self, id: int, operands: dict[str, Tensor | None], text: str | None) -> None:
         """Remembers a call's operands; `text` is the source of the call."""
-        self._calls[id] = {
-            role: _Held(weakref.ref(t), _version(t)) for role, t in operands.items() if t is not None
-        }
+        self._calls[id] = {role: _Held(weakref.ref(t), _version(t)) for role, t in operands.items() if t is not None}
         output = operands.get("output")
         if output is not None and text is not None:
             self._outputs[id] = (weakref.ref(output), text)
@@ -71,12 +68,12 @@ class Live:
     def element(self, request: ElementRequest, names: dict[str, str]) -> ElementTerms | Refused:
         """How one element of the output came about. `names` are those of the operands."""
         if request.of != "output":
-            return Refused(GONE, "the gradient of the output is not kept; only small ones travel with the call")
+            return Refused("gone", "the gradient of the output is not kept; only small ones travel with the call")
         held = {role: tensor.get() for role, tensor in self._calls.get(request.call, {}).items()}
         input, weight, bias = held.get("input"), held.get("weight"), held.get("bias")
         for role, tensor in held.items():
             if tensor is None and role != "output":
-                return Refused(GONE, f"`{names[role]}` no longer exists as it was when the call was made")
+                return Refused("gone", f"`{names[role]}` no longer exists as it was when the call was made")
         if input is None or weight is None:
             return Refused("unknown", f"call {request.call} is not among the recorded ones any more")
         return _terms(request.index, input, weight, bias, held.get("output"), names)

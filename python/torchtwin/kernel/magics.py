@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import linecache
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
+from torchtwin.kernel.cells import Cell
 from torchtwin.kernel.recorder import MAX_CALLS
 from torchtwin.kernel.report import Report, summary
 from torchtwin.kernel.session import Session
@@ -19,7 +21,7 @@ WORDS = ("on", "off", "clear", "report")
 
 
 @magics_class
-class TwinMagics(Magics):  # type: ignore[misc]
+class TwinMagics(Magics):
     """The magics of one shell."""
 
     def __init__(self, shell: Any, session: Session) -> None:
@@ -31,7 +33,7 @@ class TwinMagics(Magics):  # type: ignore[misc]
             "clear": session.clear,
         }
 
-    @line_cell_magic  # type: ignore[untyped-decorator]
+    @line_cell_magic
     def twin(self, line: str, cell: str | None = None) -> None:
         """`%twin` says what is watched; `%twin on|off|clear|report`; `%%twin` runs the cell and reports its calls."""
         if cell is not None:
@@ -41,7 +43,7 @@ class TwinMagics(Magics):  # type: ignore[misc]
 
     def _word(self, word: str) -> None:
         if word == "report":
-            display(self._report(self._session.calls()))
+            self._display(self._session.calls(), after=0)
             return
         if word and word not in self._actions:
             print(unknown_word(word), file=sys.stderr)
@@ -49,8 +51,8 @@ class TwinMagics(Magics):  # type: ignore[misc]
         self._actions.get(word, lambda: None)()
         print(summary(self._session.state(), self._session.calls()))
 
-    def _report(self, calls: list[Call], after: int = 0) -> Report:
-        return Report(calls, self._session.page(after, MAX_CALLS))
+    def _display(self, calls: list[Call], after: int) -> None:
+        display(Report(calls, self._session.page(after, MAX_CALLS)))  # type: ignore[no-untyped-call]
 
     def _run_and_report(self, line: str, cell: str) -> None:
         """Runs the cell as IPython would, then displays the report, whether the cell raised or not."""
@@ -61,9 +63,9 @@ class TwinMagics(Magics):  # type: ignore[misc]
         watching = self._session.watching
         self._session.watch()
         try:
-            run(self.shell, cell)
+            run(self.shell, cell, self._session.cells.running)
         finally:
-            display(self._report([call for call in self._session.calls() if call.id > last], seq))
+            self._display([call for call in self._session.calls() if call.id > last], seq)
             if not watching:
                 self._session.unwatch()
 
@@ -73,17 +75,16 @@ def unknown_word(word: str) -> str:
     return f"%twin does not know {word!r}. It takes one of {', '.join(WORDS)}, or nothing for a summary."
 
 
-def run(shell: Any, cell: str) -> None:
+def run(shell: Any, cell: str, within: Cell | None) -> None:
     """Executes the body of a cell magic in the user's namespace, and displays the value of a last expression.
 
     The code keeps the file name and the line numbers of the whole cell, so that breakpoints in it are hit.
     """
-    file, offset = _place(shell, cell)
+    file, offset = _place(cell, within)
     tree = shell.compile.ast_parse("\n" * offset + shell.transform_cell(cell), filename=file)
     ends_in_expression = bool(tree.body) and isinstance(tree.body[-1], ast.Expr)
     shown = [tree.body.pop()] if ends_in_expression and not _is_silenced(shell, cell) else []
-    for module in (tree, ast.Interactive(shown)):
-        mode = "exec" if module is tree else "single"  # "single" displays, by the shell's own hook
+    for module, mode in ((tree, "exec"), (ast.Interactive(shown), "single")):  # "single" displays, by the shell's hook
         exec(compile(module, file, mode, shell.compile.flags, dont_inherit=True), shell.user_ns)
 
 
@@ -91,12 +92,13 @@ def _is_silenced(shell: Any, cell: str) -> bool:
     return bool(shell.displayhook.semicolon_at_end_of_expression(cell))
 
 
-def _place(shell: Any, cell: str) -> tuple[str, int]:
-    """The file name of the cell that is running, and how many of its lines stand before `cell`."""
-    raw = shell.history_manager.input_hist_raw[-1] if shell.history_manager else ""
+def _place(cell: str, within: Cell | None) -> tuple[str, int]:
+    """The file name of the cell that is running, and how many of its lines stand before the magic's body."""
     body = cell.rstrip("\n")  # IPython appends a newline to the body
-    at = raw.rfind(body) if body else -1
-    if at < 0:
+    at = within.source.rfind(body) if within and body else -1
+    if within is None or at < 0:
         return "<twin>", 0
-    name: str = shell.compile.get_code_name(raw, shell.transform_cell(raw), shell.execution_count - 1)
-    return name, raw[:at].count("\n")
+    # The shell has filed the cell as the one line that calls the magic; tracebacks and names need the user's lines.
+    lines = within.source.splitlines(keepends=True)
+    linecache.cache[within.file] = (len(within.source), None, lines, within.file)
+    return within.file, within.source[:at].count("\n")

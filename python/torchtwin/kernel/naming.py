@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.namespace import has_storage, notebook, parameter_paths, same_view, variable, visible
+from torchtwin.kernel.resolve import parsed, resolve
 
 MAX_TEXT = 80
 """A longer input expression is not repeated in the twin; it stands there as `input`."""
@@ -27,6 +29,9 @@ class Names:
     bias: str
     output: str
     input_text: str
+    weight_itself: str
+    """The name of the very object, to which `.grad` belongs; `w` may share its memory and have a `.grad` of its own."""
+    bias_itself: str
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Owner:
 
 
 class Namer:
-    """Names calls. What it finds in the notebook's namespace is kept until `forget()`, but believed only if it still holds."""
+    """Names calls. What it finds in the notebook's namespace is kept until `forget()`, and used while it holds."""
 
     def __init__(self) -> None:
         self._owners: dict[int, tuple[weakref.ref[Tensor], Owner]] | None = None
@@ -55,13 +60,17 @@ class Namer:
         owner = self.owner(weight) if isinstance(weight, Tensor) else None
         module = _module_text(caller, scopes)
         input_text = _input_text(caller, scopes, input, module)
+        weight_itself = self._itself(caller, scopes, weight, module, owner, "weight", 1)
+        bias_itself = self._itself(caller, scopes, bias, module, self.owner(bias), "bias", 2)
         return Names(
             call=_call_name(caller, owner, module),
             input=_short(input_text) if input_text else _origin(input),
-            weight=self._operand(caller, scopes, weight, module, owner, "weight", 1),
-            bias=self._operand(caller, scopes, bias, module, self.owner(bias), "bias", 2),
+            weight=self._alias(scopes, weight) or weight_itself,
+            bias=self._alias(scopes, bias) or bias_itself,
             output=caller.text.target or "output",
             input_text=input_text if input_text and len(input_text) <= MAX_TEXT else "input",
+            weight_itself=weight_itself,
+            bias_itself=bias_itself,
         )
 
     def owner(self, tensor: object) -> Owner | None:
@@ -73,7 +82,7 @@ class Namer:
         found = self._owners.get(id(tensor))
         return found[1] if found and found[0]() is tensor else None
 
-    def _operand(
+    def _itself(
         self,
         caller: Caller,
         scopes: list[Mapping[str, Any]],
@@ -83,11 +92,11 @@ class Namer:
         role: str,
         position: int,
     ) -> str:
-        """A variable of the user's if one is this tensor; else the function's argument; else an attribute of the module."""
+        """A variable that is this object; else the function's argument; else an attribute of the module."""
         if not isinstance(tensor, Tensor):
             return role
-        if alias := self._alias(scopes, tensor):
-            return alias
+        if name := next((name for scope in scopes if (name := _same_object(scope, tensor))), None):
+            return name
         if caller.route == "function" and (written := _argument(caller, role, position)):
             return written
         if module is not None and caller.module is not None and _holds(caller.module, role, tensor):
@@ -96,7 +105,10 @@ class Namer:
             return f"{owner.path}.{owner.attribute}"
         return _view_of_owned(self, tensor) or role
 
-    def _alias(self, scopes: list[Mapping[str, Any]], tensor: Tensor) -> str | None:
+    def _alias(self, scopes: list[Mapping[str, Any]], tensor: object) -> str | None:
+        """A variable that is this tensor, or the same elements of the same memory."""
+        if not isinstance(tensor, Tensor):
+            return None
         for scope in scopes[:-1]:
             if local := variable(scope, tensor):
                 return local
@@ -144,54 +156,6 @@ def _self(caller: Caller, scopes: list[Mapping[str, Any]]) -> str | None:
     return "self" if resolve("self", scopes) is caller.module else None
 
 
-def resolve(text: str, scopes: list[Mapping[str, Any]]) -> object:
-    """What a name, attribute path or constant subscript leads to, without running any code of the user's; else null."""
-    try:
-        node = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None
-    return _follow(node, scopes)
-
-
-def _follow(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
-    if isinstance(node, ast.Name):
-        return next((scope[node.id] for scope in scopes if node.id in scope), None)
-    if isinstance(node, ast.Attribute):
-        return _attribute(_follow(node.value, scopes), node.attr)
-    if isinstance(node, ast.Subscript):
-        return _item(_follow(node.value, scopes), _follow_index(node.slice, scopes))
-    return None
-
-
-def _follow_index(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
-    return node.value if isinstance(node, ast.Constant) else _follow(node, scopes)
-
-
-def _attribute(value: object, name: str) -> object:
-    """From the instance's own dictionaries only: a property would be the user's code."""
-    for attributes in (getattr(value, "_modules", None), getattr(value, "_parameters", None), _vars(value)):
-        if isinstance(attributes, dict) and name in attributes:
-            return attributes[name]
-    return None
-
-
-def _vars(value: object) -> dict[str, Any] | None:
-    return getattr(value, "__dict__", None)
-
-
-def _item(value: object, index: object) -> object:
-    if isinstance(value, nn.Sequential | nn.ModuleList) and isinstance(index, int):
-        children = list(value._modules.values())
-        return children[index] if -len(children) <= index < len(children) else None
-    if isinstance(value, nn.ModuleDict):
-        return value._modules.get(str(index))
-    lookup: Callable[[Any], Any] | None = value.__getitem__ if type(value) in (list, tuple, dict) else None  # type: ignore[attr-defined]
-    try:
-        return lookup(index) if lookup else None
-    except (LookupError, TypeError):
-        return None
-
-
 def _argument(caller: Caller, keyword: str, position: int) -> str | None:
     text = caller.text
     return text.args[position] if position < len(text.args) else text.keywords.get(keyword)
@@ -220,12 +184,10 @@ def _same_object(scope: Mapping[str, Any], tensor: Tensor) -> str | None:
     return next((n for n, value in list(scope.items()) if value is tensor and not n.startswith("_")), None)
 
 
+@functools.lru_cache(maxsize=4096)
 def _short(text: str) -> str:
     """`relu(...)` for a call, the text itself for anything else that is not too long."""
-    try:
-        node = ast.parse(f"({text})", mode="eval").body
-    except SyntaxError:
-        return "input"
+    node = parsed(text)
     if isinstance(node, ast.Call):
         return f"{ast.unparse(node.func).split('.')[-1]}(...)"
     words = " ".join(text.split())

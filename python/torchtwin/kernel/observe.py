@@ -26,7 +26,7 @@ from torchtwin.kernel.recorder import MAX_CALLS, Recorder
 from torchtwin.kernel.tensors import TensorTable
 from torchtwin.kernel.twin import expression, gradient_formulas, twin
 from torchtwin.kernel.values import Allowance
-from torchtwin.protocol import Call, Failure, GradientFormulas, Gradients, Operand, Operands, Values, Verdict
+from torchtwin.protocol import Call, GradientFormulas, Gradients, Operand, Operands, Values, Verdict
 
 
 class Recording:
@@ -55,13 +55,12 @@ class Recording:
     def clear(self) -> None:
         self.live.clear()
 
-    def _returned(
-        self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor
-    ) -> None:
+    def _returned(self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor) -> None:
         caller = callsite.caller(frame)
         names = self._namer.names(caller, input, weight, bias)
         text = expression(names, input, weight, bias, output.dtype)
         forward, formula = _checked(input, weight, bias, output, text)
+        operands = {"input": input, "weight": weight, "bias": bias, "output": output}
         id = self._recorder.next_id()
         call = Call(
             id=id,
@@ -73,49 +72,29 @@ class Recording:
             gradients=Gradients(),
             gradient_formulas=gradient_formulas(names, input, weight, bias),
             error=None,
-            values=self._values(forward, input, weight, bias, output, formula),
+            values=self._values(operands, forward, formula),
             time=time.time(),
         )
         self._recorder.add(call)
-        operands = {"input": input, "weight": weight, "bias": bias, "output": output}
         self.live.hold(id, operands, caller.text.call)
-        self._watch_gradients(id, names, operands, forward)
+        if output.grad_fn is not None:
+            self._watch_gradients(_watched(id, names, operands), output, forward)
 
-    def _values(
-        self, forward: Verdict, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, formula: Tensor | None
-    ) -> Values:
+    def _values(self, operands: dict[str, Tensor | None], forward: Verdict, formula: Tensor | None) -> Values:
         if forward.kind == "unchecked":  # it may not be readable at all
             return Values()
         take = self._allowance.numbers
         differs = forward.kind != "identical"
-        return Values(
-            input=take(input),
-            weight=take(weight),
-            bias=take(bias),
-            output=take(output),
-            twin_output=take(formula) if differs else None,
-        )
+        values = {role: take(tensor) for role, tensor in operands.items()}
+        return Values(**values, twin_output=take(formula) if differs else None)
 
-    def _watch_gradients(
-        self, id: int, names: Names, operands: dict[str, Tensor | None], forward: Verdict
-    ) -> None:
-        input, weight, bias, output = (operands[role] for role in ("input", "weight", "bias", "output"))
-        assert input is not None and weight is not None and output is not None
-        if output.grad_fn is None:
+    def _watch_gradients(self, watched: Watched, output: Tensor, forward: Verdict) -> None:
+        reason = forward.reason if forward.kind == "unchecked" else self._gradients.watch(watched, output)
+        if reason is None:
             return
-        reason = forward.reason if forward.kind == "unchecked" else None
-        watched = Watched(
-            id=id,
-            bias_shape=None if bias is None else bias.shape,
-            output_shape=output.shape,
-            input_shape=input.shape,
-            names={"input": names.input, "weight": names.weight, "bias": names.bias},
-            requires_grad={role: t is not None and t.requires_grad for role, t in operands.items()},
-        )
-        if reason := reason or self._gradients.watch(watched, output):
-            verdict = unchecked(reason)
-            gradients = Gradients(verdict, None if bias is None else verdict, verdict)
-            self._recorder.update(id, lambda call: msgspec.structs.replace(call, gradients=gradients))
+        verdict = unchecked(reason)
+        gradients = Gradients(verdict, None if watched.shapes["bias"] is None else verdict, verdict)
+        self._recorder.update(watched.id, lambda call: msgspec.structs.replace(call, gradients=gradients))
 
     def _gradient_arrived(self, id: int, shares: list[Share], grad_output: Tensor | None) -> None:
         verdicts = {share.operand: share.verdict for share in shares}
@@ -155,7 +134,7 @@ class Recording:
         explained = failure.explain(_attempt(caller, names, input, weight, bias), error)
         text = _attempted(names, input, weight, bias)
         operands = _operands(names, input, weight, bias, None)
-        error.add_note(failure.note(explained, text, shapes(operands)))
+        error.add_note(failure.note(explained, text, _shapes(operands)))
         self._recorder.add(
             Call(
                 id=self._recorder.next_id(),
@@ -185,6 +164,16 @@ def _checked(
         return check_output(twin(input, weight, bias, output), output, text)
 
 
+def _watched(id: int, names: Names, operands: dict[str, Tensor | None]) -> Watched:
+    shapes = {role: None if tensor is None else tensor.shape for role, tensor in operands.items()}
+    return Watched(
+        id=id,
+        shapes=shapes,
+        names={"input": names.input, "weight": names.weight_itself, "bias": names.bias_itself},
+        requires_grad={role: tensor is not None and tensor.requires_grad for role, tensor in operands.items()},
+    )
+
+
 def _operands(names: Names, input: object, weight: object, bias: object, output: object) -> Operands:
     of_weight = _operand(names.weight, weight)
     return Operands(
@@ -212,11 +201,8 @@ def _attempt(caller: Caller, names: Names, input: object, weight: object, bias: 
     return failure.Attempt(names, layer, is_module, input, weight, bias)
 
 
-def shapes(operands: Operands) -> str:
+def _shapes(operands: Operands) -> str:
     """`[1, 2] @ [2, 3] + [1, 3]`."""
     left = operands.input.shape if operands.input else "?"
     right = operands.weight_t.shape if operands.weight_t else "?"
     return f"{left} @ {right}" + (f" + {operands.bias.shape}" if operands.bias else "")
-
-
-__all__ = ["Failure", "Recording", "shapes"]

@@ -7,8 +7,8 @@ from types import TracebackType
 import torch
 
 
-class quiet:  # noqa: N801 (a context manager, read as a word)
-    """No gradients, no autocast, no `__torch_function__`: what runs inside leaves no trace in the user's graph or modes.
+class quiet:
+    """No gradients, no autocast, no `__torch_function__`: what runs inside leaves no trace in the user's graph.
 
     Cheaper than a stack of torch's own context managers; it is entered for every checked call.
     """

@@ -6,12 +6,15 @@ import unicodedata
 from collections.abc import Iterator
 
 DOTS = "..."
+MAX_TEXT = 400
+"""Characters of one name, message or line of source; nobody reads more in a report."""
 
 
 def clean(text: str) -> str:
-    """One line that cannot steer a terminal: escape sequences and direction marks are spelled out."""
-    line = " ".join(text.split())
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+    """One bounded line that cannot steer a terminal: escape sequences and direction marks are spelled out."""
+    line = " ".join(text[: 2 * MAX_TEXT].split())
+    spelled = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+    return spelled if len(spelled) <= MAX_TEXT else spelled[:MAX_TEXT] + DOTS
 
 
 def width(text: str) -> int:

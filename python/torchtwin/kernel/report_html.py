@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from torchtwin.kernel.report_columns import clean, elide
-from torchtwin.kernel.report_model import Fold, Line, count_of, counts, headline, place
+from torchtwin.kernel.report_model import MAX_SUGGESTIONS, Fold, Line, count_of, counts, headline, place
 from torchtwin.kernel.report_terms import Term, names_that_fit, terms
 from torchtwin.protocol import Call, Failure
 
@@ -17,7 +17,6 @@ _DASH, _TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 _SIGNS = {"identical": "✓", "rounding": "≈", "different": "✕", "unchecked": _DASH}
 _COLOURS = {"identical": _GREEN, "rounding": _GREEN, "different": _RED}
 _ARROWS = {"->": "→"}
-_MAX_TEXT = 400
 _ROOM = 84
 """Characters in a line of code."""
 
@@ -49,8 +48,7 @@ def _code(text: str) -> str:
 
 def _text(text: str) -> str:
     """Any text, harmless: one line, control characters spelled out, markup escaped, bounded."""
-    line = clean(text)
-    return escape(line if len(line) <= _MAX_TEXT else line[:_MAX_TEXT] + "…")
+    return escape(clean(text))
 
 
 def _prose(text: str) -> str:
@@ -138,5 +136,7 @@ def _verdict(line: Line) -> str:
 def _failure(error: Failure) -> Iterator[str]:
     yield f"<div>{_prose(error.explanation)}</div>"
     if error.suggestions:
-        yield f"<div>Try: {', or '.join(_prose(suggestion) for suggestion in error.suggestions)}</div>"
-    yield _element("div", _MUTED, f"{_text(error.type)}: {_text(error.message)}")
+        items = "".join(f"<li>{_prose(suggestion)}</li>" for suggestion in error.suggestions[:MAX_SUGGESTIONS])
+        yield _element("ul", "margin: 2px 0px; padding: 0px 0px 0px 20px", items)
+    if error.message not in error.explanation:
+        yield _element("div", _MUTED, f"{_text(error.type)}: {_text(error.message)}")

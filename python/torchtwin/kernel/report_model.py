@@ -11,6 +11,9 @@ from torchtwin.protocol import Call, Number, Site, Verdict
 
 Outcome = Literal["failed", "differs", "agrees", "unchecked"]
 
+MAX_SUGGESTIONS = 5
+"""Ways out that are shown for a call that failed."""
+
 _WORDS: dict[Outcome, tuple[str, str]] = {
     "failed": ("failed", "failed"),
     "differs": ("differs", "differ"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from torchtwin.kernel.report_columns import beside, center, clean, elide, hang, shorten_path
-from torchtwin.kernel.report_model import Fold, Line, count_of, counts, headline, place
+from torchtwin.kernel.report_model import MAX_SUGGESTIONS, Fold, Line, count_of, counts, headline, place
 from torchtwin.kernel.report_terms import Term, column_widths, names_that_fit, shape_text, terms
 from torchtwin.protocol import Call, Failure
 
@@ -90,6 +90,7 @@ def _verdict(line: Line) -> Iterator[str]:
 
 def _failure(error: Failure) -> Iterator[str]:
     yield from hang(_INDENT, clean(error.explanation), COLUMNS)
-    for position, suggestion in enumerate(error.suggestions):
-        yield from hang(f"{_INDENT}{'or: ' if position else 'try:'} ", clean(suggestion), COLUMNS)
-    yield from hang(f"{_INDENT}({clean(error.type)}: ", clean(error.message) + ")", COLUMNS)
+    for suggestion in error.suggestions[:MAX_SUGGESTIONS]:
+        yield from hang(f"{_INDENT}* ", clean(suggestion), COLUMNS)
+    if error.message not in error.explanation:
+        yield from hang(_INDENT, f"({clean(error.type)}: {clean(error.message)})", COLUMNS)

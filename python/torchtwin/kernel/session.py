@@ -29,7 +29,7 @@ class Session:
         self.watching = False
         self._lock = threading.RLock()
         self._when_torch = WhenTorchIsImported(self.guard(self._torch_is_here))
-        self._cells = Cells()
+        self.cells = Cells()
         self._recording: Recording | None = None
         self._tap: Tap | None = None
 
@@ -81,9 +81,9 @@ class Session:
         self.say_state()
         return self.recorder.page(after, limit)
 
-    def cell_begins(self, file: str, cell: Cell) -> None:
-        """A cell is about to run, its code compiled as `file`."""
-        self._cells.ran(file, cell)
+    def cell_begins(self, cell: Cell) -> None:
+        """A cell is about to run."""
+        self.cells.begins(cell)
         if self._recording is not None:
             self._recording.cell_begins()
 
@@ -110,7 +110,7 @@ class Session:
 
         with self._lock:
             if self._tap is None:
-                self._recording = Recording(self.recorder, self.guard, self._cells)
+                self._recording = Recording(self.recorder, self.guard, self.cells)
                 self._tap = Tap(self._recording)
             self._tap.put_on()
         self.say_state()

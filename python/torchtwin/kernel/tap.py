@@ -21,9 +21,7 @@ class Observer(Protocol):
         self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor
     ) -> None: ...
 
-    def raised(
-        self, frame: FrameType, input: object, weight: object, bias: object, error: Exception
-    ) -> None: ...
+    def raised(self, frame: FrameType, input: object, weight: object, bias: object, error: Exception) -> None: ...
 
 
 class Tap:
@@ -60,7 +58,9 @@ class Tap:
 
         if functional.linear is self._wrapper and self._original is not None:
             functional.linear = self._original
-        _get_builtin_table().pop(id(self._wrapper), None)
+        _get_builtin_table().pop(  # type: ignore[no-untyped-call]
+            id(self._wrapper), None
+        )
         if self._wrapper is not None:
             self._wrapper.observing = False  # type: ignore[attr-defined]
         self._original = self._wrapper = None
@@ -75,12 +75,13 @@ def wrapper(original: Callable[..., Any], observer: Observer) -> Callable[..., A
         # Under torch.compile this line is decided while tracing: no graph break, no guard on us.
         if is_compiling() or out or _stands_for_a_tensor(input):
             return original(input, weight, bias, **out)
-        __tracebackhide__ = True
         try:
             output = original(input, weight, bias)
         except Exception as error:
             if linear.observing:  # type: ignore[attr-defined]
                 observer.raised(sys._getframe(1), input, weight, bias, error)
+            # A bare `raise` adds no entry for this frame: the user's traceback ends where it would without us.
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
             raise
         if linear.observing:  # type: ignore[attr-defined]
             observer.returned(sys._getframe(1), input, weight, bias, output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +49,7 @@ def transposed(weight: Tensor) -> Tensor:
 
 
 def expression(names: Names, input: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype | None) -> str:
-    """The twin as the user could type it, with the casts that autocast made. `dtype` is the output's, if there is one."""
+    """The twin as the user could type it, with the casts that autocast made. `dtype` is the output's, if known."""
     x = _written(names.input_text, input, dtype)
     w = _written(names.weight, weight, dtype) + (".T" if weight.dim() > 1 else "")
     b = f" + {_written(names.bias, bias, dtype)}" if bias is not None else ""
@@ -60,6 +61,7 @@ def _written(text: str, tensor: Tensor, dtype: torch.dtype | None) -> str:
     return (text if _binds_tightly(text) else f"({text})") + cast
 
 
+@functools.lru_cache(maxsize=4096)
 def _binds_tightly(text: str) -> bool:
     try:
         node = ast.parse(text, mode="eval").body
@@ -86,6 +88,8 @@ def _bias_formula(input_dim: int, bias: Tensor) -> str:
         return "g"
     if bias.dim() == 1 and bias.numel() > 1:
         return "g.sum(0)" if input_dim == 2 else "g.flatten(0, -2).sum(0)"
+    if input_dim == 2 and bias.dim() == 2 and bias.shape[0] == 1:
+        return "g.sum(0, keepdim=True)"
     if bias.dim() > input_dim:
         return f"g.reshape({_sizes(bias)})"
     return f"g.sum_to_size({_sizes(bias)})"

@@ -25,7 +25,7 @@ def number(value: float) -> Number:
 
 def numbers(tensor: Tensor) -> list[Number]:
     """All elements, in row-major order."""
-    return [number(v) for v in tensor.detach().reshape(-1).double().tolist()]
+    return [number(v) for v in tensor.detach().reshape(-1).tolist()]
 
 
 class Allowance:

@@ -42,12 +42,12 @@ from torchtwin.protocol.requests import (
 )
 
 __all__ = [
-    "Answered",
-    "Asked",
     "COMM_ID",
     "MIME_TYPE",
     "PROTOCOL",
     "QUERY_TARGET",
+    "Answered",
+    "Asked",
     "Call",
     "Clash",
     "Clear",

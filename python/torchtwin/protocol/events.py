@@ -2,6 +2,8 @@
 
 Every entity (the watch state, the tensor table, each call) is sent whole; a later event about the same entity replaces
 an earlier one. So a receiver needs only the newest event of each, and a page may leave out what a later one replaced.
+
+`gc=False`: no event can be part of a reference cycle, so the garbage collector of the user's process can skip them.
 """
 
 from __future__ import annotations
@@ -19,14 +21,14 @@ Number = float | Literal["nan", "inf", "-inf"]
 VerdictKind = Literal["identical", "rounding", "different", "unchecked"]
 
 
-class Diagnosis(msgspec.Struct, frozen=True):
+class Diagnosis(msgspec.Struct, frozen=True, gc=False):
     """Why a verdict is `different`."""
 
     code: Literal["shape", "nonfinite", "unexplained"]
     message: str
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """The result of holding the layer's values against the formula's. Counts and sizes are null when `unchecked`."""
 
     kind: VerdictKind
@@ -50,7 +52,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What else a person should know, e.g. "`fc.weight.grad` holds 2 backward passes"."""
 
 
-class Operand(msgspec.Struct, frozen=True):
+class Operand(msgspec.Struct, frozen=True, gc=False):
     """A tensor that takes part in a call."""
 
     name: str
@@ -62,7 +64,7 @@ class Operand(msgspec.Struct, frozen=True):
     requires_grad: bool
 
 
-class Operands(msgspec.Struct, frozen=True):
+class Operands(msgspec.Struct, frozen=True, gc=False):
     """Null where unknown or absent: no bias, or no output because the call raised."""
 
     input: Operand | None
@@ -72,7 +74,7 @@ class Operands(msgspec.Struct, frozen=True):
     output: Operand | None
 
 
-class Site(msgspec.Struct, frozen=True):
+class Site(msgspec.Struct, frozen=True, gc=False):
     """Where the call was made. A notebook cell has `cell_id`; code in a file has `file`."""
 
     cell_id: str | None = None
@@ -85,7 +87,7 @@ class Site(msgspec.Struct, frozen=True):
     """The source line, stripped."""
 
 
-class Gradients(msgspec.Struct, frozen=True):
+class Gradients(msgspec.Struct, frozen=True, gc=False):
     """Verdicts on this call's share of each gradient; null before backward reached the call (and for no bias)."""
 
     weight: Verdict | None = None
@@ -93,7 +95,7 @@ class Gradients(msgspec.Struct, frozen=True):
     input: Verdict | None = None
 
 
-class GradientFormulas(msgspec.Struct, frozen=True):
+class GradientFormulas(msgspec.Struct, frozen=True, gc=False):
     """The formula of each gradient in the user's names, with `g` for the gradient of the output."""
 
     weight: str
@@ -101,14 +103,14 @@ class GradientFormulas(msgspec.Struct, frozen=True):
     input: str
 
 
-class Clash(msgspec.Struct, frozen=True):
+class Clash(msgspec.Struct, frozen=True, gc=False):
     """A dimension that does not fit: `operand` is a field name of `Operands`, `dim` an index into its shape."""
 
     operand: Literal["input", "weight", "weight_t", "bias"]
     dim: int
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True, gc=False):
     """A call that raised, explained."""
 
     type: str
@@ -122,7 +124,7 @@ class Failure(msgspec.Struct, frozen=True):
     clash: list[Clash]
 
 
-class Values(msgspec.Struct, frozen=True):
+class Values(msgspec.Struct, frozen=True, gc=False):
     """Elements in row-major order, each field null where the tensor is unknown or has more than 256 elements.
 
     The `twin_*` fields are what the formula gave. They are null too where they equal the layer's bit for bit.
@@ -142,7 +144,7 @@ class Values(msgspec.Struct, frozen=True):
     twin_grad_input: list[Number] | None = None
 
 
-class Call(msgspec.Struct, frozen=True, tag="call"):
+class Call(msgspec.Struct, frozen=True, gc=False, tag="call"):
     """One execution of `F.linear`."""
 
     id: int
@@ -162,7 +164,7 @@ class Call(msgspec.Struct, frozen=True, tag="call"):
     """When the call was made, in seconds since the epoch."""
 
 
-class TensorRow(msgspec.Struct, frozen=True):
+class TensorRow(msgspec.Struct, frozen=True, gc=False):
     """A tensor in the user's namespace."""
 
     name: str
@@ -179,7 +181,7 @@ class TensorRow(msgspec.Struct, frozen=True):
     """Whether the last cell bound it anew or changed it in place."""
 
 
-class Tensors(msgspec.Struct, frozen=True, tag="tensors"):
+class Tensors(msgspec.Struct, frozen=True, gc=False, tag="tensors"):
     """The user's tensors after a cell."""
 
     rows: list[TensorRow]
@@ -187,7 +189,7 @@ class Tensors(msgspec.Struct, frozen=True, tag="tensors"):
     """How many more there are beyond the 500 listed."""
 
 
-class InternalErrors(msgspec.Struct, frozen=True):
+class InternalErrors(msgspec.Struct, frozen=True, gc=False):
     """Faults of our own that were kept away from the user's code."""
 
     count: int
@@ -195,7 +197,7 @@ class InternalErrors(msgspec.Struct, frozen=True):
     """Traceback of the first, to report."""
 
 
-class State(msgspec.Struct, frozen=True, tag="state"):
+class State(msgspec.Struct, frozen=True, gc=False, tag="state"):
     """The watch, and what the buffer holds."""
 
     watching: bool
@@ -209,7 +211,7 @@ class State(msgspec.Struct, frozen=True, tag="state"):
     internal_errors: InternalErrors | None
 
 
-class Cleared(msgspec.Struct, frozen=True, tag="cleared"):
+class Cleared(msgspec.Struct, frozen=True, gc=False, tag="cleared"):
     """The records were cleared: calls with an id of at most `up_to` are gone."""
 
     up_to: int
@@ -218,7 +220,7 @@ class Cleared(msgspec.Struct, frozen=True, tag="cleared"):
 Event = State | Tensors | Call | Cleared
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """`(session, seq)` identifies an event, whichever transport brought it; `seq` counts from 1."""
 
     protocol: int
@@ -227,7 +229,7 @@ class Envelope(msgspec.Struct, frozen=True):
     event: Event
 
 
-class Page(msgspec.Struct, frozen=True):
+class Page(msgspec.Struct, frozen=True, gc=False):
     """What has happened after `after`, up to and including `upto`, with replaced events left out.
 
     A receiver whose last `upto` is smaller than `after` has missed something and asks for a replay.

@@ -16,24 +16,24 @@ MIME_TYPE = "application/vnd.torchtwin.v1+json"
 """A `Page` in a cell's output."""
 
 
-class Replay(msgspec.Struct, frozen=True, tag="replay"):
+class Replay(msgspec.Struct, frozen=True, gc=False, tag="replay"):
     """Asks for the page after `after`, with at most `limit` envelopes."""
 
     after: int
     limit: int = 2000
 
 
-class SetWatch(msgspec.Struct, frozen=True, tag="watch"):
+class SetWatch(msgspec.Struct, frozen=True, gc=False, tag="watch"):
     """Switches the watch on or off."""
 
     on: bool
 
 
-class Clear(msgspec.Struct, frozen=True, tag="clear"):
+class Clear(msgspec.Struct, frozen=True, gc=False, tag="clear"):
     """Drops all records."""
 
 
-class ElementRequest(msgspec.Struct, frozen=True, tag="element"):
+class ElementRequest(msgspec.Struct, frozen=True, gc=False, tag="element"):
     """Asks how one element came about, of a call whose values were too large to travel."""
 
     call: int
@@ -46,15 +46,15 @@ class ElementRequest(msgspec.Struct, frozen=True, tag="element"):
 Request = Replay | SetWatch | Clear | ElementRequest
 
 
-class Pages(msgspec.Struct, frozen=True, tag="page"):
+class Pages(msgspec.Struct, frozen=True, gc=False, tag="page"):
     page: Page
 
 
-class Done(msgspec.Struct, frozen=True, tag="done"):
+class Done(msgspec.Struct, frozen=True, gc=False, tag="done"):
     """The request was carried out; what changed comes as events."""
 
 
-class ElementTerms(msgspec.Struct, frozen=True, tag="element"):
+class ElementTerms(msgspec.Struct, frozen=True, gc=False, tag="element"):
     """One element as `sum(left[k] * right[k]) + bias`."""
 
     left: list[Number]
@@ -68,7 +68,7 @@ class ElementTerms(msgspec.Struct, frozen=True, tag="element"):
     """The layer's value of the element, null when that tensor is gone."""
 
 
-class Refused(msgspec.Struct, frozen=True, tag="refused"):
+class Refused(msgspec.Struct, frozen=True, gc=False, tag="refused"):
     """The request can't be answered: `gone` (the tensors no longer exist), `unknown` (no such call), `invalid`, or
     `failed` (a fault of ours)."""
 
@@ -79,11 +79,11 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 Reply = Pages | Done | ElementTerms | Refused
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     id: str
     request: Request
 
 
-class Answered(msgspec.Struct, frozen=True):
+class Answered(msgspec.Struct, frozen=True, gc=False):
     id: str
     reply: Reply

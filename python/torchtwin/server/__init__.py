@@ -14,4 +14,5 @@ if TYPE_CHECKING:
 
 def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     web_app = serverapp.web_app
-    web_app.add_handlers(".*$", [(url_path_join(web_app.settings["base_url"], "torchtwin/api/about"), AboutHandler)])
+    route = url_path_join(web_app.settings["base_url"], "torchtwin/api/about")
+    web_app.add_handlers(".*$", [(route, AboutHandler)])  # type: ignore[no-untyped-call]
