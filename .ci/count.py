@@ -1,4 +1,4 @@
-"""Adds up the JUnit reports in a folder: `N passed, N failed`. Fails when a test failed or one of the kinds is missing."""
+"""Adds up the JUnit reports in a folder: `N passed, N failed`. Fails when a test failed or a kind did not run."""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+import type { ISessionContext } from '@jupyterlab/apputils';
 import type { Kernel } from '@jupyterlab/services';
 import { type ISignal, Signal } from '@lumino/signaling';
 
@@ -59,26 +60,33 @@ export class Kernels {
   private update(): void {
     const connections = this.connections();
     for (const [id, link] of this.links) {
-      if (!connections.includes(link.kernel)) {
+      if (!connections.has(link.kernel)) {
         this.links.delete(id);
         link.dispose();
       }
     }
-    for (const kernel of connections) {
+    for (const [kernel, context] of connections) {
       if (!this.links.has(kernel.id)) {
-        this.add(kernel);
+        this.add(kernel, context);
       }
     }
     this._changed.emit();
   }
 
-  private connections(): Kernel.IKernelConnection[] {
-    const kernels = [...this.all].map((source) => contextOf(source).session?.kernel);
-    return kernels.filter((kernel) => kernel != null).filter((kernel) => !kernel.isDisposed);
+  private connections(): Map<Kernel.IKernelConnection, ISessionContext> {
+    const found = new Map<Kernel.IKernelConnection, ISessionContext>();
+    for (const context of [...this.all].map(contextOf)) {
+      const kernel = context.session?.kernel;
+      if (kernel && !kernel.isDisposed) {
+        found.set(kernel, context);
+      }
+    }
+    return found;
   }
 
-  private add(kernel: Kernel.IKernelConnection): void {
-    const link = new KernelLink(kernel, this.autoLoad);
+  private add(kernel: Kernel.IKernelConnection, context: ISessionContext): void {
+    const language = context.specsManager.specs?.kernelspecs[kernel.name]?.language ?? null;
+    const link = new KernelLink(kernel, language, this.autoLoad);
     this.links.set(kernel.id, link);
     link.changed.connect(() => this._changed.emit());
     link.connected.connect(() => this._connected.emit());

@@ -13,8 +13,10 @@ import { Questions } from './questions';
  * A restart keeps the connection; what ran and what was asked before it is forgotten.
  */
 export class KernelLink {
+  /** `language` as the kernel's spec names it; null where that is not known. */
   constructor(
     readonly kernel: Kernel.IKernelConnection,
+    private readonly language: string | null,
     private readonly autoLoad: AutoLoad,
   ) {
     this.questions = new Questions(kernel);
@@ -22,9 +24,8 @@ export class KernelLink {
     kernel.statusChanged.connect(this.onStatus, this);
     kernel.connectionStatusChanged.connect(this.onConnection, this);
     autoLoad.switchedOn.connect(this.onAutoLoad, this);
-    if (kernel.connectionStatus === 'connected') {
-      void this.prepare();
-    }
+    void kernel.info.then(this.introduce, () => undefined);
+    void this.prepare();
   }
 
   get status(): KernelStatus {
@@ -75,14 +76,16 @@ export class KernelLink {
     Signal.clearData(this);
   }
 
-  /** Finds out what the kernel is and whether the helper is there; loads it unless the user prefers not to. */
+  /**
+   * Sees to it that the helper is there, unless the user prefers not to. What is sent before the kernel is ready waits in
+   * line, and must be the first there: the user's cells may follow at once ("Run All"), and their calls would go unseen.
+   */
   private async prepare(): Promise<void> {
     this._connected.emit();
     await this.settle(async (kernel) => {
-      const { language_info } = await kernel.info;
-      this.introduced = true;
-      if (language_info.name !== 'python') {
-        return { type: 'other-language', language: language_info.name };
+      const language = this.language ?? (await kernel.info).language_info.name;
+      if (language !== 'python') {
+        return { type: 'other-language', language };
       }
       return (await this.autoLoad.isOn()) ? loadHelper(kernel) : probeHelper(kernel);
     });
@@ -92,12 +95,21 @@ export class KernelLink {
   private async settle(find: (kernel: Kernel.IKernelConnection) => Promise<KernelStatus>): Promise<void> {
     this.turn += 1;
     const turn = this.turn;
-    this.become({ type: 'connecting' });
+    this.become({ type: this.introduced ? 'loading' : 'connecting' });
     const status = await find(this.kernel).catch(failed);
     if (turn === this.turn) {
       this.become(status);
     }
   }
+
+  private readonly introduce = (): void => {
+    this.introduced = true;
+    if (this._status.type === 'connecting') {
+      this.become({ type: 'loading' });
+    } else {
+      this._changed.emit();
+    }
+  };
 
   private become(status: KernelStatus): void {
     this._status = status;
@@ -136,18 +148,23 @@ export class KernelLink {
 
   private onStatus(): void {
     if (this.restarting) {
+      this.turn += 1;
       this.running.clear();
       this.questions.forget('The kernel was restarted.');
+      this.become({ type: 'connecting' });
+    } else {
+      this._changed.emit();
     }
-    this._changed.emit();
   }
 
   /** Also comes after each restart, since JupyterLab then connects anew. */
   private onConnection(_: unknown, status: Kernel.ConnectionStatus): void {
-    if (status === 'connected') {
-      void this.prepare();
-    } else {
+    if (status !== 'connected') {
+      this.lost = true;
       this.questions.forget('The connection to the kernel was lost.');
+    } else if (this.lost) {
+      this.lost = false;
+      void this.prepare();
     }
   }
 
@@ -164,6 +181,7 @@ export class KernelLink {
   private readonly _paged = new Signal<this, unknown>(this);
   private _status: KernelStatus = { type: 'connecting' };
   private introduced = false;
+  private lost = false;
   private turn = 0;
 }
 

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { type APIRequestContext, test as base, expect, type Locator, type Page } from '@playwright/test';
+
+export { expect } from '@playwright/test';
+
+const EXERCISE = join(resolve(__dirname, '../..'), 'examples/linear_by_hand.ipynb');
+
+interface CommandRegistry {
+  execute(id: string, args?: object): Promise<unknown>;
+}
+
+declare global {
+  interface Window {
+    jupyterapp: { commands: CommandRegistry };
+  }
+}
+
+export interface Notebook {
+  cells: object[];
+  metadata: object;
+  nbformat: number;
+  nbformat_minor: number;
+}
+
+/** A notebook of code cells. */
+export function notebook(cells: string[], kernel = 'python3'): Notebook {
+  return {
+    cells: cells.map((source, index) => ({
+      cell_type: 'code',
+      id: `cell-${index + 1}`,
+      source,
+      metadata: {},
+      outputs: [],
+      execution_count: null,
+    })),
+    metadata: { kernelspec: { name: kernel, display_name: kernel, language: 'python' } },
+    nbformat: 4,
+    nbformat_minor: 5,
+  };
+}
+
+export function exercise(): Notebook {
+  return JSON.parse(readFileSync(EXERCISE, 'utf8'));
+}
+
+/** One person's JupyterLab: a browser page and a folder of its own on the server. */
+export class Lab {
+  constructor(
+    readonly page: Page,
+    private readonly request: APIRequestContext,
+  ) {}
+
+  /** What Torchtwin shows beside the notebook. */
+  get panel(): Locator {
+    return this.page.getByRole('region', { name: 'Torchtwin', exact: true });
+  }
+
+  async upload(name: string, content: Notebook): Promise<void> {
+    await this.send('put', 'contents', this.folder, { type: 'directory' });
+    await this.send('put', 'contents', `${this.folder}/${name}`, { type: 'notebook', content });
+  }
+
+  /** Opens a notebook in JupyterLab, with the panel beside it. */
+  async open(name: string, content: Notebook): Promise<void> {
+    await this.upload(name, content);
+    await this.page.goto(this.address(`lab/workspaces/${this.folder}/tree/${this.folder}/${name}`));
+    await expect(this.page.getByRole('tab', { name })).toBeVisible();
+    await this.openPanel();
+  }
+
+  async openInNotebook7(name: string, content: Notebook): Promise<void> {
+    await this.upload(name, content);
+    await this.page.goto(this.address(`notebooks/${this.folder}/${name}`));
+    await expect(this.page.getByRole('main').getByRole('textbox').first()).toBeVisible();
+    await this.openPanel();
+  }
+
+  async openPanel(): Promise<void> {
+    await this.command('torchtwin:open');
+    await expect(this.panel).toBeVisible();
+  }
+
+  async command(id: string, args: object = {}): Promise<void> {
+    await this.page.waitForFunction(() => window.jupyterapp?.commands !== undefined);
+    await this.page.evaluate(([name, given]) => void window.jupyterapp.commands.execute(name, given), [
+      id,
+      args,
+    ] as const);
+  }
+
+  runAll(): Promise<void> {
+    return this.command('notebook:run-all-cells');
+  }
+
+  /** Adds a cell under the last one, types and runs it, as a person does. */
+  async runInNewCell(code: string): Promise<void> {
+    await this.command('notebook:move-cursor-down');
+    await this.command('notebook:insert-cell-below');
+    await this.command('notebook:enter-edit-mode');
+    await this.page.keyboard.insertText(code);
+    await this.page.keyboard.press('Shift+Enter');
+  }
+
+  async restartKernel(): Promise<void> {
+    await this.command('kernelmenu:restart');
+    await this.page
+      .getByRole('dialog')
+      .getByRole('button', { name: 'Confirm Kernel Restart' })
+      .click();
+  }
+
+  async set(settings: object): Promise<void> {
+    const url = this.address('lab/api/settings/torchtwin:plugin');
+    const answer = await this.request.put(url, { data: { raw: JSON.stringify(settings) }, headers: this.headers });
+    expect(answer.ok()).toBe(true);
+  }
+
+  /** Ends the kernels, so that the next test has the machine for itself. */
+  async leave(): Promise<void> {
+    const sessions = await this.request.get(this.address('api/sessions'), { headers: this.headers });
+    for (const { id } of await sessions.json()) {
+      await this.request.delete(this.address(`api/sessions/${id}`), { headers: this.headers });
+    }
+  }
+
+  private address(path: string): string {
+    return `${process.env.TORCHTWIN_URL}${path}?token=${process.env.TORCHTWIN_TOKEN}`;
+  }
+
+  private async send(method: 'put', kind: string, path: string, data: object): Promise<void> {
+    const answer = await this.request[method](this.address(`api/${kind}/${path}`), { data, headers: this.headers });
+    expect(answer.ok(), await answer.text()).toBe(true);
+  }
+
+  private readonly folder = randomUUID().slice(0, 8);
+  private readonly headers = { Authorization: `token ${process.env.TORCHTWIN_TOKEN}` };
+}
+
+export const test = base.extend<{ lab: Lab }>({
+  lab: async ({ page, request }, use) => {
+    const lab = new Lab(page, request);
+    await use(lab);
+    await lab.leave();
+  },
+});
