@@ -1,3 +1,4 @@
+import { Fragment } from 'react';
 import { pieces, shorten } from '../model/names';
 
 /** A name in code type, shortened at its start; the whole name on hover and for assistive technology. */
@@ -21,5 +22,20 @@ export function Sentence({ text }: { text: string }) {
         return code ? <code key={key}>{part}</code> : <span key={key}>{part}</span>;
       })}
     </>
+  );
+}
+
+/** Code that may break after a point, a comma, a bracket or an operator. */
+export function Formula({ text }: { text: string }) {
+  const parts = text.split(/(?<=[.,(@])/);
+  return (
+    <code title={text}>
+      {parts.map((part, index) => (
+        <Fragment key={String(index)}>
+          {index > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </code>
   );
 }

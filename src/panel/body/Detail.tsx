@@ -11,13 +11,22 @@ export function Detail({ call }: { call: Call }) {
   return (
     <div className='jp-Torchtwin-detail'>
       <MatmulDrawing call={call} />
-      <div className='jp-Torchtwin-outputVerdict'>
-        <span className='jp-Torchtwin-quiet'>output </span>
-        <VerdictSentence verdict={call.forward} />
-      </div>
+      <OutputVerdict call={call} />
       <Elements call={call} />
       <GradientTable call={call} />
       <Actions call={call} />
+    </div>
+  );
+}
+
+/** What differs stands above already. */
+function OutputVerdict({ call: { forward } }: { call: Call }) {
+  if (forward.kind !== 'identical' && forward.kind !== 'unchecked') return null;
+  return (
+    <div className='jp-Torchtwin-outputVerdict'>
+      <span className='jp-Torchtwin-quiet'>output </span>
+      <VerdictSentence verdict={forward} />
+      {forward.kind === 'identical' && <span className='jp-Torchtwin-quiet'> elements, bit for bit</span>}
     </div>
   );
 }

@@ -2,7 +2,7 @@ import { type KeyboardEvent, useRef } from 'react';
 import type { Call } from '../../protocol';
 import { elementName } from '../model/elements';
 import { AGREEMENT_SIGN, type Agreement, agreement, gridColumns, move } from '../model/grid';
-import { shortest } from '../model/numbers';
+import { compact, shortest } from '../model/numbers';
 import type { Compared } from '../model/tensorOf';
 
 interface Props {
@@ -76,7 +76,7 @@ function Cell({ call, tensor, flat, chosen, stop, choose, walk }: CellProps) {
         onClick={() => choose(flat)}
         onKeyDown={walk}
       >
-        {layer} <span aria-hidden='true'>{AGREEMENT_SIGN[agrees]}</span>
+        {compact(tensor.layer?.[flat] ?? 'nan', tensor.dtype)} <span aria-hidden='true'>{AGREEMENT_SIGN[agrees]}</span>
       </button>
     </td>
   );

@@ -4,22 +4,23 @@ import { Name } from './Code';
 
 /** The expression with the shape of every operand under it. Breaks between operands where it is too long. */
 export function Expression({ call }: { call: Call }) {
-  const columns = terms(call);
   return (
     <div className='jp-Torchtwin-expression' title={call.expression}>
-      {columns.map((term, index) => (
-        <Column key={String(index)} term={term} />
+      {terms(call).map((term, index) => (
+        <Part key={String(index)} term={term} />
       ))}
     </div>
   );
 }
 
-function Column({ term }: { term: Term }) {
-  if (term.type === 'operator') return <span className='jp-Torchtwin-operator'>{term.text}</span>;
+function Part({ term: { operator, name, shape } }: { term: Term }) {
   return (
-    <span className='jp-Torchtwin-operand'>
-      <Name name={term.name} />
-      <Shape dimensions={term.shape} />
+    <span className='jp-Torchtwin-part'>
+      {operator && <span className='jp-Torchtwin-operator'>{operator}</span>}
+      <span className='jp-Torchtwin-operand'>
+        <Name name={name} />
+        <Shape dimensions={shape} />
+      </span>
     </span>
   );
 }

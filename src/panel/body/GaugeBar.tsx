@@ -1,6 +1,8 @@
 import type { Verdict } from '../../protocol';
 import { gaugeOf } from '../model/gauge';
 
+const UNIT = 'A unit is u · (|x| · |w|ᵀ + |b|), u the unit roundoff of the dtype. The scale is logarithmic.';
+
 /** The largest difference against what rounding can explain, on a logarithmic scale. */
 export function GaugeBar({ verdict }: { verdict: Verdict }) {
   const gauge = gaugeOf(verdict);
@@ -15,7 +17,7 @@ export function GaugeBar({ verdict }: { verdict: Verdict }) {
         role='img'
         aria-label={sentence}
       >
-        <title>{sentence}</title>
+        <title>{UNIT}</title>
         <rect className='jp-mod-inside' x='0' y='3' width={100 * bound} height='6' />
         <rect className='jp-mod-outside' x={100 * bound} y='3' width={100 * (1 - bound)} height='6' />
         <rect className='jp-mod-mark' x={Math.min(99.2, 100 * mark)} y='0' width='0.8' height='12' />

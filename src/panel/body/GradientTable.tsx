@@ -1,6 +1,6 @@
 import type { Call, Verdict } from '../../protocol';
 import { shapeText } from '../model/names';
-import { Name } from './Code';
+import { Formula, Name } from './Code';
 import { VerdictSentence } from './Verdicts';
 
 interface Line {
@@ -14,7 +14,7 @@ interface Line {
 /** The gradients: of what, by which formula, and whether the layer's agree. */
 export function GradientTable({ call }: { call: Call }) {
   return (
-    <table className='jp-Torchtwin-table jp-mod-inset'>
+    <table className='jp-Torchtwin-table jp-mod-inset jp-Torchtwin-gradients'>
       <thead>
         <tr>
           <th scope='col'>gradient of</th>
@@ -49,7 +49,7 @@ function Row({ line: { role, name, shape, formula, verdict } }: { line: Line }) 
         <code className='jp-Torchtwin-shape'>{shapeText(shape)}</code>
       </th>
       <td>
-        <code>{formula}</code>
+        <Formula text={formula} />
       </td>
       <td>
         {verdict ? (

@@ -23,7 +23,7 @@ function BoxFigure({ box }: { box: Box }) {
   return (
     <span className='jp-Torchtwin-box'>
       <BoxPicture box={box} />
-      <Name name={box.name} limit={14} />
+      <Name name={box.name} limit={11} />
     </span>
   );
 }

@@ -19,7 +19,7 @@ export function TensorSection({ tensors }: { tensors: Tensors }) {
 
 function TensorTable({ rows }: { rows: TensorRow[] }) {
   return (
-    <table className='jp-Torchtwin-table'>
+    <table className='jp-Torchtwin-table jp-Torchtwin-tensors'>
       <thead>
         <tr>
           <th scope='col'>name</th>

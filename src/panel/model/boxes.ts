@@ -14,9 +14,9 @@ export interface Box {
   batch: number[];
 }
 
-const LARGEST = 66;
+const LARGEST = 60;
 const SMALLEST = 14;
-const UNIT = 22;
+const UNIT = 20;
 
 /** The boxes of `input @ weight.T + bias = output`, in proportion as far as that can be seen. */
 export function boxes(call: Call): Box[] {

@@ -1,4 +1,4 @@
-import type { Call, Clash, Operand } from '../../protocol';
+import type { Call, Clash } from '../../protocol';
 
 type Role = Clash['operand'] | 'output';
 
@@ -8,30 +8,23 @@ export interface Dimension {
   mark: 'inner' | 'clash' | null;
 }
 
-/** A column of the expression: an operator, or an operand with its shape. */
-export type Term = { type: 'operator'; text: string } | { type: 'operand'; name: string; shape: Dimension[] };
+/** An operand with its shape, and the operator before it. */
+export interface Term {
+  operator: string;
+  name: string;
+  shape: Dimension[];
+}
 
-/** `x @ w.T + b → fc_out` as columns. The dimensions that must match are marked, or those that clash. */
+const OPERATORS: Record<Role, string> = { input: '', weight_t: '@', bias: '+', output: '→' };
+const ROLES: Role[] = ['input', 'weight_t', 'bias', 'output'];
+
+/** `x @ w.T + b → fc_out` in parts. The dimensions that must match are marked, or those that clash. */
 export function terms(call: Call): Term[] {
-  const { input, weight_t, bias, output } = call.operands;
-  return [
-    ...operand(call, 'input', input),
-    ...(input && weight_t ? [operator('@')] : []),
-    ...operand(call, 'weight_t', weight_t),
-    ...(bias ? [operator('+')] : []),
-    ...operand(call, 'bias', bias),
-    ...(output ? [operator('→')] : []),
-    ...operand(call, 'output', output),
-  ];
-}
-
-function operator(text: string): Term {
-  return { type: 'operator', text };
-}
-
-function operand(call: Call, role: Role, tensor: Operand | null): Term[] {
-  if (!tensor) return [];
-  return [{ type: 'operand', name: tensor.name, shape: dimensions(call, role, tensor.shape) }];
+  return ROLES.flatMap((role) => {
+    const operand = call.operands[role];
+    if (!operand) return [];
+    return [{ operator: OPERATORS[role], name: operand.name, shape: dimensions(call, role, operand.shape) }];
+  });
 }
 
 function dimensions(call: Call, role: Role, shape: number[]): Dimension[] {

@@ -10,23 +10,17 @@ export interface Gauge {
 
 const FINEST = 0.1;
 
-/** Null where nothing was measured. */
+/** Null where nothing was measured, or where a difference has no size (NaN, infinity). */
 export function gaugeOf({ units, bound }: Verdict): Gauge | null {
-  if (units == null || bound == null) return null;
-  const limit = toNumber(bound);
-  if (!(limit > 0)) return null;
+  const [largest, limit] = [toNumber(units ?? 'nan'), toNumber(bound ?? 'nan')];
+  if (!Number.isFinite(largest) || !Number.isFinite(limit) || limit <= 0) return null;
   const top = Math.max(limit * 10, 10);
   const place = (value: number) => Math.min(1, Math.max(0, Math.log(value / FINEST) / Math.log(top / FINEST)));
-  const largest = toNumber(units);
-  return {
-    mark: Number.isNaN(largest) ? 1 : place(largest),
-    bound: place(limit),
-    sentence: sentence(units, bound, limit),
-  };
+  return { mark: place(largest), bound: place(limit), sentence: sentence(largest, limit) };
 }
 
-function sentence(units: NonNullable<Verdict['units']>, bound: NonNullable<Verdict['bound']>, limit: number): string {
-  const share = toNumber(units) / limit;
-  const percent = share <= 1 ? `, ${brief(share * 100)} % of it` : '';
-  return `largest difference ${brief(units)} units; rounding can explain ${brief(bound)}${percent}`;
+function sentence(units: number, bound: number): string {
+  const apart = `at most ${brief(units)} units apart`;
+  if (units > bound) return `${apart}; rounding can explain ${brief(bound)}`;
+  return `${apart}, ${brief((units / bound) * 100)} % of the ${brief(bound)} that rounding can explain`;
 }

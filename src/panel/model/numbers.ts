@@ -51,12 +51,21 @@ export function shortest(value: ElementValue | number, dtype: string): string {
   return String(number);
 }
 
+/** At most five digits, for a grid; the whole number stands beside it elsewhere. */
+export function compact(value: ElementValue, dtype: string): string {
+  const text = shortest(value, dtype);
+  const rounded = String(Number(toNumber(value).toPrecision(5)));
+  return Number.isFinite(toNumber(value)) && rounded.length < text.length ? rounded : text;
+}
+
 /** A size for a person: two or three digits are enough. */
 export function brief(value: ElementValue): string {
   const number = toNumber(value);
   if (!Number.isFinite(number)) return shortest(number, 'float64');
-  if (number !== 0 && (Math.abs(number) < 1e-3 || Math.abs(number) >= 1e6)) return number.toExponential(1);
-  return Math.abs(number) >= 100 ? Math.round(number).toLocaleString('en-US') : String(Number(number.toPrecision(2)));
+  const size = Math.abs(number);
+  if (size !== 0 && (size < 1e-3 || size >= 1e12)) return number.toExponential(1);
+  if (size >= 1e4) return number.toLocaleString('en-US', { maximumSignificantDigits: 2 });
+  return size >= 100 ? Math.round(number).toLocaleString('en-US') : String(Number(number.toPrecision(2)));
 }
 
 export function count(number: number): string {

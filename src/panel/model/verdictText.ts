@@ -1,4 +1,5 @@
 import type { Call, Verdict, VerdictKind } from '../../protocol';
+import { count } from './numbers';
 
 /** How a verdict is shown: never by colour alone. */
 export const SIGN: Record<VerdictKind, string> = { identical: '✓', rounding: '≈', different: '✕', unchecked: '–' };
@@ -34,7 +35,7 @@ function chip(label: string, verdict: Verdict | null | undefined): Chip {
 /** The message, and why where nothing was compared. */
 export function sentenceOf({ kind, message, reason, elements }: Verdict): string {
   if (kind === 'unchecked' && reason) return reason;
-  return kind === 'identical' && elements != null ? `identical, ${elements} of ${elements} elements` : message;
+  return kind === 'identical' && elements != null ? `identical, ${count(elements)} of ${count(elements)}` : message;
 }
 
 /** What a person must not miss even where the call is folded: checks that found more than equality. */

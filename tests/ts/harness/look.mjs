@@ -12,14 +12,17 @@ const FIXTURES = join(HERE, '../../fixtures');
 const FLAGS =
   '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 
-const LIGHT = `--jp-layout-color0:#fff;--jp-layout-color1:#fff;--jp-layout-color2:#eee;--jp-layout-color3:#bdbdbd;
---jp-border-color0:#bdbdbd;--jp-border-color1:#bdbdbd;--jp-border-color2:#e0e0e0;--jp-border-color3:#eee;
---jp-ui-font-color0:#000;--jp-ui-font-color1:rgba(0,0,0,.87);--jp-ui-font-color2:rgba(0,0,0,.54);--jp-ui-font-color3:rgba(0,0,0,.38);
---jp-brand-color1:#1976d2;--jp-success-color0:#1b5e20;--jp-success-color1:#388e3c;--jp-warn-color0:#e65100;--jp-warn-color1:#f57c00;--jp-error-color1:#d32f2f`;
+// The values of JupyterLab's own themes.
+const LIGHT = `--jp-layout-color0:white;--jp-layout-color1:white;--jp-layout-color2:#eee;--jp-layout-color3:#bdbdbd;
+--jp-border-color1:#bdbdbd;--jp-border-color2:#e0e0e0;--jp-ui-font-color0:#000;
+--jp-ui-font-color1:rgba(0,0,0,.87);--jp-ui-font-color2:rgba(0,0,0,.54);
+--jp-ui-font-color3:rgba(0,0,0,.38);--jp-brand-color1:#1976d2;--jp-success-color1:#388e3c;
+--jp-warn-color1:#f57c00;--jp-error-color1:#d32f2f`;
 const DARK = `--jp-layout-color0:#111;--jp-layout-color1:#212121;--jp-layout-color2:#424242;--jp-layout-color3:#616161;
---jp-border-color0:#616161;--jp-border-color1:#616161;--jp-border-color2:#424242;--jp-border-color3:#212121;
---jp-ui-font-color0:#fff;--jp-ui-font-color1:rgba(255,255,255,.87);--jp-ui-font-color2:rgba(255,255,255,.54);--jp-ui-font-color3:rgba(255,255,255,.38);
---jp-brand-color1:#2196f3;--jp-success-color0:#1b5e20;--jp-success-color1:#388e3c;--jp-warn-color0:#e65100;--jp-warn-color1:#f57c00;--jp-error-color1:#d32f2f`;
+--jp-border-color1:#616161;--jp-border-color2:#424242;--jp-ui-font-color0:#fff;
+--jp-ui-font-color1:rgba(255,255,255,.87);--jp-ui-font-color2:rgba(255,255,255,.54);
+--jp-ui-font-color3:rgba(255,255,255,.38);--jp-brand-color1:#2196f3;--jp-success-color1:#4caf50;
+--jp-warn-color1:#ff9800;--jp-error-color1:#f44336`;
 const TYPE = `--jp-ui-font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;--jp-code-font-family:Menlo,Consolas,"DejaVu Sans Mono",monospace;
 --jp-ui-font-size0:0.83333em;--jp-ui-font-size1:13px;--jp-ui-font-size2:1.2em`;
 
@@ -104,7 +107,9 @@ async function shoot(browser, { css, js }, scene) {
   page.on('pageerror', (error) => failures.push(error.message));
   page.on('console', (message) => message.type() === 'error' && failures.push(message.text()));
   const theme = `:root{${dark ? DARK : LIGHT};${TYPE}}body{margin:0;zoom:${zoom}}#panel{width:${width}px}`;
-  await page.setContent(`<html lang="en"><style>${theme}${css}</style><body><div id="panel"></div></body></html>`);
+  await page.setContent(
+    `<!doctype html><html lang="en"><style>${theme}${css}</style><body><div id="panel"></div></body></html>`,
+  );
   await page.addScriptTag({ content: js });
   await page.evaluate(([given, change]) => window.show(given, change), [pagesOf(pages), view]);
   await page.waitForTimeout(80);
