@@ -7,6 +7,8 @@ import { Section } from './Section';
 
 const STEP = 100;
 
+const none = ({ tally }: CallLog) => (tally.failed ? 'No other calls yet.' : 'Run a cell that calls nn.Linear.');
+
 /** The calls that did not raise, newest first, a hundred at first. */
 export function CallList({ calls }: { calls: CallLog }) {
   const [shown, setShown] = useState(STEP);
@@ -14,7 +16,7 @@ export function CallList({ calls }: { calls: CallLog }) {
   const older = calls.size - calls.tally.failed - newest.length;
   return (
     <Section title='Calls' remark='newest first'>
-      {newest.length === 0 && <p className='jp-Torchtwin-more'>Run a cell that calls nn.Linear.</p>}
+      {newest.length === 0 && <p className='jp-Torchtwin-more'>{none(calls)}</p>}
       {newest.map((call) => (
         <CallCard key={call.id} call={call} />
       ))}

@@ -24,10 +24,10 @@ export function PanelBody({ model }: { model: PanelModel }) {
 }
 
 function Content({ snapshot: { view, screen, sync } }: { snapshot: Snapshot }) {
-  const shown = sync?.records.state && view.status.type === 'ready';
+  const shown = sync && sync.records.session !== null && view.status.type === 'ready';
   return (
     <div className='jp-Torchtwin-content' aria-busy={view.restarting}>
-      {sync && shown && <CountsBar counts={countsOf(sync.records)} />}
+      {shown && <CountsBar counts={countsOf(sync.records)} />}
       {sync && screen.type === 'data' ? <Data key={dataKey(view.id, sync)} sync={sync} /> : null}
       {screen.type !== 'data' && <Empty screen={screen} />}
     </div>

@@ -28,7 +28,10 @@ export function VerdictSentence({ verdict }: { verdict: Verdict }) {
   return (
     <div className='jp-Torchtwin-verdict'>
       <span className={`jp-Torchtwin-${verdict.kind}`}>
-        <span aria-hidden='true'>{SIGN[verdict.kind]} </span>
+        <span aria-hidden='true'>
+          {SIGN[verdict.kind]}
+          {'\u00a0'}
+        </span>
         <Sentence text={sentenceOf(verdict)} />
       </span>
       {verdict.diagnosis && (

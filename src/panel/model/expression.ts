@@ -1,6 +1,6 @@
 import type { Call, Clash } from '../../protocol';
 
-type Role = Clash['operand'] | 'output';
+type Role = 'input' | 'weight_t' | 'bias' | 'output';
 
 /** One dimension of a shape, and what is to be said about it. */
 export interface Dimension {

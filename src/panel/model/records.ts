@@ -30,7 +30,7 @@ export class Records {
     if (this.ended.has(page.session)) return 'stale';
     const fresh = page.session !== this.session;
     if (fresh) this.begin(page.session);
-    this.horizon = Math.max(this.horizon, page.latest, page.upto);
+    this.horizon = Math.max(this.horizon, page.latest);
     for (const envelope of page.envelopes) this.take(envelope);
     if (page.after > this.upto && (fresh || !answered)) return 'gap';
     this.upto = Math.max(this.upto, page.upto);

@@ -22,7 +22,7 @@ export class FakeHost implements Host {
   private listeners = new Set<(message: HostMessage) => void>();
 
   constructor(
-    public answer: (request: Request) => unknown = () => ({ type: 'done' }),
+    public answer: (request: Request, kernel: string) => unknown = () => ({ type: 'done' }),
     private focused: KernelView = view(),
   ) {}
 
@@ -32,9 +32,9 @@ export class FakeHost implements Host {
     return () => this.listeners.delete(listener);
   }
 
-  async request(_kernel: string, request: Request): Promise<unknown> {
+  async request(kernel: string, request: Request): Promise<unknown> {
     this.requests.push(request);
-    return this.answer(request);
+    return this.answer(request, kernel);
   }
 
   async load(kernel: string): Promise<void> {

@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import { boxes, drawingSentence, scale } from '../../../../src/panel/model/boxes';
+import { terms } from '../../../../src/panel/model/expression';
+import { gaugeOf } from '../../../../src/panel/model/gauge';
+import { move } from '../../../../src/panel/model/grid';
+import { pieces, shorten } from '../../../../src/panel/model/names';
+import { siteText } from '../../../../src/panel/model/site';
+import { chips } from '../../../../src/panel/model/verdictText';
+import { callOf } from '../../fixtures';
+
+const exercise = callOf('page-exercise.json');
+
+test('the expression comes in parts with the inner dimensions marked', () => {
+  const parts = terms(exercise).map(({ operator, name, shape }) => [operator, name, shape.map((each) => each.mark)]);
+  expect(parts).toEqual([
+    ['', 'x', [null, 'inner']],
+    ['@', 'w.T', ['inner', null]],
+    ['+', 'b', [null, null]],
+    ['→', 'fc_out', [null, null]],
+  ]);
+});
+
+test('a failed call has its clashing dimensions marked and no output', () => {
+  const parts = terms(callOf('page-failed.json')).map(({ name, shape }) => [name, shape.map((each) => each.mark)]);
+  expect(parts).toEqual([
+    ['h', [null, 'clash']],
+    ['fc2.weight.T', ['clash', null]],
+    ['fc2.bias', [null]],
+  ]);
+});
+
+test('a clash told of the weight is marked in its transpose', () => {
+  const failed = callOf('page-failed.json');
+  const error = failed.error && { ...failed.error, clash: [{ operand: 'weight' as const, dim: 1 }] };
+  expect(terms({ ...failed, error })[1]?.shape.map((each) => each.mark)).toEqual(['clash', null]);
+});
+
+describe('long names', () => {
+  test.each([
+    ['encoder.layers[0].linear1.weight.T', '….linear1.weight.T'],
+    ['fc.weight', 'fc.weight'],
+    ['hidden_states_after_attention', '…_after_attention'],
+    ['aaaaaaaaaaaaaaaaaaaaaaaaaa', '…aaaaaaaaaaaaaaaaa'],
+  ])('%s becomes %s', (name, short) => expect(shorten(name)).toBe(short));
+});
+
+test('backticks mark code', () => {
+  expect(pieces('`h` has 128')).toEqual([
+    { text: 'h', code: true },
+    { text: ' has 128', code: false },
+  ]);
+});
+
+describe('a site', () => {
+  test.each([
+    [{ cell_id: 'a', execution_count: 2, line: 9 }, 'cell [2], line 9'],
+    [{ cell_id: 'a', line: 9 }, 'cell, line 9'],
+    [{ file: '/home/a/layers.py', line: 41 }, 'layers.py:41'],
+    [{ file: 'C:\\a\\layers.py', line: 41 }, 'layers.py:41'],
+    [{}, 'unknown place'],
+  ])('%j is %s', (site, text) => expect(siteText(site)).toBe(text));
+});
+
+describe('verdicts in a row', () => {
+  test('say each operand after backward', () => {
+    expect(chips(exercise).map(({ label, kind }) => `${label} ${kind}`)).toEqual([
+      'output identical',
+      'weight identical',
+      'bias identical',
+      'input unchecked',
+    ]);
+  });
+
+  test('say that there was no backward yet', () => {
+    expect(chips(callOf('page-before-backward.json')).map(({ label }) => label)).toEqual(['output', 'no backward yet']);
+  });
+
+  test('leave out a bias that is not there', () => {
+    expect(chips(callOf('page-nonfinite.json')).map(({ label }) => label)).toEqual(['output', 'weight', 'input']);
+  });
+});
+
+describe('the gauge', () => {
+  test('lies below the bound for rounding, beyond it for a difference', () => {
+    const [fine, off] = [gaugeOf(callOf('page-rounding.json').forward), gaugeOf(callOf('page-different.json').forward)];
+    expect(fine?.sentence).toBe('at most 0.8 units apart, 6.7 % of the 12 that rounding can explain');
+    expect(off?.sentence).toBe('at most 8,100,000 units apart; rounding can explain 12');
+    expect(fine && fine.mark < fine.bound).toBe(true);
+    expect(off && off.mark > off.bound).toBe(true);
+  });
+
+  test('is left out where a difference has no size', () => {
+    expect(gaugeOf(callOf('page-nonfinite.json').forward)).toBeNull();
+  });
+});
+
+describe('the drawing', () => {
+  test('is in proportion where sizes are near each other', () => {
+    const length = scale([1, 2, 3]);
+    expect([length(1), length(2), length(3)]).toEqual([20, 40, 60]);
+  });
+
+  test('stays within bounds where they are not', () => {
+    const length = scale([1, 100_000]);
+    expect([length(0), length(1), length(100_000)]).toEqual([14, 14, 60]);
+    expect(length(300)).toBeGreaterThan(30);
+  });
+
+  test('stacks leading dimensions', () => {
+    expect(boxes(callOf('page-long-names.json'))[0]).toMatchObject({ batch: [8], rows: 64, columns: 256 });
+    expect(boxes(callOf('page-nonfinite.json'))[0]).toMatchObject({ batch: [], rows: null, columns: 2 });
+  });
+
+  test('is told in a sentence', () => {
+    expect(drawingSentence(exercise)).toBe('x, 1 by 2, times w.T, 2 by 3, plus b, 1 by 3, gives fc_out, 1 by 3');
+  });
+});
+
+test('arrow keys stay within the grid', () => {
+  const at = (key: string, from: number) => move(key, from, 3, 6);
+  expect([at('ArrowRight', 1), at('ArrowLeft', 0), at('ArrowDown', 1), at('ArrowDown', 4)]).toEqual([2, 0, 4, 4]);
+  expect([at('ArrowUp', 4), at('Home', 5), at('End', 3), at('a', 1)]).toEqual([1, 3, 5, null]);
+});
