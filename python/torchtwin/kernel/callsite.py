@@ -61,7 +61,7 @@ def caller(frame: FrameType) -> Caller:
     if user is None:  # torch itself is the program
         user = frame
     route = _route([f.f_code for f in torch_frames])
-    return Caller(user, route, _module(torch_frames), text(user.f_code, user.f_lasti))
+    return Caller(user, route, _module(torch_frames), _text(user.f_code, user.f_code.co_filename, user.f_lasti))
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
@@ -93,19 +93,22 @@ def _module(torch_frames: list[FrameType]) -> nn.Module | None:
 
 
 @functools.lru_cache(maxsize=4096)
-def text(code: CodeType, instruction: int) -> Text:
-    """The words of the call at `instruction` (a frame's `f_lasti`) of `code`."""
+def _text(code: CodeType, file: str, instruction: int) -> Text:
+    """The words of the call at `instruction` (a frame's `f_lasti`) of `code`.
+
+    `file` is part of the key because code objects of two cells with the same text are equal.
+    """
     position = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
     line, end_line, column, end_column = position or (None, None, None, None)
     first = line or code.co_firstlineno
-    lines = linecache.getlines(code.co_filename)
+    lines = linecache.getlines(file)
     if not 0 < first <= len(lines):
-        return Text(code.co_filename, first)
+        return Text(file, first)
     source = lines[first - 1].strip()
     if line is None or end_line is None or column is None or end_column is None:
-        return Text(code.co_filename, first, source)
+        return Text(file, first, source)
     before, segment, after = _cut(lines, line - 1, end_line - 1, column, end_column)
-    return _words(Text(code.co_filename, first, source), before, segment, after)
+    return _words(Text(file, first, source), before, segment, after)
 
 
 def _cut(lines: list[str], first: int, last: int, column: int, end_column: int) -> tuple[str, str, str]:

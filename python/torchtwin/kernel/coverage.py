@@ -24,8 +24,6 @@ def multiply_adds(input: Tensor, weight: Tensor) -> int:
 
 
 def _tracing() -> str | None:
-    if torch._C._get_tracing_state() is not None:
-        return "inside torch.jit.trace"
     if torch._C._len_torch_dispatch_stack():
         return "inside a torch dispatch mode"
     if torch.cuda._initialized and torch.cuda.is_current_stream_capturing():

@@ -43,7 +43,7 @@ class TwinMagics(Magics):
 
     def _word(self, word: str) -> None:
         if word == "report":
-            self._display(self._session.calls(), after=0)
+            self._report(after=0)
             return
         if word and word not in self._actions:
             print(unknown_word(word), file=sys.stderr)
@@ -51,23 +51,22 @@ class TwinMagics(Magics):
         self._actions.get(word, lambda: None)()
         print(summary(self._session.state(), self._session.calls()))
 
-    def _display(self, calls: list[Call], after: int) -> None:
-        display(Report(calls, self._session.page(after, MAX_CALLS)))  # type: ignore[no-untyped-call]
-
     def _run_and_report(self, line: str, cell: str) -> None:
         """Runs the cell as IPython would, then displays the report, whether the cell raised or not."""
         if line.strip():
             print(f"%%twin takes no argument; {line.strip()!r} was not used.", file=sys.stderr)
-        last = max((call.id for call in self._session.calls()), default=0)
-        seq = self._session.page(0, 1).latest
-        watching = self._session.watching
-        self._session.watch()
-        try:
-            run(self.shell, cell, self._session.cells.running)
-        finally:
-            self._display([call for call in self._session.calls() if call.id > last], seq)
-            if not watching:
-                self._session.unwatch()
+        before = self._session.page(0, limit=1).latest
+        with self._session.watched():
+            try:
+                run(self.shell, cell, self._session.cells.running)
+            finally:
+                self._report(before)
+
+    def _report(self, after: int) -> None:
+        """The calls that the cell made, and the earlier ones whose gradients it brought."""
+        page = self._session.page(after, MAX_CALLS)
+        calls = [envelope.event for envelope in page.envelopes if isinstance(envelope.event, Call)]
+        display(Report(sorted(calls, key=lambda call: call.id), page))  # type: ignore[no-untyped-call]
 
 
 def unknown_word(word: str) -> str:

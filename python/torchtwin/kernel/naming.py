@@ -121,7 +121,8 @@ class Namer:
         name = self._aliases.get(key)
         if key in self._aliases and (name is None or _still(scope, name, tensor)):
             return name
-        return self._aliases.setdefault(key, variable(scope, tensor))
+        self._aliases[key] = variable(scope, tensor)
+        return self._aliases[key]
 
 
 def _still(scope: Mapping[str, Any], name: str, tensor: Tensor) -> bool:
@@ -163,16 +164,25 @@ def _argument(caller: Caller, keyword: str, position: int) -> str | None:
 
 def _input_text(caller: Caller, scopes: list[Mapping[str, Any]], input: object, module: str | None) -> str | None:
     """The argument as written where the user's call is the layer's own call; else a variable that is the tensor."""
-    direct = caller.route == "function" or (module is not None and not _changed_on_the_way(caller.module))
-    if direct and (written := _argument(caller, "input", 0)) and _fits(written, scopes, input):
+    if _is_direct(caller, module) and (written := _argument(caller, "input", 0)) and _fits(written, scopes, input):
         return written
     if not isinstance(input, Tensor):
         return None
     return next((name for scope in scopes if (name := _same_object(scope, input))), None)
 
 
-def _changed_on_the_way(module: nn.Module | None) -> bool:
-    return module is not None and bool(module._forward_pre_hooks)
+def _is_direct(caller: Caller, module: str | None) -> bool:
+    """Whether what the user passed is what the layer got."""
+    if caller.route == "function":
+        return True
+    if caller.module is None or caller.module._forward_pre_hooks:
+        return False
+    return module is not None or (caller.route == "module" and _made_on_the_spot(caller.text.callee))
+
+
+def _made_on_the_spot(callee: str | None) -> bool:
+    """`nn.Linear(2, 3)(x)`: what was called has no name, but the argument is the layer's all the same."""
+    return callee is not None and isinstance(parsed(callee), ast.Call)
 
 
 def _fits(written: str, scopes: list[Mapping[str, Any]], input: object) -> bool:

@@ -69,11 +69,13 @@ class Tap:
 def wrapper(original: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
     """`original`, reported to `observer` while the attribute `observing` of what is returned is true."""
     from torch import Tensor
+    from torch._C import _get_tracing_state as tracing
     from torch.compiler import is_compiling
 
     def linear(input: Any, weight: Any, bias: Any = None, **out: Any) -> Any:
         # Under torch.compile this line is decided while tracing: no graph break, no guard on us.
-        if is_compiling() or out or _stands_for_a_tensor(input):
+        # Under torch.jit.trace even a look at a shape would become part of the trace.
+        if is_compiling() or tracing() is not None or out or _stands_for_a_tensor(input):
             return original(input, weight, bias, **out)
         try:
             output = original(input, weight, bias)

@@ -1,0 +1,111 @@
+"""A call that raises is explained in the user's names, and raises what it would have raised."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+import torch
+from tests.python.kernel.conftest import Notebook
+
+from torchtwin.protocol import Call, Clash, Failure
+
+
+def failed(notebook: Notebook, source: str) -> tuple[Call, Failure, Exception]:
+    with pytest.raises((RuntimeError, TypeError)) as caught:
+        notebook.run(source)
+    call = notebook.session.calls()[-1]
+    assert call.error is not None
+    return call, call.error, caught.value
+
+
+FC = "fc = nn.Linear(3, 5)\n"
+
+
+def test_the_clashing_dimensions_are_named(notebook: Notebook) -> None:
+    call, failure, _ = failed(notebook, FC + "h = torch.ones(2, 4)\nfc(h)")
+    assert failure.explanation == "`h` has 4 features, `fc` takes 3."
+    assert failure.clash == [Clash("input", 1), Clash("weight_t", 0)]
+    assert call.operands.input is not None
+    assert call.operands.input.shape == [2, 4]
+    assert call.operands.weight_t is not None
+    assert call.operands.weight_t.shape == [3, 5]
+    assert call.operands.output is None
+    assert call.expression == "h @ fc.weight.T + fc.bias"
+    assert (failure.type, call.forward.kind, call.forward.reason) == ("RuntimeError", "unchecked", "the call raised")
+
+
+@pytest.mark.parametrize(
+    ("source", "suggestion"),
+    [
+        ("h = torch.ones(3, 4)\nfc(h)", "Transpose the input: `h.T` has shape [4, 3]."),
+        ("h = torch.ones(2, 4)\nfc(h)", "Make the layer `nn.Linear(in_features=4, out_features=5)`."),
+        (
+            "big = nn.Linear(28, 5)\nh = torch.ones(2, 4, 7)\nbig(h)",
+            "Flatten the input: `h.flatten(1)` has shape [2, 28].",
+        ),
+        ("h = torch.ones(3, 1)\nfc(h)", "Transpose the input: `h.T` has shape [1, 3]."),
+        ("fc(torch.ones(3, 4) * 2)", "Transpose the input: `(torch.ones(3, 4) * 2).T` has shape [4, 3]."),
+        ("F.linear(torch.ones(2, 4), fc.weight)", "Pass a weight of shape [5, 4]."),
+        ("fc(torch.ones(2, 3).double())", "Cast the input: `torch.ones(2, 3).double().to(torch.float32)`."),
+        ("h = torch.ones(2, 3).double()\nfc(h)", "Cast the layer: `fc.to(torch.float64)`."),
+        ("import numpy\nh = numpy.ones((2, 3))\nfc(h)", "Pass `torch.from_numpy(h)`."),
+        ("h = [[1., 2., 3.]]\nfc(h)", "Pass `torch.tensor(h)`."),
+        ("h = torch.ones(2, 3)\nF.linear(h, fc.weight, torch.ones(4))", "Pass a bias of shape [5]."),
+    ],
+)
+def test_what_would_fit_is_suggested_and_does_fit(notebook: Notebook, source: str, suggestion: str) -> None:
+    _, failure, _ = failed(notebook, FC + source)
+    assert suggestion in failure.suggestions
+
+
+@pytest.mark.parametrize(
+    ("source", "fixed"),
+    [
+        ("h = torch.ones(3, 4)\nfc(h)", "fc(h.T)"),
+        ("fc = nn.Linear(28, 5)\nh = torch.ones(2, 4, 7)\nfc(h)", "fc(h.flatten(1))"),
+        ("h = torch.ones(2, 3).double()\nfc(h)", "fc(h.to(torch.float32))"),
+    ],
+)
+def test_the_suggested_code_runs(notebook: Notebook, source: str, fixed: str) -> None:
+    _, failure, _ = failed(notebook, FC + source)
+    assert any(fixed[3:-1] in suggestion for suggestion in failure.suggestions)
+    assert notebook.call(fixed).forward.kind == "identical"
+
+
+def test_the_exception_is_the_users_own_with_a_note(notebook: Notebook) -> None:
+    notebook.session.unwatch()
+    layer, h = torch.nn.Linear(3, 5), torch.ones(2, 4)
+    with pytest.raises(RuntimeError) as plain:
+        layer(h)
+    notebook.session.watch()
+    _, _, watched = failed(notebook, FC + "h = torch.ones(2, 4)\nfc(h)")
+    assert (type(watched), watched.args) == (plain.type, plain.value.args)
+    assert watched.__cause__ is None
+    assert watched.__context__ is None
+    assert watched.__notes__ == [
+        "Torchtwin: h @ fc.weight.T + fc.bias\n"
+        "           [2, 4] @ [3, 5] + [5]\n"
+        "`h` has 4 features, `fc` takes 3.\n"
+        "  - Make the layer `nn.Linear(in_features=4, out_features=5)`."
+    ]
+
+
+def test_the_traceback_ends_where_it_would_without_us(notebook: Notebook) -> None:
+    _, _, error = failed(notebook, FC + "fc(torch.ones(2, 4))")
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    assert files[-1].endswith("torch/nn/modules/linear.py")
+    assert not any("torchtwin/kernel" in file for file in files)
+
+
+def test_what_is_not_understood_is_left_to_the_exception(notebook: Notebook) -> None:
+    _, failure, error = failed(
+        notebook, "x = torch.ones(2, 3, dtype=torch.bool)\nF.linear(x, torch.ones(4, 3, dtype=torch.bool))"
+    )
+    assert failure.suggestions == []
+    assert failure.message == str(error).splitlines()[0]
+
+
+def test_the_layer_works_on_after_a_failure(notebook: Notebook) -> None:
+    failed(notebook, FC + "fc(torch.ones(2, 4))")
+    assert notebook.call("fc(torch.ones(2, 3))").forward.kind == "identical"

@@ -1,0 +1,84 @@
+"""The flush thread sends everything once, in order, a few messages at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from tests.python.kernel.test_recorder import call, filled
+
+from torchtwin.kernel.flush import INTERVAL, MAX_EVENTS, Flush
+from torchtwin.kernel.guard import Guard
+from torchtwin.protocol import Page
+
+
+class Sent:
+    def __init__(self, expect: int) -> None:
+        self.pages: list[Page] = []
+        self.times: list[float] = []
+        self.complete = threading.Event()
+        self._expect = expect
+
+    def __call__(self, page: Page) -> None:
+        self.pages.append(page)
+        self.times.append(time.monotonic())
+        if page.upto >= self._expect:
+            self.complete.set()
+
+
+def test_all_events_go_out_once_and_in_order() -> None:
+    recorder, sent = filled(3 * MAX_EVENTS, max_calls=10_000), Sent(3 * MAX_EVENTS)
+    flush = Flush(recorder, sent, Guard())
+    flush.start()
+    assert sent.complete.wait(10)
+    flush.stop()
+    assert [e.seq for page in sent.pages for e in page.envelopes] == list(range(1, 3 * MAX_EVENTS + 1))
+    assert max(len(page.envelopes) for page in sent.pages) <= MAX_EVENTS
+    assert all(b.after == a.upto for a, b in zip(sent.pages, sent.pages[1:], strict=False))
+
+
+def test_there_are_at_most_ten_messages_a_second() -> None:
+    recorder, sent = filled(0), Sent(400)
+    flush = Flush(recorder, sent, Guard())
+    flush.start()
+    for _ in range(400):
+        recorder.add(call(recorder.next_id()))
+        time.sleep(0.001)
+    assert sent.complete.wait(10)
+    flush.stop()
+    gaps = [b - a for a, b in zip(sent.times, sent.times[1:-1], strict=False)]
+    assert gaps
+    assert min(gaps) >= 0.9 * INTERVAL
+
+
+def test_what_is_left_at_the_end_is_sent() -> None:
+    recorder, sent = filled(0), Sent(1)
+    flush = Flush(recorder, sent, Guard())
+    flush.start()
+    recorder.add(call(recorder.next_id()))
+    flush.stop()
+    assert sum(len(page.envelopes) for page in sent.pages) == 1
+
+
+def test_a_transport_that_fails_is_counted_and_tried_again_with_the_next_page() -> None:
+    recorder, guard, seen = filled(0), Guard(), []
+
+    def send(page: Page) -> None:
+        seen.append(page.upto)
+        raise OSError("closed")
+
+    flush = Flush(recorder, send, guard)
+    flush.start()
+    recorder.add(call(recorder.next_id()))
+    flush.stop()
+    assert seen == [1]
+    report = guard.report()
+    assert report is not None
+    assert report.count == 1
+
+
+def test_debuggers_leave_the_thread_running() -> None:
+    flush = Flush(filled(0), lambda page: None, Guard())
+    thread = flush._thread
+    assert thread.daemon
+    assert (thread.pydev_do_not_trace, thread.is_pydev_daemon_thread) == (True, True)  # type: ignore[attr-defined]

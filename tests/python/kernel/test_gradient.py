@@ -1,0 +1,254 @@
+"""Gradient verdicts, against gradients computed in float64 by the definition, not by autograd."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+import torch
+from tests.python.kernel.conftest import Notebook
+
+from torchtwin.protocol import Call
+
+SHAPES = {
+    "one dimension": "torch.randn(6)",
+    "two": "torch.randn(5, 6)",
+    "three": "torch.randn(2, 5, 6)",
+    "four": "torch.randn(2, 2, 5, 6)",
+    "not contiguous": "torch.randn(6, 5).T",
+    "three, not contiguous": "torch.randn(5, 6, 2).permute(2, 0, 1)",
+    "three, expanded": "torch.randn(1, 1, 6).expand(2, 3, 6)",
+    "empty batch": "torch.randn(0, 6)",
+}
+
+
+def kinds(call: Call) -> list[str | None]:
+    g = call.gradients
+    return [verdict.kind if verdict else None for verdict in (g.weight, g.bias, g.input)]
+
+
+def backward(notebook: Notebook, call: Call, source: str = "(y * y.detach().sin()).sum().backward()") -> Call:
+    notebook.run(source)
+    return notebook.again(call)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("x", SHAPES.values(), ids=SHAPES.keys())
+def test_all_three_gradients_of_an_honest_layer_agree(notebook: Notebook, x: str, dtype: str, bias: bool) -> None:
+    call = notebook.call(
+        f"fc = nn.Linear(6, 4, bias={bias}, dtype=torch.{dtype})\nx = {x}.to(torch.{dtype}).requires_grad_()\ny = fc(x)"
+    )
+    after = backward(notebook, call)
+    expected = {"identical", "rounding"}
+    assert set(kinds(after)[::2]) <= expected
+    assert kinds(after)[1] in (expected if bias else {None})
+
+
+def test_what_is_judged_is_what_autograd_adds(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(3, 2)\nx = torch.randn(4, 3, requires_grad=True)\ny = fc(x)")
+    after = backward(notebook, call, "(y ** 3).sum().backward()")
+    x, fc, y = (notebook.names[name] for name in ("x", "fc", "y"))
+    g = 3 * y.detach().double() ** 2
+    assert torch.tensor(after.values.grad_output) == pytest.approx(g.flatten(), rel=1e-6)
+    assert torch.tensor(after.values.grad_weight) == pytest.approx((g.T @ x.detach().double()).flatten(), rel=1e-5)
+    assert torch.tensor(after.values.grad_bias) == pytest.approx(g.sum(0), rel=1e-5)
+    assert torch.tensor(after.values.grad_input) == pytest.approx((g @ fc.weight.detach().double()).flatten(), abs=1e-6)
+    assert torch.equal(torch.tensor(after.values.grad_weight).reshape(2, 3), fc.weight.grad)
+
+
+def test_a_bias_keeps_its_own_shape(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\nfc.bias.data = torch.ones(1, 3)\nx = torch.randn(2, 5, 2)\ny = fc(x)")
+    after = backward(notebook, call, "y.sum().backward()")
+    assert kinds(after)[:2] == ["identical", "identical"]
+    assert notebook.names["fc"].bias.grad.tolist() == [[10.0, 10.0, 10.0]]
+    assert after.values.grad_bias == [10.0, 10.0, 10.0]
+
+
+def test_an_operand_without_requires_grad_is_unchecked_with_that_reason(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\nfc.weight.requires_grad_(False)\nx = torch.randn(5, 2)\ny = fc(x)")
+    after = backward(notebook, call, "y.sum().backward()")
+    assert kinds(after) == ["unchecked", "identical", "unchecked"]
+    assert after.gradients.weight is not None
+    assert after.gradients.input is not None
+    assert after.gradients.weight.reason == "`fc.weight` does not require grad"
+    assert after.gradients.input.reason == "`x` does not require grad"
+
+
+def test_before_backward_nothing_is_claimed(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\ny = fc(torch.randn(1, 2))")
+    assert kinds(call) == [None, None, None]
+
+
+def test_under_no_grad_there_is_nothing_to_check(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\nwith torch.no_grad(): y = fc(torch.randn(1, 2))")
+    assert kinds(call) == [None, None, None]
+
+
+def test_a_second_backward_is_neither_called_wrong_nor_hidden(notebook: Notebook) -> None:
+    first = notebook.call("fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\ny = fc(x)")
+    first = backward(notebook, first, "y.sum().backward()")
+    second = notebook.call("y = fc(x)")
+    second = backward(notebook, second, "y.sum().backward()")
+    assert first.gradients.weight is not None
+    assert first.gradients.weight.note is None
+    assert kinds(second)[:2] == ["identical", "identical"]
+    assert second.gradients.weight is not None
+    assert second.gradients.bias is not None
+    assert second.gradients.weight.note == "`fc.weight.grad` holds 2 backward passes"
+    assert second.gradients.bias.note == "`fc.bias.grad` holds 2 backward passes"
+    assert notebook.names["fc"].weight.grad.tolist() == [[2.0, 2.0]] * 3
+    assert second.values.grad_weight == [1.0] * 6
+
+
+@pytest.mark.parametrize("reset", ["fc.zero_grad()", "fc.zero_grad(set_to_none=False)"])
+def test_after_zero_grad_the_count_begins_anew(notebook: Notebook, reset: str) -> None:
+    notebook.run("fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\nfc(x).sum().backward()\n" + reset)
+    second = notebook.call("y = fc(x)")
+    second = backward(notebook, second, "y.sum().backward()")
+    assert second.gradients.weight is not None
+    assert second.gradients.weight.note is None
+
+
+def test_retain_graph_twice_is_two_passes_of_one_call(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\ny = fc(x)")
+    after = backward(notebook, call, "y.sum().backward(retain_graph=True)\ny.sum().backward()")
+    assert kinds(after)[:2] == ["identical", "identical"]
+    assert after.gradients.weight is not None
+    assert after.gradients.weight.note == "`fc.weight.grad` holds 2 backward passes"
+
+
+def test_a_gradient_from_before_the_watch_is_told(notebook: Notebook) -> None:
+    notebook.session.unwatch()
+    notebook.names["fc"] = fc = torch.nn.Linear(2, 3)
+    fc(torch.ones(1, 2)).sum().backward()
+    notebook.session.watch()
+    call = backward(notebook, notebook.call("y = fc(torch.ones(1, 2))"), "y.sum().backward()")
+    assert call.gradients.weight is not None
+    assert call.gradients.weight.note == "`fc.weight.grad` held other values before this backward, which were added to"
+
+
+def test_several_calls_of_one_layer_in_one_backward_are_judged_each(notebook: Notebook) -> None:
+    calls = notebook.run(
+        "fc = nn.Linear(2, 2)\nx = torch.randn(3, 2, requires_grad=True)\nh = fc(x)\nfor _ in range(3): h = fc(torch.tanh(h))"
+    )
+    notebook.run("h.sum().backward()")
+    after = [notebook.again(call) for call in calls]
+    assert all(set(kinds(call)) <= {"identical", "rounding"} for call in after)
+    notes = {call.gradients.weight.note for call in after if call.gradients.weight}
+    assert notes == {"`fc.weight.grad` is the sum over 4 calls"}
+    total = sum(torch.tensor(call.values.grad_weight, dtype=torch.float64) for call in after)
+    assert total == pytest.approx(notebook.names["fc"].weight.grad.flatten().double(), rel=1e-5)
+
+
+def test_a_call_that_this_backward_does_not_reach_is_not_counted(notebook: Notebook) -> None:
+    one, two = notebook.run("fc = nn.Linear(2, 2)\nx = torch.randn(3, 2)\ny = fc(x)\nz = fc(x)")
+    notebook.run("z.sum().backward()")
+    assert kinds(notebook.again(one)) == [None, None, None]
+    gradient = notebook.again(two).gradients.weight
+    assert gradient is not None
+    assert gradient.note is None
+
+
+def test_a_weight_shared_with_other_code_is_judged_by_this_calls_share(notebook: Notebook) -> None:
+    """The penalty adds 2w to the gradient; the call's own share is g.T @ x all the same."""
+    call = notebook.call("fc = nn.Linear(2, 2)\nx = torch.randn(3, 2)\ny = fc(x)")
+    after = backward(notebook, call, "(y.sum() + (fc.weight ** 2).sum() + fc.bias.sum()).backward()")
+    assert kinds(after)[:2] == ["identical", "identical"]
+
+
+def test_tied_weights_are_judged_in_both_places(notebook: Notebook) -> None:
+    a, b = notebook.run(
+        "fc = nn.Linear(2, 2)\nhead = nn.Linear(2, 2)\nhead.weight = fc.weight\ny = head(fc(torch.randn(3, 2)))"
+    )
+    notebook.run("y.sum().backward()")
+    assert [kinds(notebook.again(call))[0] for call in (a, b)] == ["identical", "identical"]
+
+
+def test_an_in_place_relu_behind_the_layer_does_no_harm(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\nx = torch.randn(5, 2, requires_grad=True)\ny = torch.relu_(fc(x))")
+    after = backward(notebook, call, "y.sum().backward()")
+    assert set(kinds(after)) <= {"identical", "rounding"}
+
+
+def test_autocast_gradients_agree_in_the_low_precision(notebook: Notebook) -> None:
+    call = notebook.call(
+        "fc = nn.Linear(32, 4)\nx = torch.randn(8, 32, requires_grad=True)\n"
+        "with torch.autocast('cpu', torch.bfloat16): y = fc(x)"
+    )
+    after = backward(notebook, call, "y.float().pow(2).sum().backward()")
+    assert set(kinds(after)) <= {"identical", "rounding"}
+
+
+def test_autograd_grad_of_one_operand_leaves_the_others_unchecked(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\nx = torch.randn(5, 2, requires_grad=True)\ny = fc(x)")
+    after = backward(notebook, call, "torch.autograd.grad(y.sum(), [fc.weight])")
+    assert kinds(after) == ["identical", "unchecked", "unchecked"]
+    assert after.gradients.input is not None
+    assert after.gradients.input.reason == "this backward did not ask for it"
+
+
+def test_double_backward_runs_undisturbed(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 1)\nx = torch.randn(5, 2, requires_grad=True)\ny = fc(x).tanh()")
+    after = backward(
+        notebook, call, "(g,) = torch.autograd.grad(y.sum(), x, create_graph=True)\ng.pow(2).sum().backward()"
+    )
+    assert kinds(after)[0] in ("identical", "rounding")
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointing_is_not_disturbed(notebook: Notebook, reentrant: bool) -> None:
+    notebook.run(
+        "from torch.utils.checkpoint import checkpoint\nfc = nn.Linear(2, 3)\nx = torch.randn(5, 2, requires_grad=True)\n"
+        f"y = checkpoint(fc, x, use_reentrant={reentrant})\ny.sum().backward()\nwatched = fc.weight.grad.clone()"
+    )
+    x = notebook.names["x"].detach().double()
+    assert notebook.names["watched"].double() == pytest.approx(torch.ones(3, 5).double() @ x, rel=1e-5)
+
+
+def test_user_hooks_on_gradients_still_run(notebook: Notebook) -> None:
+    call = notebook.call(
+        "fc = nn.Linear(2, 3)\nseen = []\nfc.weight.register_hook(lambda g: seen.append(1) or g * 2)\n"
+        "y = fc(torch.ones(1, 2))"
+    )
+    after = backward(notebook, call, "y.sum().backward()")
+    assert notebook.names["seen"] == [1]
+    assert notebook.names["fc"].weight.grad.tolist() == [[2.0, 2.0]] * 3
+    assert kinds(after)[0] == "identical"
+
+
+def test_no_tensor_lives_longer_because_of_the_hooks(notebook: Notebook) -> None:
+    notebook.run("fc = nn.Linear(2, 3)\nx = torch.randn(5, 2, requires_grad=True)\nh = x * 2\ny = fc(h)")
+    references = [weakref.ref(notebook.names.pop(name)) for name in ("x", "h", "y", "fc")]
+    notebook.run("pass")
+    gc.disable()
+    try:
+        assert [r() for r in references] == [None] * 4
+    finally:
+        gc.enable()
+
+
+def test_a_graph_whose_backward_never_runs_is_freed(notebook: Notebook) -> None:
+    """The saved input of `AddmmBackward0` dies with the graph, so no hook keeps the node alive."""
+    notebook.run("fc = nn.Linear(2, 3)\nh = torch.randn(5, 2) * 2\ny = fc(h)")
+    storage = weakref.ref(notebook.names["h"].untyped_storage())
+    memory = weakref.ref(notebook.names["h"])
+    del notebook.names["h"], notebook.names["y"]
+    notebook.run("pass")
+    gc.collect()
+    assert memory() is None
+    assert storage() is None
+
+
+def test_unwatching_takes_the_hooks_off_a_living_graph(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\ny = fc(torch.ones(1, 2))")
+    notebook.session.unwatch()
+    notebook.names["y"].sum().backward()
+    assert kinds(notebook.again(call)) == [None, None, None]
+
+
+def test_the_users_tensors_carry_no_hook_of_ours(notebook: Notebook) -> None:
+    notebook.run("fc = nn.Linear(2, 3)\nx = torch.ones(1, 2, requires_grad=True)\ny = fc(x)\ny.sum().backward()")
+    tensors = [notebook.names["x"], notebook.names["y"], *notebook.names["fc"].parameters()]
+    assert [t._backward_hooks for t in tensors] == [None] * 4

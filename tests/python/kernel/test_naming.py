@@ -1,0 +1,166 @@
+"""Every name is one that the user could type where the call was made."""
+
+from __future__ import annotations
+
+import pytest
+from tests.python.kernel.conftest import Notebook
+
+FC = "x = torch.randn(4, 2)\nfc = nn.Linear(2, 3)\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "expression"),
+    [
+        (FC + "fc(x)", "x @ fc.weight.T + fc.bias"),
+        (FC + "fc(input=x)", "x @ fc.weight.T + fc.bias"),
+        (FC + "fc.forward(x)", "x @ fc.weight.T + fc.bias"),
+        (FC + "fc(x * 2)", "(x * 2) @ fc.weight.T + fc.bias"),
+        (FC + "fc(x[0])", "x[0] @ fc.weight.T + fc.bias"),
+        (FC + "fc(torch.relu(x))", "torch.relu(x) @ fc.weight.T + fc.bias"),
+        (FC + "fc(\n    x,\n)", "x @ fc.weight.T + fc.bias"),
+        (FC + "wt = fc.weight\nfc(x)", "x @ wt.T + fc.bias"),
+        (FC + "F.linear(x, fc.weight)", "x @ fc.weight.T"),
+        (FC + "A = torch.randn(2, 3)\nF.linear(x, A.t())", "x @ A.t().T"),
+        (FC + "A = torch.randn(5, 2)\nF.linear(x, A, bias=torch.ones(5))", "x @ A.T + torch.ones(5)"),
+        (FC + "A = torch.randn(2)\nF.linear(x, A)", "x @ A"),
+        (FC + "layers = [fc]\nfc = None\nlayers[0](x)", "x @ layers[0].weight.T + layers[0].bias"),
+        (FC + "layers = {'a': fc}\nfc = None\nlayers['a'](x)", "x @ layers['a'].weight.T + layers['a'].bias"),
+        (FC + "s = nn.Sequential(fc)\nfc = None\ns(x)", "x @ s[0].weight.T + s[0].bias"),
+        (FC + "ys = list(map(fc, [x]))", "x @ fc.weight.T + fc.bias"),
+        (FC + "ys = [fc(each) for each in (x,)]", "each @ fc.weight.T + fc.bias"),
+    ],
+)
+def test_the_expression_names_the_operands(notebook: Notebook, source: str, expression: str) -> None:
+    assert notebook.call(source).expression == expression
+
+
+def test_each_call_on_one_line_has_its_own_input(notebook: Notebook) -> None:
+    calls = notebook.run(FC + "z = fc(x), fc(x[1:]), fc(x * 3)")
+    assert [c.operands.input and c.operands.input.name for c in calls] == ["x", "x[1:]", "x * 3"]
+
+
+def test_a_weight_takes_the_name_of_the_tensor_it_was_set_to(notebook: Notebook) -> None:
+    call = notebook.call(FC + "w = torch.ones(3, 2)\nfc.weight.data = w\nfc(x)")
+    assert call.expression == "x @ w.T + fc.bias"
+
+
+def test_a_name_that_means_another_tensor_now_is_not_used(notebook: Notebook) -> None:
+    notebook.run(FC + "w = torch.ones(3, 2)\nfc.weight.data = w\nfc(x)")
+    assert notebook.call("w = torch.ones(3, 2)\nfc(x)").expression == "x @ fc.weight.T + fc.bias"
+
+
+def test_a_name_rebound_within_a_cell_is_not_used(notebook: Notebook) -> None:
+    before, after = notebook.run(FC + "w = fc.weight.data\nfc(x)\nw = torch.zeros(3, 2)\nfc(x)")
+    assert (before.expression, after.expression) == ("x @ w.T + fc.bias", "x @ fc.weight.T + fc.bias")
+
+
+def test_a_slice_that_shares_memory_is_not_the_weight(notebook: Notebook) -> None:
+    assert notebook.call(FC + "part = fc.weight.data[:2]\nfc(x)").expression == "x @ fc.weight.T + fc.bias"
+
+
+def test_the_parameter_keeps_its_own_name_for_its_gradient(notebook: Notebook) -> None:
+    call = notebook.call(FC + "w = torch.ones(3, 2)\nfc.weight.data = w\ny = fc(x).sum()\ny.backward()\n")
+    notebook.run("fc(x).sum().backward()")
+    note = notebook.session.calls()[-1].gradients.weight
+    assert call.expression.startswith("x @ w.T")
+    assert note is not None
+    assert note.note == "`fc.weight.grad` holds 2 backward passes"
+
+
+MODEL = """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.ModuleDict({'ff': nn.Linear(2, 2)})])
+        self.head = nn.Linear(2, 1)
+    def forward(self, x):
+        h = torch.relu(self.layers[0]['ff'](x))
+        return self.head(h)
+model = Net()
+"""
+
+
+def test_a_module_is_named_by_the_way_to_it(notebook: Notebook) -> None:
+    calls = notebook.run(MODEL + "out = model(torch.randn(3, 2))")
+    assert [c.name for c in calls] == ["model.layers[0].ff", "model.head"]
+
+
+def test_inside_a_forward_the_names_are_those_of_the_forward(notebook: Notebook) -> None:
+    _, head = notebook.run(MODEL + "out = model(torch.randn(3, 2))")
+    assert head.expression == "h @ self.head.weight.T + self.head.bias"
+    assert head.site.source == "return self.head(h)"
+
+
+def test_a_module_without_a_name_is_called_by_its_class(notebook: Notebook) -> None:
+    call = notebook.call("nn.Linear(2, 3)(torch.randn(1, 2))")
+    assert (call.name, call.expression) == ("Linear", "torch.randn(1, 2) @ weight.T + bias")
+
+
+def test_locals_of_the_calling_function_are_seen(notebook: Notebook) -> None:
+    call = notebook.call(
+        "def run():\n    v = torch.ones(3, 2)\n    layer = nn.Linear(2, 3)\n    layer.weight.data = v\n"
+        "    a = torch.ones(1, 2)\n    return layer(a)\nrun()"
+    )
+    assert call.expression == "a @ v.T + layer.bias"
+
+
+def test_a_subclass_that_computes_itself_is_named_by_self(notebook: Notebook) -> None:
+    calls = notebook.run(
+        "class Lora(nn.Linear):\n    def forward(self, x):\n        return super().forward(x) + F.linear(x, self.weight)\n"
+        "def go():\n    lora = Lora(2, 3)\n    return lora(torch.ones(1, 2))\ngo()"
+    )
+    assert [c.expression for c in calls] == ["x @ self.weight.T + self.bias", "x @ self.weight.T"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [("torch.relu(x)", "relu(...)"), ("x[0]", "x[0]"), ("x.abs()", "abs(...)"), ("x * 2", "x * 2")],
+)
+def test_a_nameless_input_is_shown_by_where_it_came_from(notebook: Notebook, argument: str, name: str) -> None:
+    operand = notebook.call(FC + f"fc({argument})").operands.input
+    assert operand is not None
+    assert operand.name == name
+
+
+def test_an_input_inside_a_container_is_shown_by_what_produced_it(notebook: Notebook) -> None:
+    _, second = notebook.run("net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))\nnet(torch.randn(4, 2))")
+    assert second.operands.input is not None
+    assert second.operands.input.name == "relu(...)"
+    assert second.expression == "input @ net[2].weight.T + net[2].bias"
+
+
+def test_attention_is_named_by_its_rows_of_the_packed_weight(notebook: Notebook) -> None:
+    calls = notebook.run(
+        "mha = nn.MultiheadAttention(8, 2, batch_first=True)\nq = torch.randn(1, 3, 8)\nk = torch.randn(1, 3, 8)\n"
+        "out = mha(q, k, k)"
+    )
+    names = [c.operands.weight.name for c in calls if c.operands.weight]
+    assert names == ["mha.in_proj_weight[0:8]", "mha.in_proj_weight[8:24]", "mha.out_proj.weight"]
+    assert calls[-1].name == "mha.out_proj"
+
+
+def test_a_forward_pre_hook_that_changes_the_input_takes_its_name_away(notebook: Notebook) -> None:
+    source = FC + "fc.register_forward_pre_hook(lambda m, args: (args[0] * 2,))\nfc(x)"
+    assert notebook.call(source).expression == "input @ fc.weight.T + fc.bias"
+
+
+def test_what_a_person_would_not_call_a_variable_is_no_name(notebook: Notebook) -> None:
+    assert notebook.call(FC + "_1 = fc.weight\n__ = x\nfc(x)").expression == "x @ fc.weight.T + fc.bias"
+
+
+def test_reading_the_names_keeps_nothing_of_a_function_alive(notebook: Notebook) -> None:
+    notebook.run(
+        "import weakref\n"
+        "def run():\n    layer = nn.Linear(2, 3)\n    a = torch.ones(1, 2)\n    layer(a)\n"
+        "    dead = weakref.ref(a)\n    del a\n    return dead() is None\n"
+        "freed = run()"
+    )
+    assert notebook.names["freed"] is True
+
+
+def test_a_locals_dict_that_the_user_holds_is_left_alone(notebook: Notebook) -> None:
+    notebook.run(
+        "def run():\n    a = torch.ones(1, 2)\n    mine = locals()\n    later = 1\n    nn.Linear(2, 3)(a)\n"
+        "    return sorted(mine)\nseen = run()"
+    )
+    assert notebook.names["seen"] == ["a"]

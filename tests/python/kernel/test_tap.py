@@ -1,0 +1,173 @@
+"""The tap sees every way to `F.linear`, changes none of them, and comes off without a trace."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from torchtwin.kernel.session import Session
+from torchtwin.kernel.tap import Tap
+
+
+def calls(session: Session) -> int:
+    return len(session.calls())
+
+
+def test_it_comes_off_without_a_trace() -> None:
+    before = F.linear
+    from torch.jit._builtins import _get_builtin_table
+
+    table = dict(_get_builtin_table())  # type: ignore[no-untyped-call]
+    session = Session()
+    session.watch()
+    assert F.linear is not before
+    session.unwatch()
+    assert F.linear is before
+    assert dict(_get_builtin_table()) == table  # type: ignore[no-untyped-call]
+
+
+def test_watching_twice_is_harmless(session: Session) -> None:
+    wrapped = F.linear
+    session.watch()
+    assert F.linear is wrapped
+    F.linear(torch.ones(1, 2), torch.ones(3, 2))
+    assert calls(session) == 1
+
+
+def test_a_wrapper_put_on_after_ours_stays(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = F.linear
+
+    def theirs(*operands: Tensor) -> Tensor:
+        return ours(*operands)
+
+    monkeypatch.setattr(F, "linear", theirs)
+    session.unwatch()
+    assert F.linear is theirs
+    F.linear(torch.ones(1, 2), torch.ones(3, 2))
+    assert calls(session) == 0
+
+
+@pytest.mark.parametrize(
+    ("run", "count"),
+    [
+        (lambda: nn.Linear(2, 3)(torch.ones(1, 2)), 1),
+        (lambda: nn.Linear(2, 3).forward(torch.ones(1, 2)), 1),
+        (lambda: F.linear(torch.ones(1, 2), torch.ones(3, 2)), 1),
+        (lambda: nn.MultiheadAttention(4, 2)(*[torch.ones(3, 1, 4)] * 3), 2),
+        (lambda: nn.TransformerEncoderLayer(4, 2, 8)(torch.ones(3, 1, 4)), 4),
+    ],
+    ids=["call", "forward", "function", "attention", "encoder layer"],
+)
+def test_every_linear_operation_is_seen(session: Session, run: object, count: int) -> None:
+    assert callable(run)
+    run()
+    assert calls(session) == count
+
+
+def test_an_exception_of_the_observer_is_not_swallowed_silently(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours is counted and told, and the user gets their result."""
+    monkeypatch.setattr("torchtwin.kernel.callsite.caller", lambda frame: 1 / 0)
+    out = F.linear(torch.ones(1, 2), torch.ones(3, 2))
+    assert out.tolist() == [[2.0, 2.0, 2.0]]
+    report = session.guard.report()
+    assert report is not None
+    assert report.count == 1
+    assert "ZeroDivisionError" in report.first
+    state = session.state()
+    assert state.internal_errors == report
+    session.guard.__init__()  # type: ignore[misc]  # the fixture insists on no fault
+
+
+def test_graphs_and_results_are_bit_identical(session: Session) -> None:
+    torch.manual_seed(0)
+    layer, x = nn.Linear(20, 30), torch.randn(7, 20, requires_grad=True)
+
+    def step() -> tuple[Tensor, list[Tensor | None], str, Tensor]:
+        layer.zero_grad()
+        x.grad = None
+        out = layer(x)
+        out.pow(2).sum().backward()
+        assert out.grad_fn is not None
+        return out, [p.grad for p in (*layer.parameters(), x)], out.grad_fn.name(), torch.get_rng_state()
+
+    watched = step()
+    session.unwatch()
+    plain = step()
+    assert torch.equal(watched[0], plain[0])
+    assert all(a is not None and b is not None and torch.equal(a, b) for a, b in zip(watched[1], plain[1], strict=True))
+    assert watched[2] == plain[2]
+    assert torch.equal(watched[3], plain[3])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torch_jit_script_still_compiles(session: Session) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(2, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(x)
+
+    net = Net()
+    assert torch.equal(torch.jit.script(net)(torch.ones(1, 2)), net(torch.ones(1, 2)))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace")
+def test_torch_jit_trace_holds_nothing_of_ours(session: Session) -> None:
+    layer, x = nn.Linear(2, 3), torch.ones(1, 2)
+    watched = str(torch.jit.trace(layer, x).graph)  # type: ignore[no-untyped-call]
+    session.unwatch()
+    plain = str(torch.jit.trace(layer, x).graph)  # type: ignore[no-untyped-call]
+    assert watched.count("aten::") == plain.count("aten::") == 1
+
+
+def test_fx_records_the_builtin(session: Session) -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor, w: Tensor) -> Tensor:
+            return F.linear(x, w)
+
+    graph = torch.fx.symbolic_trace(Net()).graph
+    (node,) = [n for n in graph.nodes if n.op == "call_function"]
+    assert node.target is torch._C._nn.linear
+
+
+def test_torch_compile_sees_a_whole_graph(session: Session) -> None:
+    layer, x = nn.Linear(2, 3), torch.ones(1, 2)
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    expected = layer(x)
+    seen = calls(session)
+    assert torch.equal(compiled(x), expected)
+    assert calls(session) == seen  # a compiled region runs unseen
+
+
+def test_export_is_unchanged(session: Session) -> None:
+    program = torch.export.export(nn.Linear(2, 3), (torch.ones(1, 2),))
+    assert [str(n.target) for n in program.graph.nodes if n.op == "call_function"] == ["aten.linear.default"]
+
+
+def test_a_watched_model_copies_and_pickles(session: Session) -> None:
+    layer = nn.Linear(2, 3)
+    layer(torch.ones(1, 2)).sum().backward()
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(twin.weight, layer.weight)
+
+
+def test_putting_on_and_taking_off_can_be_repeated() -> None:
+    class Nothing:
+        def returned(self, *_: object) -> None: ...
+        def raised(self, *_: object) -> None: ...
+
+    before, tap = F.linear, Tap(Nothing())
+    for _ in range(3):
+        tap.put_on()
+        tap.take_off()
+    tap.take_off()
+    assert F.linear is before

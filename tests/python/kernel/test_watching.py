@@ -1,0 +1,109 @@
+"""The public functions, in processes of their own where the order of imports is the point."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import torchtwin
+
+RECORD_KEYS = {"id", "name", "expression", "site", "operands", "forward", "gradients", "error"}
+VERDICT_KEYS = {
+    "kind",
+    "message",
+    "reason",
+    "equal_elements",
+    "elements",
+    "max_abs_diff",
+    "max_ulp_diff",
+    "units",
+    "bound",
+    "coverage",
+}
+
+
+def python(source: str) -> str:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", source], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(autouse=True)
+def _off_again() -> object:
+    yield
+    torchtwin.unwatch()
+    torchtwin.clear()
+
+
+def test_a_watch_before_the_import_of_torch_sees_its_calls() -> None:
+    out = python(
+        "import torchtwin, sys\ntorchtwin.watch()\nassert 'torch' not in sys.modules\nimport torch\n"
+        "torch.nn.Linear(2, 3)(torch.ones(1, 2))\nprint(len(torchtwin.records()), torch.__spec__.loader.__class__.__name__)"
+    )
+    assert out.split() == ["1", "SourceFileLoader"]
+
+
+def test_unwatching_before_the_import_leaves_no_hook() -> None:
+    out = python(
+        "import torchtwin, sys\nbefore = list(sys.meta_path)\ntorchtwin.watch()\ntorchtwin.unwatch()\n"
+        "assert sys.meta_path == before\nimport torch\nprint(torch.nn.functional.linear is torch._C._nn.linear)"
+    )
+    assert out.strip() == "True"
+
+
+def test_a_failing_import_of_torch_stays_the_users_error(tmp_path: object) -> None:
+    out = python(
+        f"import sys, pathlib\nfolder = pathlib.Path({str(tmp_path)!r})\n(folder / 'torch.py').write_text('1 / 0')\n"
+        "sys.path.insert(0, str(folder))\nimport torchtwin\ntorchtwin.watch()\n"
+        "try:\n    import torch\nexcept ZeroDivisionError:\n    print('theirs')"
+    )
+    assert out.strip() == "theirs"
+
+
+def test_as_a_context_manager_it_ends_the_watch_that_it_began() -> None:
+    with torchtwin.watch():
+        torch.nn.Linear(2, 3)(torch.ones(1, 2))
+    torch.nn.Linear(2, 3)(torch.ones(1, 2))
+    assert len(torchtwin.records()) == 1
+
+
+def test_an_inner_block_leaves_the_outer_watch_on() -> None:
+    torchtwin.watch()
+    with torchtwin.watch():
+        pass
+    torch.nn.Linear(2, 3)(torch.ones(1, 2))
+    assert len(torchtwin.records()) == 1
+
+
+def test_records_are_plain_and_json_able_with_the_promised_keys() -> None:
+    with torchtwin.watch():
+        torch.nn.Linear(2, 3)(torch.ones(1, 2)).sum().backward()
+    (record,) = torchtwin.records()
+    assert json.loads(json.dumps(record)) == record
+    assert set(record) >= RECORD_KEYS
+    assert set(record["site"]) >= {"cell_id", "file", "line", "source"}
+    assert set(record["operands"]) == {"input", "weight", "weight_t", "bias", "output"}
+    assert set(record["operands"]["input"]) == {"name", "shape", "dtype", "device", "requires_grad"}
+    assert set(record["forward"]) >= VERDICT_KEYS
+    assert set(record["gradients"]) == {"weight", "bias", "input"}
+
+
+def test_code_in_a_file_has_its_path_and_line() -> None:
+    with torchtwin.watch():
+        torch.nn.Linear(2, 3)(torch.ones(1, 2))  # this line
+    site = torchtwin.records()[0]["site"]
+    assert (site["file"], site["cell_id"]) == (__file__, None)
+    assert site["source"].endswith("# this line")
+
+
+def test_clear_drops_the_records_and_keeps_watching() -> None:
+    torchtwin.watch()
+    torch.nn.Linear(2, 3)(torch.ones(1, 2))
+    torchtwin.clear()
+    assert torchtwin.records() == []
+    torch.nn.Linear(2, 3)(torch.ones(1, 2))
+    assert len(torchtwin.records()) == 1
