@@ -18,9 +18,9 @@ export class SidePanel extends Widget {
     this.addClass('torchtwin-host');
     this.title.icon = twinIcon;
     this.title.caption = trans.__('Torchtwin');
-    this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', trans.__('Torchtwin'));
-    // The panel scrolls by keyboard too.
+    // JupyterLab opens a side at 250 pixels, in which a formula with its shapes does not fit.
+    this.node.style.minWidth = '340px';
+    // So that opening it by the keyboard leads into it.
     this.node.tabIndex = -1;
   }
 

@@ -58,6 +58,14 @@ export class Lab {
     return this.page.getByRole('region', { name: 'Torchtwin', exact: true });
   }
 
+  call(id: number, name = 'fc'): Locator {
+    return this.panel.getByRole('article', { name: `Call ${id} of ${name}`, exact: true });
+  }
+
+  get counts(): Locator {
+    return this.panel.getByRole('status', { name: 'Counts' });
+  }
+
   async upload(name: string, content: Notebook): Promise<void> {
     await this.send('put', 'contents', this.folder, { type: 'directory' });
     await this.send('put', 'contents', `${this.folder}/${name}`, { type: 'notebook', content });
@@ -95,6 +103,16 @@ export class Lab {
     return this.command('notebook:run-all-cells');
   }
 
+  /** Runs the cell of that number, counted from 1, without waiting for its end. */
+  async run(cell: number): Promise<void> {
+    await this.page
+      .getByRole('main')
+      .getByRole('listitem')
+      .nth(cell - 1)
+      .click();
+    await this.page.keyboard.press('Control+Enter');
+  }
+
   /** Adds a cell under the last one, types and runs it, as a person does. */
   async runInNewCell(code: string): Promise<void> {
     await this.command('notebook:move-cursor-down');
@@ -106,10 +124,7 @@ export class Lab {
 
   async restartKernel(): Promise<void> {
     await this.command('kernelmenu:restart');
-    await this.page
-      .getByRole('dialog')
-      .getByRole('button', { name: 'Confirm Kernel Restart' })
-      .click();
+    await this.page.getByRole('dialog').getByRole('button', { name: 'Confirm Kernel Restart' }).click();
   }
 
   async set(settings: object): Promise<void> {

@@ -16,6 +16,7 @@ launch_new_instance()`;
 export default async function globalSetup(): Promise<() => Promise<void>> {
   const scratch = mkdtempSync(join(tmpdir(), 'torchtwin-e2e-'));
   addBareKernel(join(scratch, 'data/kernels/bare'));
+  askForNoNews(join(scratch, 'config/lab/user-settings/@jupyterlab/apputils-extension'));
   const server = start(scratch);
   const address = await addressOf(server, join(scratch, 'runtime'));
   process.env.TORCHTWIN_URL = address.url;
@@ -30,6 +31,12 @@ function addBareKernel(folder: string): void {
   mkdirSync(folder, { recursive: true });
   const argv = [join(BIN, 'python'), '-c', BARE, '-f', '{connection_file}'];
   writeFileSync(join(folder, 'kernel.json'), JSON.stringify({ argv, display_name: 'Bare', language: 'python' }));
+}
+
+/** JupyterLab's first question to a new user would lie over the panel. */
+function askForNoNews(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'notification.jupyterlab-settings'), '{"fetchNews": "none"}');
 }
 
 function start(scratch: string): ChildProcess {
