@@ -91,6 +91,7 @@ export class Kernels {
     link.changed.connect(() => this._changed.emit());
     link.connected.connect(() => this._connected.emit());
     link.paged.connect((_, page) => this._paged.emit({ kernel: kernel.id, page }));
+    link.start();
   }
 
   private readonly all = new Set<Source>();

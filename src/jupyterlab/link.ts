@@ -24,7 +24,11 @@ export class KernelLink {
     kernel.statusChanged.connect(this.onStatus, this);
     kernel.connectionStatusChanged.connect(this.onConnection, this);
     autoLoad.switchedOn.connect(this.onAutoLoad, this);
-    void kernel.info.then(this.introduce, () => undefined);
+  }
+
+  /** To be called once those who listen have connected. */
+  start(): void {
+    void this.kernel.info.then(this.introduce, () => undefined);
     void this.prepare();
   }
 

@@ -1,31 +1,41 @@
 import { useState } from 'react';
 import type { Call } from '../../protocol';
-import type { CallLog } from '../model/callLog';
+import { CAPACITY, type CallLog } from '../model/callLog';
 import { Button } from './Button';
 import { Sentence } from './Code';
 import { Expression } from './Expression';
 import { Place } from './Place';
 
 const AT_FIRST = 1;
+const STEP = 10;
 
-/** The calls that raised, explained, newest first; the earlier ones on request. */
+/** The calls that raised, explained, newest first; the earlier ones on request. They stay until dismissed or cleared. */
 export function Failures({ calls }: { calls: CallLog }) {
   const [shown, setShown] = useState(AT_FIRST);
-  const failed = calls.newest(shown, (outcome) => outcome === 'failed');
-  const more = calls.tally.failed - failed.length;
-  if (failed.length === 0) return null;
+  const [dismissed, dismiss] = useState(0);
+  if (calls.tally.failed === 0) return null;
+  const failed = calls.newest(CAPACITY, (outcome, id) => outcome === 'failed' && id > dismissed);
+  const more = failed.length - shown;
   return (
     <section aria-label='Failed calls' className='jp-Torchtwin-failures'>
-      {failed.map((call) => (
+      {failed.slice(0, shown).map((call) => (
         <FailureCard key={call.id} call={call} />
       ))}
-      {more > 0 && <Button onClick={() => setShown(shown + 10)}>{earlier(more)}</Button>}
+      <div className='jp-Torchtwin-actions'>
+        {more > 0 && <Button onClick={() => setShown(shown + STEP)}>{earlier(more)}</Button>}
+        {failed[0] && <DismissButton count={failed.length} onClick={() => dismiss(failed[0]?.id ?? 0)} />}
+        {dismissed > 0 && failed.length === 0 && <Button onClick={() => dismiss(0)}>Show the failed calls again</Button>}
+      </div>
     </section>
   );
 }
 
 function earlier(more: number): string {
   return more === 1 ? 'Show 1 earlier failed call' : `Show earlier failed calls (${more})`;
+}
+
+function DismissButton({ count, onClick }: { count: number; onClick: () => void }) {
+  return <Button onClick={onClick}>{count === 1 ? 'Dismiss' : 'Dismiss all'}</Button>;
 }
 
 function FailureCard({ call }: { call: Call }) {

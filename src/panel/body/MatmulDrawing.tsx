@@ -20,10 +20,13 @@ export function MatmulDrawing({ call }: { call: Call }) {
 }
 
 function BoxFigure({ box }: { box: Box }) {
+  const space = spaceAround(box);
   return (
     <span className='jp-Torchtwin-box'>
-      <BoxPicture box={box} />
-      <Name name={box.name} limit={11} />
+      <BoxPicture box={box} space={space} />
+      <span style={{ transform: `translateX(${(space.left - space.right) / 2}px)` }}>
+        <Name name={box.name} limit={11} />
+      </span>
     </span>
   );
 }
@@ -32,32 +35,41 @@ const TOP = 15;
 const CHARACTER = 6.7;
 const STACK = 4;
 
-function BoxPicture({ box }: { box: Box }) {
-  const { width, height, rows, columns, batch } = box;
+interface Space {
+  left: number;
+  right: number;
+  /** How far the matrices behind stand out. */
+  behind: number;
+  /** `8 ×`: how many there are. */
+  label: string;
+}
+
+function spaceAround({ width, rows, batch }: Box): Space {
   const left = rows === null ? 2 : String(rows).length * CHARACTER + 5;
   const behind = Math.min(batch.length, 2) * STACK;
   const label = batch.length ? `${batch.join('·')} ×` : '';
-  const right = Math.max(behind + 2, label.length * CHARACTER - width / 2);
-  const total = { width: left + width + right + 2, height: TOP + behind + height + (label ? 16 : 2) };
+  return { left, behind, label, right: 2 + Math.max(behind, (label.length * CHARACTER - width) / 2) };
+}
+
+function BoxPicture({ box, space: { left, right, behind, label } }: { box: Box; space: Space }) {
+  const { width, height, rows, columns, role } = box;
+  const [total, top] = [left + width + right, TOP + behind];
+  const below = top + height + (label ? 16 : 2);
   return (
-    <svg width={total.width} height={total.height} viewBox={`0 0 ${total.width} ${total.height}`} aria-hidden='true'>
+    <svg width={total} height={below} viewBox={`0 0 ${total} ${below}`} aria-hidden='true'>
       {Array.from({ length: behind / STACK }, (_, at) => behind - at * STACK).map((shift) => (
-        <rect key={shift} x={left + shift} y={TOP + behind - shift} width={width} height={height} />
+        <rect key={shift} x={left + shift} y={top - shift} width={width} height={height} />
       ))}
-      <rect className={`jp-mod-${box.role}`} x={left} y={TOP + behind} width={width} height={height} />
+      <rect className={`jp-mod-${role}`} x={left} y={top} width={width} height={height} />
       <text x={left + (width + behind) / 2} y={TOP - 4} textAnchor='middle' className={inner(box, 'columns')}>
         {columns}
       </text>
-      {rows !== null && (
-        <text x={left - 4} y={TOP + behind + height / 2 + 4} textAnchor='end' className={inner(box, 'rows')}>
-          {rows}
-        </text>
-      )}
-      {label && (
-        <text x={left + width / 2} y={TOP + behind + height + 13} textAnchor='middle' className='jp-mod-batch'>
-          {label}
-        </text>
-      )}
+      <text x={left - 4} y={top + height / 2 + 4} textAnchor='end' className={inner(box, 'rows')}>
+        {rows}
+      </text>
+      <text x={left + width / 2} y={top + height + 13} textAnchor='middle' className='jp-mod-batch'>
+        {label}
+      </text>
     </svg>
   );
 }

@@ -50,12 +50,12 @@ export class CallLog {
     return this.entries.get(id)?.call;
   }
 
-  /** The newest `count` calls that came to one of these, newest first. */
-  newest(count: number, wanted: (outcome: Outcome) => boolean): Call[] {
+  /** The newest `count` calls that are wanted, newest first. */
+  newest(count: number, wanted: (outcome: Outcome, id: number) => boolean): Call[] {
     const found: Call[] = [];
     for (let at = this.ids.length - 1; at >= 0 && found.length < count; at--) {
       const entry = this.entries.get(this.ids[at] ?? 0);
-      if (entry && wanted(entry.outcome)) found.push(entry.call);
+      if (entry && wanted(entry.outcome, entry.call.id)) found.push(entry.call);
     }
     return found;
   }

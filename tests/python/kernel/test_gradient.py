@@ -131,7 +131,8 @@ def test_a_gradient_from_before_the_watch_is_told(notebook: Notebook) -> None:
 
 def test_several_calls_of_one_layer_in_one_backward_are_judged_each(notebook: Notebook) -> None:
     calls = notebook.run(
-        "fc = nn.Linear(2, 2)\nx = torch.randn(3, 2, requires_grad=True)\nh = fc(x)\nfor _ in range(3): h = fc(torch.tanh(h))"
+        "fc = nn.Linear(2, 2)\nx = torch.randn(3, 2, requires_grad=True)\n"
+        "h = fc(x)\nfor _ in range(3): h = fc(torch.tanh(h))"
     )
     notebook.run("h.sum().backward()")
     after = [notebook.again(call) for call in calls]
@@ -200,7 +201,8 @@ def test_double_backward_runs_undisturbed(notebook: Notebook) -> None:
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_checkpointing_is_not_disturbed(notebook: Notebook, reentrant: bool) -> None:
     notebook.run(
-        "from torch.utils.checkpoint import checkpoint\nfc = nn.Linear(2, 3)\nx = torch.randn(5, 2, requires_grad=True)\n"
+        "from torch.utils.checkpoint import checkpoint\n"
+        "fc = nn.Linear(2, 3)\nx = torch.randn(5, 2, requires_grad=True)\n"
         f"y = checkpoint(fc, x, use_reentrant={reentrant})\ny.sum().backward()\nwatched = fc.weight.grad.clone()"
     )
     x = notebook.names["x"].detach().double()

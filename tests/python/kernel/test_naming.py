@@ -106,7 +106,8 @@ def test_locals_of_the_calling_function_are_seen(notebook: Notebook) -> None:
 
 def test_a_subclass_that_computes_itself_is_named_by_self(notebook: Notebook) -> None:
     calls = notebook.run(
-        "class Lora(nn.Linear):\n    def forward(self, x):\n        return super().forward(x) + F.linear(x, self.weight)\n"
+        "class Lora(nn.Linear):\n"
+        "    def forward(self, x):\n        return super().forward(x) + F.linear(x, self.weight)\n"
         "def go():\n    lora = Lora(2, 3)\n    return lora(torch.ones(1, 2))\ngo()"
     )
     assert [c.expression for c in calls] == ["x @ self.weight.T + self.bias", "x @ self.weight.T"]

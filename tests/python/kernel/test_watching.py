@@ -42,7 +42,8 @@ def _off_again() -> object:
 def test_a_watch_before_the_import_of_torch_sees_its_calls() -> None:
     out = python(
         "import torchtwin, sys\ntorchtwin.watch()\nassert 'torch' not in sys.modules\nimport torch\n"
-        "torch.nn.Linear(2, 3)(torch.ones(1, 2))\nprint(len(torchtwin.records()), torch.__spec__.loader.__class__.__name__)"
+        "torch.nn.Linear(2, 3)(torch.ones(1, 2))\n"
+        "print(len(torchtwin.records()), torch.__spec__.loader.__class__.__name__)"
     )
     assert out.split() == ["1", "SourceFileLoader"]
 

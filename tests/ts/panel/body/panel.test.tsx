@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Panel } from '../../../../src/panel';
 import { type KernelView, RequestError } from '../../../../src/panel/host';
 import type { Request } from '../../../../src/protocol';
-import { fixture } from '../../fixtures';
+import { callOf, fixture } from '../../fixtures';
 import { FakeHost, view } from '../../harness/fakeHost';
 import { call, calls, page } from '../model/build';
 
@@ -132,6 +132,21 @@ describe('a failed call', () => {
       '64',
     ]);
     expect(screen.getByRole('status', { name: 'Counts' }).textContent).toContain('1 failed');
+  });
+});
+
+describe('a failed call that is done with', () => {
+  test('can be dismissed and shown again; a new one shows', async () => {
+    const { host } = await show(value('page-failed.json'));
+    fireEvent.click(screen.getByRole('button', { name: 'Dismiss' }));
+    expect(screen.queryByRole('article')).toBeNull();
+    host.page(page([{ ...callOf('page-failed.json'), id: 8 }], 2, { session: '5f0c2d7e-session' }));
+    await frames();
+    expect(screen.getAllByRole('article')).toHaveLength(1);
+    fireEvent.click(screen.getByRole('button', { name: 'Dismiss' }));
+    fireEvent.click(screen.getByRole('button', { name: 'Show the failed calls again' }));
+    fireEvent.click(screen.getByRole('button', { name: 'Show 1 earlier failed call' }));
+    expect(screen.getAllByRole('article')).toHaveLength(2);
   });
 });
 
