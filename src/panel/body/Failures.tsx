@@ -24,7 +24,9 @@ export function Failures({ calls }: { calls: CallLog }) {
       <div className='jp-Torchtwin-actions'>
         {more > 0 && <Button onClick={() => setShown(shown + STEP)}>{earlier(more)}</Button>}
         {failed[0] && <DismissButton count={failed.length} onClick={() => dismiss(failed[0]?.id ?? 0)} />}
-        {dismissed > 0 && failed.length === 0 && <Button onClick={() => dismiss(0)}>Show the failed calls again</Button>}
+        {dismissed > 0 && failed.length === 0 && (
+          <Button onClick={() => dismiss(0)}>Show the failed calls again</Button>
+        )}
       </div>
     </section>
   );

@@ -5,6 +5,7 @@ import { FakeHost, view } from './fakeHost';
 
 declare global {
   interface Window {
+    host: FakeHost;
     show(pages: unknown[], change?: Partial<KernelView>): void;
   }
 }
@@ -18,6 +19,7 @@ window.show = (pages, change) => {
   const element = document.querySelector('#panel');
   if (element) mount(element, host);
   for (const page of pages) host.page(page);
+  window.host = host;
 };
 
 const EMPTY = { protocol: 1, session: 's', after: 0, upto: 0, latest: 0, envelopes: [] };

@@ -20,7 +20,7 @@ async function show(replayed: unknown, answer: Answer = () => ({ type: 'done' })
   return { host, unmount, container };
 }
 
-const frames = () => act(() => new Promise<void>((resolve) => setTimeout(resolve, 60)));
+const frames = () => act(() => new Promise<void>((resolve) => setTimeout(resolve, 120)));
 const value = (name: string) => fixture(name).value;
 const callCard = (name: RegExp) => screen.getByRole('article', { name });
 const EMPTY = page([]);
