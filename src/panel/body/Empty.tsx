@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import type { Screen } from '../model/screen';
-import { Button, SayingButton } from './Button';
+import { SayingButton } from './Button';
 import { useCopy, useModel } from './context';
 
 const LOAD = '%load_ext torchtwin';
@@ -37,7 +37,7 @@ export function Empty({ screen }: { screen: Exclude<Screen, { type: 'data' }> })
       return (
         <Message title='Torchtwin can’t show this kernel' alert>
           <code className='jp-Torchtwin-line'>{screen.message}</code>
-          <Button onClick={() => model.retry()}>Try again</Button>
+          <SayingButton work={() => model.retry().then(() => '')}>Try again</SayingButton>
         </Message>
       );
     case 'empty':

@@ -83,8 +83,12 @@ function weightParts(call: Call, { rows, inner, outer }: Matrices, flat: number)
 }
 
 /** db[n] = sum over m of g[m, n] */
-function biasParts({ values: { grad_output: grad } }: Call, { rows, outer }: Matrices, flat: number): Parts | null {
-  if (!grad || flat >= outer) return null;
+function biasParts(
+  { operands, values: { grad_output: grad } }: Call,
+  { rows, outer }: Matrices,
+  flat: number,
+): Parts | null {
+  if (!grad || product(operands.bias?.shape ?? []) !== outer) return null;
   return { caption: `sum of column ${flat} of g`, left: column(grad, flat, rows, outer), right: null };
 }
 
@@ -103,11 +107,12 @@ function matrices({ operands: { input, weight } }: Call): Matrices | null {
   return { rows: product(input.shape.slice(0, -1)), inner, outer };
 }
 
-function biasAt({ operands: { bias }, values }: Call, flat: number, outer: number) {
+/** The bias that an element of the output got. `unknown` where it did not travel or is spread in an unusual way. */
+function biasAt({ operands: { bias, output }, values }: Call, flat: number, outer: number) {
   if (!bias) return null;
   const size = product(bias.shape);
-  if (!values.bias || values.bias.length !== size || size === 0) return 'unknown';
-  const at = size === outer ? flat % outer : flat % size;
+  if (values.bias?.length !== size || ![1, outer, product(output?.shape ?? [])].includes(size)) return 'unknown';
+  const at = flat % size;
   return { value: values.bias[at] ?? null, name: `${bias.name}${shapeText(unravel(at, bias.shape))}` };
 }
 

@@ -37,7 +37,12 @@ export class KernelSync {
     this.view = view;
     if (view.status.type !== 'ready') return;
     const becameReady = before?.status.type !== 'ready' || (before.restarting && !view.restarting);
-    if (becameReady || (this.trouble?.type === 'busy' && !view.busy)) this.replay();
+    if (becameReady || (this.unanswered && !view.busy)) this.replay();
+  }
+
+  /** Whether the last question has found nobody to answer it, which may pass. */
+  private get unanswered(): boolean {
+    return this.trouble?.type === 'busy' || this.trouble?.type === 'disconnected';
   }
 
   takePage(value: unknown): void {
@@ -90,7 +95,7 @@ export class KernelSync {
   private settle(trouble: Trouble | null): void {
     this.replaying = false;
     this.trouble = trouble;
-    if (trouble?.type === 'busy' && !this.disposed && !this.view?.busy) {
+    if (this.unanswered && this.view?.status.type === 'ready' && !this.view.busy && !this.disposed) {
       this.stopRetry = this.around.later(() => this.replay(), RETRY_AFTER);
     }
     this.around.changed();

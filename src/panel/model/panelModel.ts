@@ -32,6 +32,7 @@ export class PanelModel {
   /** Starts to listen to the host. Returns the way to stop, which may be called twice. */
   start(): () => void {
     const stop = this.host.subscribe((message) => this.receive(message));
+    this.emit();
     return () => {
       stop();
       this.frame.cancel();
@@ -59,7 +60,9 @@ export class PanelModel {
     return this.ask({ type: 'element', ...request });
   }
 
-  retry(): void {
+  /** Tries again what has failed: to load the helper, or to read the records. */
+  async retry(): Promise<void> {
+    if (this.view.status.type === 'failed') return this.load();
     this.kernelInFocus()?.replay();
     this.frame.request();
   }

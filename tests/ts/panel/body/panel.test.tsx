@@ -274,6 +274,21 @@ describe('every other screen', () => {
     await waitFor(() => expect(host.loaded).toEqual(['k1']));
   });
 
+  test('tries to load again what could not be loaded', async () => {
+    const { host } = await show(EMPTY, undefined, status({ type: 'failed', message: 'no' }));
+    fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    await waitFor(() => expect(host.loaded).toEqual(['k1']));
+  });
+
+  test('reads the records again when they could not be read', async () => {
+    const { host, container } = await show({ ...EMPTY, latest: 'far' });
+    expect(container.textContent).toContain('/page/latest: must be integer');
+    host.answer = () => ({ type: 'page', page: value('page-exercise.json') });
+    fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    await frames();
+    expect(callCard(/Call 1 of fc/)).toBeTruthy();
+  });
+
   test('asks to reload the page for another protocol', async () => {
     await show(value('newer/other-protocol.json'));
     expect(screen.getByRole('alert').textContent).toContain('Reload the page');

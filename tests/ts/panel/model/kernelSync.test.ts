@@ -114,17 +114,20 @@ describe('a busy kernel', () => {
     expect([kernel.trouble, kernel.records.calls.size]).toEqual([null, 2]);
   });
 
-  test('that runs no cell is asked again after a while', async () => {
-    let tries = 0;
-    const { kernel } = sync((request) => {
-      tries += 1;
-      if (tries === 1) throw new RequestError('busy', 'time-out');
-      return paged(1)(request);
-    });
-    kernel.see(view());
-    await vi.advanceTimersByTimeAsync(RETRY_AFTER);
-    expect([tries, kernel.records.calls.size]).toEqual([2, 1]);
-  });
+  test.each(['busy', 'disconnected'] as const)(
+    'that runs no cell and is %s is asked again after a while',
+    async (code) => {
+      let tries = 0;
+      const { kernel } = sync((request) => {
+        tries += 1;
+        if (tries === 1) throw new RequestError(code, 'time-out');
+        return paged(1)(request);
+      });
+      kernel.see(view());
+      await vi.advanceTimersByTimeAsync(RETRY_AFTER);
+      expect([tries, kernel.records.calls.size]).toEqual([2, 1]);
+    },
+  );
 
   test('still shows what it sends by itself', async () => {
     const { kernel } = sync(() => {
