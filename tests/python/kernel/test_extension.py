@@ -1,0 +1,254 @@
+"""The extension in a real kernel: loading, magics, pages on iopub, answers on the query comm."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager, start_new_kernel
+
+from torchtwin.protocol import COMM_ID, MIME_TYPE, QUERY_TARGET, Answered, Call, Page, Pages, State, Tensors
+
+TIMEOUT = 30
+
+
+class Ran:
+    """What came of one execution."""
+
+    def __init__(self) -> None:
+        self.outputs: list[dict[str, Any]] = []
+        self.pages: list[Page] = []
+        self.status = ""
+
+    def take(self, message: dict[str, Any]) -> None:
+        kind, content = message["msg_type"], message["content"]
+        if kind == "comm_msg" and content["comm_id"] == COMM_ID:
+            self.pages.append(msgspec.convert(content["data"], Page))
+            assert message["parent_header"] == {}
+        elif kind in ("stream", "execute_result", "display_data", "error"):
+            self.outputs.append({"type": kind, **content})
+
+    @property
+    def text(self) -> str:
+        return "".join(o["text"] for o in self.outputs if o["type"] == "stream")
+
+
+class Kernel:
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self.manager = manager
+        self.client = client
+        self.pages: list[Page] = []
+
+    def run(self, code: str, silent: bool = False) -> Ran:
+        ran, request = Ran(), self.client.execute(code, silent=silent, store_history=not silent)
+        while True:
+            message = self.client.get_iopub_msg(timeout=TIMEOUT)
+            ran.take(message)
+            mine = message["parent_header"].get("msg_id") == request
+            if mine and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                break
+        ran.status = self.client.get_shell_msg(timeout=TIMEOUT)["content"]["status"]
+        self.pages += ran.pages
+        return ran
+
+    def load(self) -> None:
+        assert self.run('get_ipython().extension_manager.load_extension("torchtwin")', silent=True).status == "ok"
+
+    def value(self, expression: str) -> Any:
+        """A JSON-able value of the kernel's."""
+        return json.loads(self.run(f"import json\nprint(json.dumps({expression}))").text)
+
+    def wait_for(self, done: Any) -> None:
+        """Reads on until the pages so far satisfy `done`."""
+        while not done(self.pages):
+            message = self.client.get_iopub_msg(timeout=TIMEOUT)
+            ran = Ran()
+            ran.take(message)
+            self.pages += ran.pages
+
+    def ask(self, request: dict[str, Any]) -> Any:
+        """Opens a query comm as a host does, and returns the first reply."""
+        comm = uuid.uuid4().hex
+        for kind, content in (
+            ("comm_open", {"comm_id": comm, "target_name": QUERY_TARGET, "data": {}}),
+            ("comm_msg", {"comm_id": comm, "data": {"id": "q", "request": request}}),
+        ):
+            self.client.shell_channel.send(self.client.session.msg(kind, content))
+        while True:
+            content = self.client.get_iopub_msg(timeout=TIMEOUT)["content"]
+            if content.get("comm_id") == comm:
+                return msgspec.convert(content["data"], Answered).reply
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Kernel]:
+    manager, client = start_new_kernel(kernel_name="python3")
+    yield Kernel(manager, client)
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def kernel(shared: Kernel) -> Iterator[Kernel]:
+    """The kernel with an empty namespace and a freshly loaded extension."""
+    shared.run("%reset -f")
+    shared.load()
+    shared.run("%twin clear")
+    shared.pages.clear()
+    yield shared
+    shared.run("%unload_ext torchtwin", silent=True)
+
+
+LAYER = "import torch\nx = torch.ones(1, 2)\nfc = torch.nn.Linear(2, 3)\n"
+
+
+def events(pages: list[Page], kind: type) -> list[Any]:
+    return [e.event for page in pages for e in page.envelopes if isinstance(e.event, kind)]
+
+
+def test_loading_prints_nothing_and_twice_is_harmless(kernel: Kernel) -> None:
+    assert kernel.run("import torchtwin; torchtwin.load_ipython_extension(get_ipython())").outputs == []
+    kernel.run(LAYER + "fc(x)")
+    assert kernel.value("len(__import__('torchtwin').records())") == 1
+
+
+def test_a_call_arrives_with_its_cell(kernel: Kernel) -> None:
+    kernel.run(LAYER + "y = fc(x)")
+    kernel.wait_for(lambda pages: events(pages, Call))
+    (call,) = events(kernel.pages, Call)
+    assert (call.expression, call.site.line, call.site.source) == ("x @ fc.weight.T + fc.bias", 4, "y = fc(x)")
+    assert call.site.file is None
+    assert call.site.execution_count == kernel.value("get_ipython().execution_count") - 2
+
+
+def test_the_tensors_arrive_after_the_cell(kernel: Kernel) -> None:
+    kernel.run(LAYER)
+    kernel.wait_for(lambda pages: events(pages, Tensors))
+    assert [row.name for row in events(kernel.pages, Tensors)[-1].rows] == ["x"]
+
+
+def test_the_state_tells_when_torch_comes(kernel: Kernel) -> None:
+    kernel.run(LAYER)
+    kernel.wait_for(lambda pages: any(state.torch for state in events(pages, State)))
+    assert events(kernel.pages, State)[-1].watching
+
+
+def test_twenty_thousand_calls_arrive_complete_and_in_order(kernel: Kernel) -> None:
+    ran = kernel.run(
+        LAYER + "with torch.no_grad():\n    for i in range(20_000):\n        fc(x)\n        if i % 1000 == 0: print(i)"
+    )
+    assert ran.text.split() == [str(i) for i in range(0, 20_000, 1000)]
+    kernel.wait_for(lambda pages: len(events(pages, Call)) >= 20_000)
+    ids = [call.id for call in events(kernel.pages, Call)]
+    assert ids == list(range(ids[0], ids[0] + 20_000))
+    assert all(b.after == a.upto for a, b in zip(kernel.pages, kernel.pages[1:], strict=False))
+
+
+def test_the_ring_answers_a_replay(kernel: Kernel) -> None:
+    kernel.run(LAYER + "for _ in range(5): fc(x)")
+    reply = kernel.ask({"type": "replay", "after": 0, "limit": 2000})
+    assert isinstance(reply, Pages)
+    assert len(events([reply.page], Call)) == 5
+
+
+@pytest.mark.parametrize("way", ["%twin off", "import torchtwin; torchtwin.unwatch()", "%unload_ext torchtwin"])
+def test_each_way_off_leaves_torch_as_it_was(kernel: Kernel, way: str) -> None:
+    kernel.run(LAYER + way)
+    assert kernel.value("torch.nn.functional.linear is torch._C._nn.linear")
+    assert kernel.value("[f.__qualname__ for f in get_ipython().events.callbacks['post_run_cell']]") == (
+        [] if "unload" in way else ["Extension._after_cell"]
+    )
+
+
+def test_unloading_takes_the_magic_and_the_thread_away(kernel: Kernel) -> None:
+    kernel.run("%unload_ext torchtwin")
+    assert "not found" in kernel.run("%twin").text
+    assert kernel.value("[t.name for t in __import__('threading').enumerate() if 'torchtwin' in t.name]") == []
+
+
+def test_reloading_works(kernel: Kernel) -> None:
+    kernel.run("%reload_ext torchtwin\n" + LAYER + "fc(x)")
+    assert kernel.value("len(__import__('torchtwin').records())") == 1
+
+
+def test_twin_says_the_state_and_a_summary(kernel: Kernel) -> None:
+    kernel.run(LAYER + "fc(x)")
+    text = kernel.run("%twin").text
+    assert "watching" in text
+    assert "1 call: 1 agrees" in text
+    assert "off" in kernel.run("%twin off").text
+    assert "watching" in kernel.run("%twin on").text
+    assert "0 calls" in kernel.run("%twin clear").text
+
+
+def test_an_unknown_word_gets_the_valid_ones(kernel: Kernel) -> None:
+    ran = kernel.run("%twin ofd")
+    assert ran.status == "ok"
+    assert ran.text.strip() == (
+        "%twin does not know 'ofd'. It takes one of on, off, clear, report, or nothing for a summary."
+    )
+
+
+def bundle(ran: Ran) -> dict[str, Any]:
+    (data,) = [o["data"] for o in ran.outputs if MIME_TYPE in o.get("data", {})]
+    return dict(data)
+
+
+def test_a_twin_cell_displays_its_last_value_and_then_the_report(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin\n" + LAYER + "fc(x)\n6 * 7")
+    assert [o["type"] for o in ran.outputs] == ["execute_result", "display_data"]
+    assert ran.outputs[0]["data"]["text/plain"] == "42"
+    assert set(bundle(ran)) == {"text/plain", "text/html", MIME_TYPE}
+    assert "x @ fc.weight.T + fc.bias" in " ".join(bundle(ran)["text/plain"].split())
+    page = msgspec.convert(bundle(ran)[MIME_TYPE], Page)
+    assert [call.site.line for call in events([page], Call)] == [5]
+
+
+def test_a_semicolon_silences_the_last_value(kernel: Kernel) -> None:
+    assert [o["type"] for o in kernel.run("%%twin\n" + LAYER + "fc(x);").outputs] == ["display_data"]
+
+
+def test_a_twin_cell_reports_the_gradients_of_earlier_calls(kernel: Kernel) -> None:
+    kernel.run(LAYER + "y = fc(x)")
+    assert "weight gradient" in bundle(kernel.run("%%twin\ny.sum().backward()"))["text/plain"]
+
+
+def test_an_error_in_a_twin_cell_propagates_and_is_reported(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin\n" + LAYER + "fc(torch.ones(1, 5))")
+    assert ran.status == "error"
+    (error,) = [o for o in ran.outputs if o["type"] == "error"]
+    assert error["ename"] == "RuntimeError"
+    assert any("fc(torch.ones(" in line for line in error["traceback"])
+    assert "takes 2" in bundle(ran)["text/plain"]
+
+
+def test_a_twin_cell_keeps_the_names_and_values_of_the_notebook(kernel: Kernel) -> None:
+    kernel.run("%%twin\nanswer = 6 * 7")
+    assert kernel.value("answer") == 42
+    kernel.run("%%twin\nanswer + 1")
+    assert kernel.value("_") == 43
+
+
+def test_a_twin_cell_within_an_unwatched_notebook_watches_only_itself(kernel: Kernel) -> None:
+    kernel.run("%twin off")
+    kernel.run("%%twin\n" + LAYER + "fc(x)")
+    kernel.run("fc(x)")
+    assert kernel.value("len(__import__('torchtwin').records())") == 1
+
+
+def test_loading_before_torch_does_not_import_it() -> None:
+    manager, client = start_new_kernel(kernel_name="python3")
+    fresh = Kernel(manager, client)
+    try:
+        fresh.load()
+        assert fresh.value("'torch' in __import__('sys').modules") is False
+        fresh.run(LAYER + "fc(x)")
+        assert fresh.value("len(__import__('torchtwin').records())") == 1
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
