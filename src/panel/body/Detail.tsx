@@ -26,7 +26,6 @@ function OutputVerdict({ call: { forward } }: { call: Call }) {
     <div className='jp-Torchtwin-outputVerdict'>
       <span className='jp-Torchtwin-quiet'>output </span>
       <VerdictSentence verdict={forward} />
-      {forward.kind === 'identical' && <span className='jp-Torchtwin-quiet'> elements, bit for bit</span>}
     </div>
   );
 }

@@ -53,7 +53,7 @@ function Row({ line: { role, name, shape, formula, verdict } }: { line: Line }) 
       </td>
       <td>
         {verdict ? (
-          <VerdictSentence verdict={verdict} />
+          <VerdictSentence verdict={verdict} brief />
         ) : (
           <span className='jp-Torchtwin-unchecked'>– no backward yet</span>
         )}

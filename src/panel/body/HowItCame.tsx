@@ -4,6 +4,7 @@ import type { Answer } from '../model/answer';
 import { type Derivation, derivationOf, derive, result, summands } from '../model/elements';
 import { shortest } from '../model/numbers';
 import { type Compared, unravel } from '../model/tensorOf';
+import { Sentence } from './Code';
 import { useModel } from './context';
 
 interface Props {
@@ -49,7 +50,7 @@ function Waiting({ answer, again }: { answer: Answer | null; again: () => void }
   }
   return (
     <p role='status' className='jp-Torchtwin-how jp-mod-refused'>
-      {answer.message}{' '}
+      <Sentence text={answer.message} />{' '}
       {answer.code !== 'gone' && (
         <button type='button' className='jp-Torchtwin-button' onClick={again}>
           Ask again

@@ -1,5 +1,5 @@
 import type { Call, Verdict } from '../../protocol';
-import { type Chip, chips, remarks, SIGN, sentenceOf } from '../model/verdictText';
+import { briefSentenceOf, type Chip, chips, remarks, SIGN, sentenceOf } from '../model/verdictText';
 import { Sentence } from './Code';
 import { GaugeBar } from './GaugeBar';
 
@@ -24,7 +24,7 @@ function VerdictChip({ chip: { label, kind, sentence } }: { chip: Chip }) {
 }
 
 /** A verdict in a sentence, with its diagnosis and note. */
-export function VerdictSentence({ verdict }: { verdict: Verdict }) {
+export function VerdictSentence({ verdict, brief }: { verdict: Verdict; brief?: boolean }) {
   return (
     <div className='jp-Torchtwin-verdict'>
       <span className={`jp-Torchtwin-${verdict.kind}`}>
@@ -32,7 +32,7 @@ export function VerdictSentence({ verdict }: { verdict: Verdict }) {
           {SIGN[verdict.kind]}
           {'\u00a0'}
         </span>
-        <Sentence text={sentenceOf(verdict)} />
+        <Sentence text={brief ? briefSentenceOf(verdict) : sentenceOf(verdict)} />
       </span>
       {verdict.diagnosis && (
         <div>

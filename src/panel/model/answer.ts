@@ -2,14 +2,17 @@ import type { Decoded, DecodedReply, ElementTerms } from '../../protocol';
 import { RequestError } from '../host';
 
 /** What came of something asked by a person. `message` is a sentence for that person. */
-export type Answer =
-  | { type: 'done' }
-  | { type: 'terms'; terms: ElementTerms }
-  | { type: 'refused'; code: 'busy' | 'disconnected' | 'gone' | 'failed'; message: string };
+export type Answer = { type: 'done' } | { type: 'terms'; terms: ElementTerms } | Refusal;
+
+export interface Refusal {
+  type: 'refused';
+  code: 'busy' | 'disconnected' | 'gone' | 'failed';
+  message: string;
+}
 
 const BUSY = 'The kernel is busy. Try again when the cell has ended.';
 const DISCONNECTED = 'The kernel is not connected.';
-const GONE = 'These tensors are gone. Run the cell again to look into them.';
+const gone = (why: string) => `These tensors are gone${why ? `: ${why}` : ''}. Run the cell again to look into them.`;
 
 export function answerOf(decoded: Decoded<DecodedReply>): Answer {
   if (decoded.type === 'error') return failed(`The answer can't be read (${decoded.error.message}).`);
@@ -18,7 +21,7 @@ export function answerOf(decoded: Decoded<DecodedReply>): Answer {
   const reply = decoded.value;
   if (reply.type === 'element') return { type: 'terms', terms: reply };
   if (reply.type !== 'refused') return { type: 'done' };
-  return reply.code === 'gone' ? { type: 'refused', code: 'gone', message: GONE } : failed(reply.message);
+  return reply.code === 'gone' ? { ...failed(gone(reply.message)), code: 'gone' } : failed(reply.message);
 }
 
 export function refusalOf(error: unknown): Answer {
@@ -26,6 +29,6 @@ export function refusalOf(error: unknown): Answer {
   return { type: 'refused', code: error.code, message: error.code === 'busy' ? BUSY : DISCONNECTED };
 }
 
-function failed(message: string): Answer {
+function failed(message: string): Refusal {
   return { type: 'refused', code: 'failed', message };
 }

@@ -33,9 +33,14 @@ function chip(label: string, verdict: Verdict | null | undefined): Chip {
 }
 
 /** The message, and why where nothing was compared. */
-export function sentenceOf({ kind, message, reason, elements }: Verdict): string {
-  if (kind === 'unchecked' && reason) return reason;
-  return kind === 'identical' && elements != null ? `identical, ${count(elements)} of ${count(elements)}` : message;
+export function sentenceOf({ kind, message, reason }: Verdict): string {
+  return kind === 'unchecked' && reason ? reason : message;
+}
+
+/** The same for a narrow column. */
+export function briefSentenceOf(verdict: Verdict): string {
+  const { kind, elements } = verdict;
+  return kind === 'identical' && elements ? `identical, ${count(elements)} of ${count(elements)}` : sentenceOf(verdict);
 }
 
 /** What a person must not miss even where the call is folded: checks that found more than equality. */

@@ -172,7 +172,7 @@ describe('large operands', () => {
     answer = () => value('reply-refused-gone.json');
     const { container } = await large();
     await ask('0, 0, 0');
-    expect(container.textContent).toContain('These tensors are gone.');
+    expect(container.textContent).toContain('These tensors are gone: ');
     expect(screen.queryByRole('button', { name: 'Ask again' })).toBeNull();
   });
 
