@@ -1,8 +1,11 @@
 import type { ReactNode } from 'react';
 import type { Screen } from '../model/screen';
 import { SayingButton } from './Button';
+import { Sentence } from './Code';
 import { useCopy, useModel } from './context';
 
+const WATCHING = 'Each call appears here beside the matmul that it equals.';
+const WAITING = 'Calls are recorded from `import torch` on.';
 const LOAD = '%load_ext torchtwin';
 
 /** Every screen without data. */
@@ -85,9 +88,7 @@ function Nothing({ watching, torch }: { watching: boolean; torch: boolean }) {
   if (!watching) return <Message title='The watch is off'>Switch it on to record the calls of nn.Linear.</Message>;
   return (
     <Message title='Run a cell that calls nn.Linear'>
-      {torch
-        ? 'Each call appears here beside the matmul that it equals.'
-        : 'Calls are recorded from `import torch` on.'.replaceAll('`', '')}
+      <Sentence text={torch ? WATCHING : WAITING} />
     </Message>
   );
 }
