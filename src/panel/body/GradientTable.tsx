@@ -44,7 +44,7 @@ function Row({ line: { role, name, shape, formula, verdict } }: { line: Line }) 
   return (
     <tr>
       <th scope='row'>
-        <span className='jp-Torchtwin-quiet'>{role}</span> <Name name={name} limit={16} />
+        <span className='jp-Torchtwin-quiet'>{role}</span> <Name name={name} limit={13} />
         <br />
         <code className='jp-Torchtwin-shape'>{shapeText(shape)}</code>
       </th>
