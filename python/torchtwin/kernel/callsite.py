@@ -50,7 +50,9 @@ class Caller:
     frame: FrameType
     route: Route
     module: nn.Module | None
-    """The module whose `forward` called `F.linear`."""
+    """The nearest module of torch's own whose method led to the call."""
+    plain: bool
+    """Whether that is `nn.Linear.forward` itself, which passes the module's own `weight` and `bias`."""
     text: Text
 
 
@@ -61,7 +63,9 @@ def caller(frame: FrameType) -> Caller:
     if user is None:  # torch itself is the program
         user = frame
     route = _route([f.f_code for f in torch_frames])
-    return Caller(user, route, _module(torch_frames), _text(user.f_code, user.f_code.co_filename, user.f_lasti))
+    plain = bool(torch_frames) and torch_frames[0].f_code is nn.Linear.forward.__code__
+    words = _text(user.f_code, user.f_code.co_filename, user.f_lasti)
+    return Caller(user, route, _module(torch_frames), plain, words)
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
@@ -85,11 +89,9 @@ def _route(codes: list[CodeType]) -> Route:
 
 
 def _module(torch_frames: list[FrameType]) -> nn.Module | None:
-    if not torch_frames:
-        return None
-    # A frame of torch's own, about to end: reading its locals keeps nothing of the user's.
-    owner = torch_frames[0].f_locals.get("self")
-    return owner if isinstance(owner, nn.Module) else None
+    # Frames of torch's own, about to end: reading their locals keeps nothing of the user's.
+    owners = (frame.f_locals["self"] for frame in torch_frames if "self" in frame.f_code.co_varnames[:1])
+    return next((owner for owner in owners if isinstance(owner, nn.Module)), None)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -21,6 +21,10 @@ class Guard:
         self._count = 0
         self._first = ""
 
+    def forked(self) -> None:
+        """In the child of a fork: a thread of the parent's may have held the lock."""
+        self._lock = threading.Lock()
+
     def caught(self, error: BaseException) -> None:
         """Counts `error` and keeps the traceback of the first one."""
         with self._lock:

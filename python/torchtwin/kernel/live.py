@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -56,14 +56,11 @@ class Live:
         self._calls.clear()
         self._outputs.clear()
 
-    def outputs(self) -> Iterator[tuple[int, Tensor, str]]:
-        """`(call, tensor, source text)` of the outputs that still exist."""
-        for id, (reference, text) in list(self._outputs.items()):
-            tensor = reference()
-            if tensor is None:
-                del self._outputs[id]
-            else:
-                yield id, tensor, text
+    def outputs(self) -> dict[int, str]:
+        """The source text of the call that returned a tensor, by the `id` of each tensor that still exists."""
+        alive = {id: (ref, text) for id, (ref, text) in self._outputs.items() if ref() is not None}
+        self._outputs = alive
+        return {builtins.id(ref()): text for ref, text in alive.values()}
 
     def element(self, request: ElementRequest, names: dict[str, str]) -> ElementTerms | Refused:
         """How one element of the output came about. `names` are those of the operands."""

@@ -110,12 +110,11 @@ def _step(module: nn.Module, key: str) -> str:
     return f".{key}" if key.isidentifier() else f"[{key!r}]"
 
 
-def parameter_paths(names: Mapping[str, Any]) -> Iterator[tuple[str, str, Tensor]]:
-    """`(module path, attribute, tensor)` of every parameter and plain tensor that a module in `names` owns."""
-    for path, module in modules(names):
-        for attribute, parameter in module._parameters.items():
-            if parameter is not None:
-                yield path, attribute, parameter
-        for attribute, value in vars(module).items():  # parametrised and pruned weights are plain attributes
-            if isinstance(value, Tensor):
-                yield path, attribute, value
+def owned_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """`(attribute, tensor)` of every parameter and plain tensor of the module itself.
+
+    Read from its dictionaries: an attribute may be a property that computes, as `torch.nn.utils.parametrize` makes it.
+    """
+    yield from ((name, parameter) for name, parameter in module._parameters.items() if parameter is not None)
+    # pruned weights, and those of the older weight norm, are plain attributes
+    yield from ((name, value) for name, value in vars(module).items() if isinstance(value, Tensor))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import ast
 import functools
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from torchtwin.kernel.callsite import Caller
-from torchtwin.kernel.namespace import has_storage, notebook, parameter_paths, same_view, variable, visible
-from torchtwin.kernel.resolve import parsed, resolve
+from torchtwin.kernel.namespace import has_storage, same_view, variable, visible
+from torchtwin.kernel.owners import Owners
+from torchtwin.kernel.resolve import attribute, parsed, resolve
 
 MAX_TEXT = 80
 """A longer input expression is not repeated in the twin; it stands there as `input`."""
+MAX_ALIASES = 10_000
+"""Variables found for weights, kept within one cell."""
 
 
 @dataclass(frozen=True)
@@ -34,36 +36,27 @@ class Names:
     bias_itself: str
 
 
-@dataclass(frozen=True)
-class Owner:
-    """A module that owns a tensor: how the notebook reaches the module, and the attribute."""
-
-    path: str
-    attribute: str
-
-
 class Namer:
     """Names calls. What it finds in the notebook's namespace is kept until `forget()`, and used while it holds."""
 
     def __init__(self) -> None:
-        self._owners: dict[int, tuple[weakref.ref[Tensor], Owner]] | None = None
-        self._aliases: dict[tuple[int, int], str | None] = {}
+        self._owners = Owners()
+        self._aliases: dict[tuple[int, int, int], str | None] = {}
 
     def forget(self) -> None:
         """To be called when the namespace may have changed: before each cell."""
-        self._owners = None
+        self._owners.forget()
         self._aliases.clear()
 
     def names(self, caller: Caller, input: object, weight: object, bias: object) -> Names:
         """The names of the operands of one call, tensors or whatever else the user passed."""
         scopes = visible(caller.frame)
-        owner = self.owner(weight) if isinstance(weight, Tensor) else None
         module = _module_text(caller, scopes)
         input_text = _input_text(caller, scopes, input, module)
-        weight_itself = self._itself(caller, scopes, weight, module, owner, "weight", 1)
-        bias_itself = self._itself(caller, scopes, bias, module, self.owner(bias), "bias", 2)
+        weight_itself = self._itself(caller, scopes, weight, module, "weight", 1)
+        bias_itself = self._itself(caller, scopes, bias, module, "bias", 2)
         return Names(
-            call=_call_name(caller, owner, module),
+            call=self._call_name(caller, weight, module),
             input=_short(input_text) if input_text else _origin(input),
             weight=self._alias(scopes, weight) or weight_itself,
             bias=self._alias(scopes, bias) or bias_itself,
@@ -73,14 +66,16 @@ class Namer:
             bias_itself=bias_itself,
         )
 
-    def owner(self, tensor: object) -> Owner | None:
-        """The module of the notebook's namespace that owns `tensor`."""
-        if not isinstance(tensor, Tensor):
-            return None
-        if self._owners is None:
-            self._owners = _owners(notebook())
-        found = self._owners.get(id(tensor))
-        return found[1] if found and found[0]() is tensor else None
+    def _call_name(self, caller: Caller, weight: object, module: str | None) -> str:
+        """The module that holds the weight; attention, whose functions use its weights, goes by the nearest module."""
+        module_path = self._owners.path(caller.module) if caller.module is not None else None
+        if caller.plain and module_path:
+            return module_path
+        if owner := self._owners.owner(weight):
+            return owner[0]
+        if caller.module is not None:
+            return module_path or module or type(caller.module).__name__
+        return caller.text.callee if caller.text.callee and caller.route == "function" else "linear"
 
     def _itself(
         self,
@@ -88,7 +83,6 @@ class Namer:
         scopes: list[Mapping[str, Any]],
         tensor: object,
         module: str | None,
-        owner: Owner | None,
         role: str,
         position: int,
     ) -> str:
@@ -99,28 +93,37 @@ class Namer:
             return name
         if caller.route == "function" and (written := _argument(caller, role, position)):
             return written
-        if module is not None and caller.module is not None and _holds(caller.module, role, tensor):
-            return f"{module}.{role}"
-        if owner is not None:
-            return f"{owner.path}.{owner.attribute}"
-        return _view_of_owned(self, tensor) or role
+        if path := self._path_of_holder(caller, tensor, module, role):
+            return f"{path}.{role}"
+        return self._owned(tensor) or role
+
+    def _path_of_holder(self, caller: Caller, tensor: Tensor, module: str | None, role: str) -> str | None:
+        """The module whose `forward` runs, if it is known to hold the tensor in this role."""
+        if caller.module is None or not (caller.plain or attribute(caller.module, role) is tensor):
+            return None
+        return module or self._owners.path(caller.module)
+
+    def _owned(self, tensor: Tensor) -> str | None:
+        if owner := self._owners.owner(tensor):
+            return f"{owner[0]}.{owner[1]}"
+        base = tensor._base
+        owner = self._owners.owner(base)
+        return None if base is None or owner is None else _rows(f"{owner[0]}.{owner[1]}", base, tensor)
 
     def _alias(self, scopes: list[Mapping[str, Any]], tensor: object) -> str | None:
         """A variable that is this tensor, or the same elements of the same memory."""
-        if not isinstance(tensor, Tensor):
+        if not isinstance(tensor, Tensor) or not has_storage(tensor):
             return None
-        for scope in scopes[:-1]:
-            if local := variable(scope, tensor):
-                return local
-        return self._global_alias(scopes[-1], tensor)
+        local = next((name for scope in scopes[:-1] if (name := variable(scope, tensor))), None)
+        return local or self._global_alias(scopes[-1], tensor)
 
     def _global_alias(self, scope: Mapping[str, Any], tensor: Tensor) -> str | None:
-        if not has_storage(tensor):
-            return None
-        key = (id(tensor), tensor.data_ptr())
+        key = (id(tensor), tensor.data_ptr(), len(scope))  # a new name makes a namespace longer
         name = self._aliases.get(key)
         if key in self._aliases and (name is None or _still(scope, name, tensor)):
             return name
+        if len(self._aliases) >= MAX_ALIASES:
+            self._aliases.clear()
         self._aliases[key] = variable(scope, tensor)
         return self._aliases[key]
 
@@ -128,15 +131,6 @@ class Namer:
 def _still(scope: Mapping[str, Any], name: str, tensor: Tensor) -> bool:
     value = scope.get(name)
     return isinstance(value, Tensor) and same_view(value, tensor)
-
-
-def _owners(names: Mapping[str, Any]) -> dict[int, tuple[weakref.ref[Tensor], Owner]]:
-    found: dict[int, tuple[weakref.ref[Tensor], Owner]] = {}
-    for path, attribute, tensor in parameter_paths(names):
-        known = found.get(id(tensor))
-        if known is None or len(path) < len(known[1].path):
-            found[id(tensor)] = (weakref.ref(tensor), Owner(path, attribute))
-    return found
 
 
 def _module_text(caller: Caller, scopes: list[Mapping[str, Any]]) -> str | None:
@@ -217,28 +211,10 @@ def _snake(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
 
 
-def _holds(module: nn.Module, role: str, tensor: Tensor) -> bool:
-    return getattr(module, role, None) is tensor
-
-
-def _call_name(caller: Caller, owner: Owner | None, module: str | None) -> str:
-    if owner is not None:
-        return owner.path
-    if module is not None:
-        return module
-    if caller.module is not None:
-        return type(caller.module).__name__
-    return caller.text.callee if caller.text.callee and caller.route == "function" else "linear"
-
-
-def _view_of_owned(namer: Namer, tensor: Tensor) -> str | None:
+def _rows(name: str, base: Tensor, part: Tensor) -> str | None:
     """`mha.in_proj_weight[8:16]` for a range of rows of an owned parameter."""
-    base = tensor._base
-    owner = namer.owner(base)
-    if base is None or owner is None or base.dim() != tensor.dim() or base.stride() != tensor.stride():
-        return None
-    if base.shape[1:] != tensor.shape[1:] or not base.is_contiguous():
+    if not base.is_contiguous() or base.stride() != part.stride() or base.shape[1:] != part.shape[1:]:
         return None
     row = max(base.shape[1:].numel(), 1)
-    start = (tensor.storage_offset() - base.storage_offset()) // row
-    return f"{owner.path}.{owner.attribute}[{start}:{start + tensor.shape[0]}]"
+    start = (part.storage_offset() - base.storage_offset()) // row
+    return f"{name}[{start}:{start + part.shape[0]}]"

@@ -38,7 +38,7 @@ class Recording:
         self._namer = Namer()
         self._allowance = Allowance()
         self.live = Live(MAX_CALLS)
-        self.tensors = TensorTable(self._output_of)
+        self.tensors = TensorTable(self.live.outputs)
         self._gradients = GradientCheck(guard, self._gradient_arrived, Passes(guard, self._note_gradient))
         self.returned: Callable[..., None] = guard(self._returned)
         self.raised: Callable[..., None] = guard(self._raised)
@@ -134,7 +134,8 @@ class Recording:
         explained = failure.explain(_attempt(caller, names, input, weight, bias), error)
         text = _attempted(names, input, weight, bias)
         operands = _operands(names, input, weight, bias, None)
-        error.add_note(failure.note(explained, text, _shapes(operands)))
+        if explained.suggestions or explained.clash:
+            error.add_note(failure.note(explained, text, _shapes(operands)))
         self._recorder.add(
             Call(
                 id=self._recorder.next_id(),
@@ -150,9 +151,6 @@ class Recording:
                 time=time.time(),
             )
         )
-
-    def _output_of(self, tensor: Tensor) -> str | None:
-        return next((text for _, output, text in self.live.outputs() if output is tensor), None)
 
 
 def _checked(

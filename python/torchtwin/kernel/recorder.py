@@ -28,6 +28,11 @@ class Recorder:
         self._events: dict[Hashable, tuple[int, Event]] = {}  # in the order of seq
         self._listener: Callable[[], None] = lambda: None
 
+    def forked(self) -> None:
+        """In the child of a fork: the parent's threads, which may hold the lock or listen, do not exist here."""
+        self._lock = threading.RLock()
+        self._listener = lambda: None
+
     def listen(self, listener: Callable[[], None]) -> None:
         """Calls `listener` whenever there is something new. It must be quick."""
         self._listener = listener

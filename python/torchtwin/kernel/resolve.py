@@ -28,7 +28,7 @@ def _follow(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
     if isinstance(node, ast.Name):
         return next((scope[node.id] for scope in scopes if node.id in scope), None)
     if isinstance(node, ast.Attribute):
-        return _attribute(_follow(node.value, scopes), node.attr)
+        return attribute(_follow(node.value, scopes), node.attr)
     if isinstance(node, ast.Subscript):
         return _item(_follow(node.value, scopes), _follow_index(node.slice, scopes))
     return None
@@ -38,7 +38,7 @@ def _follow_index(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
     return node.value if isinstance(node, ast.Constant) else _follow(node, scopes)
 
 
-def _attribute(value: object, name: str) -> object:
+def attribute(value: object, name: str) -> object:
     """From the instance's own dictionaries only: a property would be the user's code."""
     for attributes in (getattr(value, "_modules", None), getattr(value, "_parameters", None), _vars(value)):
         if isinstance(attributes, dict) and name in attributes:

@@ -117,6 +117,12 @@ class Session:
         named = {"input": operands.input, "weight": operands.weight, "bias": operands.bias}
         return self._recording.live.element(request, {role: o.name for role, o in named.items() if o is not None})
 
+    def forked(self) -> None:
+        """In the child of a fork, a data loader's worker say: goes on recording, for the child alone."""
+        self._lock = threading.RLock()
+        self.guard.forked()
+        self.recorder.forked()
+
     def _torch_is_here(self) -> None:
         from torchtwin.kernel.observe import Recording
         from torchtwin.kernel.tap import Tap
@@ -135,3 +141,5 @@ def _torch_version() -> str | None:
 
 session = Session()
 """The session of this process."""
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=session.forked)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from torchtwin.kernel.describe import dtype_name
-from torchtwin.kernel.namespace import parameter_paths, shown
+from torchtwin.kernel.namespace import modules, owned_tensors, shown
 from torchtwin.protocol import TensorRow, Tensors
 
 MAX_ROWS = 500
@@ -23,8 +23,9 @@ _Seen = tuple[weakref.ref[Tensor], int, bool, int | None]
 class TensorTable:
     """Knows what each name meant after the last cell, to tell what the next one changed."""
 
-    def __init__(self, output_of: Callable[[Tensor], str | None]) -> None:
-        self._output_of = output_of
+    def __init__(self, outputs: Callable[[], dict[int, str]]) -> None:
+        """`outputs` tells the source text of the call that returned a tensor, by the tensor's `id`."""
+        self._outputs = outputs
         self._before: dict[str, _Seen] = {}
 
     def forget(self) -> None:
@@ -34,11 +35,14 @@ class TensorTable:
         """The rows, in the order in which the names were bound first."""
         tensors = {name: value for name, value in shown(names) if isinstance(value, Tensor)}
         sharing = _sharing(tensors, names)
-        rows = [self._row(name, tensor, sharing) for name, tensor in list(tensors.items())[:MAX_ROWS]]
+        outputs = self._outputs()
+        rows = [self._row(name, tensor, sharing, outputs) for name, tensor in list(tensors.items())[:MAX_ROWS]]
         self._before = {name: _seen(tensor) for name, tensor in tensors.items()}
         return Tensors(rows=rows, left_out=max(len(tensors) - MAX_ROWS, 0))
 
-    def _row(self, name: str, tensor: Tensor, sharing: Mapping[object, list[str]]) -> TensorRow:
+    def _row(
+        self, name: str, tensor: Tensor, sharing: Mapping[object, list[str]], outputs: Mapping[int, str]
+    ) -> TensorRow:
         others = [other for other in sharing.get(_storage(tensor), []) if other != name]
         return TensorRow(
             name=name,
@@ -48,7 +52,7 @@ class TensorTable:
             requires_grad=tensor.requires_grad,
             has_grad=_grad(tensor) is not None,
             shares=others[:MAX_SHARES],
-            output_of=self._output_of(tensor),
+            output_of=outputs.get(id(tensor)),
             changed=self._changed(name, tensor),
         )
 
@@ -93,5 +97,6 @@ def _sharing(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> dict[ob
 
 
 def _named(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
-    yield from ((f"{path}.{attribute}", tensor) for path, attribute, tensor in parameter_paths(names))
+    for path, module in modules(names):
+        yield from ((f"{path}.{attribute}", tensor) for attribute, tensor in owned_tensors(module))
     yield from tensors.items()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from torchtwin.kernel import naming
+from torchtwin.kernel import owners
 from torchtwin.kernel.cells import Cell
 from torchtwin.kernel.session import Session
 from torchtwin.protocol import Call
@@ -62,7 +62,7 @@ def session() -> Iterator[Session]:
 @pytest.fixture
 def notebook(session: Session, monkeypatch: pytest.MonkeyPatch) -> Notebook:
     made = Notebook(session)
-    monkeypatch.setattr(naming, "notebook", lambda: made.names)
+    monkeypatch.setattr(owners, "notebook", lambda: made.names)
     monkeypatch.setattr("torchtwin.kernel.namespace.notebook", lambda: made.names)
     torch.manual_seed(0)
     return made

@@ -137,7 +137,24 @@ def test_attention_is_named_by_its_rows_of_the_packed_weight(notebook: Notebook)
     )
     names = [c.operands.weight.name for c in calls if c.operands.weight]
     assert names == ["mha.in_proj_weight[0:8]", "mha.in_proj_weight[8:24]", "mha.out_proj.weight"]
-    assert calls[-1].name == "mha.out_proj"
+    assert [c.name for c in calls] == ["mha", "mha", "mha.out_proj"]
+
+
+def test_the_property_of_a_parametrised_module_is_not_run(notebook: Notebook) -> None:
+    call = notebook.call(
+        "runs = []\nclass P(nn.Module):\n    def forward(self, w):\n        runs.append(1)\n        return w\n"
+        "fc = nn.Linear(2, 3)\ntorch.nn.utils.parametrize.register_parametrization(fc, 'weight', P())\n"
+        "runs.clear()\nfc(torch.ones(1, 2))"
+    )
+    assert call.expression == "torch.ones(1, 2) @ fc.weight.T + fc.bias"
+    assert notebook.names["runs"] == [1]
+
+
+def test_a_module_made_later_in_the_same_cell_is_found(notebook: Notebook) -> None:
+    calls = notebook.run(
+        "a = nn.Linear(2, 2)\nx = torch.ones(1, 2)\na(x)\nnet = nn.Sequential(nn.Linear(2, 2))\nnet(x)"
+    )
+    assert [c.name for c in calls] == ["a", "net[0]"]
 
 
 def test_a_forward_pre_hook_that_changes_the_input_takes_its_name_away(notebook: Notebook) -> None:
