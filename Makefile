@@ -8,6 +8,8 @@ MODULES := node_modules/.package-lock.json
 BUILT := python/torchtwin/labextension/package.json
 LINKED := .venv/share/jupyter/labextensions/torchtwin
 WORKSPACE := build/demo/workspaces/.imported
+# The demo's own workspace and settings: it starts the same for everyone and leaves nothing in the home folder.
+DEMO := JUPYTERLAB_WORKSPACES_DIR=build/demo/workspaces JUPYTERLAB_SETTINGS_DIR=build/demo/settings
 
 SOURCES := $(shell find src style schema -type f 2>/dev/null) package.json tsconfig.json lab.config.cjs
 
@@ -19,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 
 demo: build $(WORKSPACE)
-	@JUPYTERLAB_WORKSPACES_DIR=build/demo/workspaces $(VENV)/jupyter lab --config=examples/demo_config.py
+	@$(DEMO) exec $(VENV)/jupyter lab --config=examples/demo_config.py
 
 build: $(BUILT)
 
@@ -85,8 +87,9 @@ $(BUILT): $(SOURCES) | $(INSTALLED)
 	npm run --silent build
 
 $(WORKSPACE): examples/demo.jupyterlab-workspace | $(INSTALLED)
-	@mkdir -p $(@D)
-	@JUPYTERLAB_WORKSPACES_DIR=$(@D) $(VENV)/jupyter lab workspaces import $< > /dev/null
+	@mkdir -p $(@D) build/demo/settings/@jupyterlab/apputils-extension
+	@echo '{"fetchNews": "false"}' > build/demo/settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings
+	@$(DEMO) $(VENV)/jupyter lab workspaces import $< > /dev/null
 	@touch $@
 
 chromium:

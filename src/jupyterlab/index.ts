@@ -23,7 +23,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   activate,
 };
 
-function activate(
+async function activate(
   app: JupyterFrontEnd,
   notebooks: INotebookTracker | null,
   consoles: IConsoleTracker | null,
@@ -31,13 +31,19 @@ function activate(
   palette: ICommandPalette | null,
   settings: ISettingRegistry | null,
   translator: ITranslator | null,
-): void {
+): Promise<void> {
   const trans = (translator ?? nullTranslator).load('torchtwin');
-  const autoLoad = new AutoLoad(settings?.load(PLUGIN_ID) ?? null);
+  const autoLoad = new AutoLoad();
   const kernels = new Kernels(autoLoad);
   const focus = new Focus(app.shell);
   const panel = new SidePanel(new JupyterHost(app, focus, kernels), trans);
   const handshake = new Handshake(app.serviceManager.serverSettings, trans);
+
+  // Before JupyterLab opens the first notebook: what loads the helper must not wait for settings then.
+  await settings?.load(PLUGIN_ID).then(
+    (loaded) => autoLoad.follow(loaded),
+    (reason: unknown) => console.error('Torchtwin goes on without its settings.', reason),
+  );
 
   for (const tracker of [notebooks, consoles]) {
     tracker?.forEach((source) => {

@@ -91,7 +91,7 @@ export class KernelLink {
       if (language !== 'python') {
         return { type: 'other-language', language };
       }
-      return (await this.autoLoad.isOn()) ? loadHelper(kernel) : probeHelper(kernel);
+      return this.autoLoad.on ? loadHelper(kernel) : probeHelper(kernel);
     });
   }
 

@@ -32,7 +32,7 @@ for i in range(60):
     time.sleep(0.15)
 print('the cell has ended')`;
   await lab.open('slow.ipynb', notebook(['import torch; fc = torch.nn.Linear(2, 3)', slowly]));
-  await lab.runAll();
+  await lab.startAll();
   await expect(lab.counts).toContainText(/^[1-9]\d calls/);
   await page.reload();
   await lab.openPanel();
@@ -71,7 +71,7 @@ test('while a cell runs, the switches still answer', async ({ lab }) => {
     'busy.ipynb',
     notebook(['import torch; fc = torch.nn.Linear(2, 3); fc(torch.ones(1, 2))', 'import time; time.sleep(600)']),
   );
-  await lab.runAll();
+  await lab.startAll();
   await expect(lab.counts).toContainText('1 call');
   await lab.panel.getByRole('button', { name: 'Off' }).click();
   await expect(lab.panel.getByRole('status', { name: 'Watch: off' })).toBeVisible({ timeout: 4000 });

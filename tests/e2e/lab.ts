@@ -103,21 +103,11 @@ export class Lab {
     return this.command('notebook:run-all-cells');
   }
 
-  /** Runs the cell of that number, counted from 1, without waiting for its end. */
-  async run(cell: number): Promise<void> {
-    await this.page
-      .getByRole('main')
-      .getByRole('listitem')
-      .nth(cell - 1)
-      .click();
-    await this.page.keyboard.press('Control+Enter');
-  }
-
   /** Adds a cell under the last one, types and runs it, as a person does. */
   async runInNewCell(code: string): Promise<void> {
     await this.command('notebook:move-cursor-down');
     await this.command('notebook:insert-cell-below');
-    await this.command('notebook:enter-edit-mode');
+    await this.page.locator('.jp-Cell.jp-mod-active').getByRole('textbox').click();
     await this.page.keyboard.insertText(code);
     await this.page.keyboard.press('Shift+Enter');
   }

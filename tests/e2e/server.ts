@@ -36,7 +36,7 @@ function addBareKernel(folder: string): void {
 /** JupyterLab's first question to a new user would lie over the panel. */
 function askForNoNews(folder: string): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'notification.jupyterlab-settings'), '{"fetchNews": "none"}');
+  writeFileSync(join(folder, 'notification.jupyterlab-settings'), '{"fetchNews": "false"}');
 }
 
 function start(scratch: string): ChildProcess {
