@@ -71,7 +71,7 @@ clean:
 	touch $@
 
 $(MODULES): package-lock.json
-	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a === 20 ? b < 19 : a === 22 ? b < 12 : a < 20 || a === 21)' 2>/dev/null \
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit((a === 20 ? b < 19 : a === 22 ? b < 12 : a < 20 || a === 21) ? 1 : 0)' 2>/dev/null \
 	  || { echo "Torchtwin is built with Node 20.19 or newer; found $$(node --version 2>/dev/null || echo none). See https://nodejs.org"; exit 1; }
 	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci
 	touch $@

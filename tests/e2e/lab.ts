@@ -8,13 +8,15 @@ export { expect } from '@playwright/test';
 
 const EXERCISE = join(resolve(__dirname, '../..'), 'examples/linear_by_hand.ipynb');
 
-interface CommandRegistry {
-  execute(id: string, args?: object): Promise<unknown>;
+/** As much of JupyterLab's application as the tests reach for. */
+interface App {
+  commands: { execute(id: string, args?: object): Promise<unknown> };
+  shell: { currentWidget: { sessionContext?: { session: { kernel: object | null } | null } } | null };
 }
 
 declare global {
   interface Window {
-    jupyterapp: { commands: CommandRegistry };
+    jupyterapp: App;
   }
 }
 
@@ -75,14 +77,18 @@ export class Lab {
   async open(name: string, content: Notebook): Promise<void> {
     await this.upload(name, content);
     await this.page.goto(this.address(`lab/workspaces/${this.folder}/tree/${this.folder}/${name}`));
-    await expect(this.page.getByRole('tab', { name })).toBeVisible();
-    await this.openPanel();
+    await this.settle();
   }
 
   async openInNotebook7(name: string, content: Notebook): Promise<void> {
     await this.upload(name, content);
     await this.page.goto(this.address(`notebooks/${this.folder}/${name}`));
-    await expect(this.page.getByRole('main').getByRole('textbox').first()).toBeVisible();
+    await this.settle();
+  }
+
+  /** JupyterLab drops "Run All" while a notebook has no kernel; from then on nothing may be missed. */
+  private async settle(): Promise<void> {
+    await this.page.waitForFunction(() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel);
     await this.openPanel();
   }
 
@@ -91,6 +97,7 @@ export class Lab {
     await expect(this.panel).toBeVisible();
   }
 
+  /** Gives a command without waiting for what it leads to. */
   async command(id: string, args: object = {}): Promise<void> {
     await this.page.waitForFunction(() => window.jupyterapp?.commands !== undefined);
     await this.page.evaluate(([name, given]) => void window.jupyterapp.commands.execute(name, given), [
@@ -99,8 +106,16 @@ export class Lab {
     ] as const);
   }
 
-  runAll(): Promise<void> {
+  /** Sets all cells going. */
+  startAll(): Promise<void> {
     return this.command('notebook:run-all-cells');
+  }
+
+  /** Runs all cells to the end. */
+  async runAll(): Promise<void> {
+    await this.page.evaluate(async () => {
+      await window.jupyterapp.commands.execute('notebook:run-all-cells');
+    });
   }
 
   /** Adds a cell under the last one, types and runs it, as a person does. */

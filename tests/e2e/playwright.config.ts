@@ -2,6 +2,7 @@ import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
   testDir: '.',
+  testIgnore: 'picture/**',
   outputDir: '../../test-results',
   globalSetup: './server.ts',
   // One kernel that imports torch at a time is what two cores can take.
