@@ -83,6 +83,7 @@ export interface Call {
   expression: string;
   forward: Verdict;
   gradient_formulas: GradientFormulas;
+  gradient_names: GradientNames;
   gradients: Gradients;
   id: number;
   name: string;
@@ -137,6 +138,14 @@ export interface Diagnosis {
  * The formula of each gradient in the user's names, with `g` for the gradient of the output.
  */
 export interface GradientFormulas {
+  bias: string | null;
+  input: string;
+  weight: string;
+}
+/**
+ * Where autograd puts each gradient: `fc.weight.grad`, not that of another tensor on the same memory.
+ */
+export interface GradientNames {
   bias: string | null;
   input: string;
   weight: string;

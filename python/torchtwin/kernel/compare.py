@@ -172,9 +172,11 @@ def _remark(facts: _Facts, layer: Tensor, formula: Tensor) -> str | None:
 def _rounding(facts: _Facts, layer: Tensor) -> Verdict:
     n = layer.numel()
     apart = n - facts.equal
-    share = f", {_percent(facts.units / facts.bound)} of what rounding can do" if 0 < facts.bound < torch.inf else ""
-    message = f"rounding only: {apart:,} of {n:,} elements differ, by at most {facts.max_ulp_diff:,} ULP{share}"
-    return _verdict("rounding", message, facts, n)
+    message = f"rounding only: {apart:,} of {n:,} elements differ, by at most {facts.max_ulp_diff:,} ULP"
+    if math.isfinite(facts.max_abs_diff) and 0 < facts.bound < math.inf:
+        message += f", {_percent(facts.units / facts.bound)} of what rounding can do"
+    note = None if math.isfinite(facts.max_abs_diff) else "one of the two overflowed on the way, as either may"
+    return _verdict("rounding", message, facts, n, note=note)
 
 
 def _percent(share: float) -> str:

@@ -26,7 +26,7 @@ from torchtwin.kernel.recorder import MAX_CALLS, Recorder
 from torchtwin.kernel.tensors import TensorTable
 from torchtwin.kernel.twin import expression, gradient_formulas, twin
 from torchtwin.kernel.values import Allowance
-from torchtwin.protocol import Call, GradientFormulas, Gradients, Operand, Operands, Values, Verdict
+from torchtwin.protocol import Call, GradientFormulas, GradientNames, Gradients, Operand, Operands, Values, Verdict
 
 
 class Recording:
@@ -71,6 +71,7 @@ class Recording:
             forward=forward,
             gradients=Gradients(),
             gradient_formulas=gradient_formulas(names, input, weight, bias),
+            gradient_names=_gradient_names(names, bias),
             error=None,
             values=self._values(operands, forward, formula),
             time=time.time(),
@@ -146,6 +147,7 @@ class Recording:
                 forward=unchecked("the call raised"),
                 gradients=Gradients(),
                 gradient_formulas=GradientFormulas("", None, ""),
+                gradient_names=_gradient_names(names, bias),
                 error=explained,
                 values=Values(),
                 time=time.time(),
@@ -160,6 +162,11 @@ def _checked(
         return unchecked(reason), None
     with quiet(output.device.type):
         return check_output(twin(input, weight, bias, output), output, text)
+
+
+def _gradient_names(names: Names, bias: object) -> GradientNames:
+    of_bias = None if bias is None else f"{names.bias_itself}.grad"
+    return GradientNames(f"{names.weight_itself}.grad", of_bias, f"{names.input}.grad")
 
 
 def _watched(id: int, names: Names, operands: dict[str, Tensor | None]) -> Watched:

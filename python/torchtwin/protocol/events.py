@@ -103,6 +103,14 @@ class GradientFormulas(msgspec.Struct, frozen=True, gc=False):
     input: str
 
 
+class GradientNames(msgspec.Struct, frozen=True, gc=False):
+    """Where autograd puts each gradient: `fc.weight.grad`, not that of another tensor on the same memory."""
+
+    weight: str
+    bias: str | None
+    input: str
+
+
 class Clash(msgspec.Struct, frozen=True, gc=False):
     """A dimension that does not fit: `operand` is a field name of `Operands`, `dim` an index into its shape."""
 
@@ -158,6 +166,7 @@ class Call(msgspec.Struct, frozen=True, gc=False, tag="call"):
     forward: Verdict
     gradients: Gradients
     gradient_formulas: GradientFormulas
+    gradient_names: GradientNames
     error: Failure | None
     values: Values
     time: float

@@ -17,7 +17,7 @@ export function GradientTable({ call }: { call: Call }) {
     <table className='jp-Torchtwin-table jp-mod-inset jp-Torchtwin-gradients'>
       <thead>
         <tr>
-          <th scope='col'>gradient of</th>
+          <th scope='col'>gradient</th>
           <th scope='col'>is</th>
           <th scope='col'>verdict</th>
         </tr>
@@ -31,20 +31,20 @@ export function GradientTable({ call }: { call: Call }) {
   );
 }
 
-function linesOf({ operands, gradients, gradient_formulas: formulas }: Call): Line[] {
+function linesOf({ operands, gradients, gradient_formulas: formulas, gradient_names: names }: Call): Line[] {
   const roles = ['weight', 'bias', 'input'] as const;
   return roles.flatMap((role) => {
-    const [operand, formula] = [operands[role], formulas[role]];
-    if (!operand || formula === null) return [];
-    return [{ role, name: operand.name, shape: operand.shape, formula, verdict: gradients[role] ?? null }];
+    const [operand, formula, name] = [operands[role], formulas[role], names[role]];
+    if (!operand || formula === null || name === null) return [];
+    return [{ role, name, shape: operand.shape, formula, verdict: gradients[role] ?? null }];
   });
 }
 
-function Row({ line: { role, name, shape, formula, verdict } }: { line: Line }) {
+function Row({ line: { name, shape, formula, verdict } }: { line: Line }) {
   return (
     <tr>
       <th scope='row'>
-        <span className='jp-Torchtwin-quiet'>{role}</span> <Name name={name} limit={13} />
+        <Name name={name} />
         <br />
         <code className='jp-Torchtwin-shape'>{shapeText(shape)}</code>
       </th>

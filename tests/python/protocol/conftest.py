@@ -46,6 +46,7 @@ def full_call() -> p.Call:
         forward=full_verdict(),
         gradients=p.Gradients(weight=full_verdict(), bias=None, input=unchecked),
         gradient_formulas=p.GradientFormulas(weight="g.T @ x", bias="g", input="g @ w"),
+        gradient_names=p.GradientNames(weight="fc.weight.grad", bias="fc.bias.grad", input="x.grad"),
         error=p.Failure("RuntimeError", "mat1 and mat2", "they clash", ["`x.T`"], [p.Clash("input", 1)]),
         values=p.Values(input=[10.0, 20.0], output=["nan", "inf", "-inf"], grad_output=[]),
         time=1_700_000_000.25,

@@ -52,6 +52,7 @@ def exercise(**changes: Any) -> p.Call:
         forward=identical(3),
         gradients=p.Gradients(identical(6), identical(3), unchecked("`x` does not require grad")),
         gradient_formulas=p.GradientFormulas("g.T @ x", "g.sum(0)", "g @ w"),
+        gradient_names=p.GradientNames("fc.weight.grad", "fc.bias.grad", "x.grad"),
         error=None,
         values=p.Values(input=[10.0, 20.0]),
         time=0.0,
