@@ -6,6 +6,7 @@ import ast
 import linecache
 import sys
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
@@ -36,10 +37,15 @@ class TwinMagics(Magics):
     @line_cell_magic
     def twin(self, line: str, cell: str | None = None) -> None:
         """`%twin` says what is watched; `%twin on|off|clear|report`; `%%twin` runs the cell and reports its calls."""
-        if cell is not None:
-            self._run_and_report(line, cell)
-        else:
+        if cell is None:
             self._word(line.strip())
+            return
+        try:
+            self._run_and_report(line, cell)
+        except BaseException as error:
+            # A bare `raise` adds no entry for this frame: the user reads of their own lines alone.
+            error.__traceback__ = _beyond_this_file(error.__traceback__)
+            raise
 
     def _word(self, word: str) -> None:
         if word == "report":
@@ -67,6 +73,12 @@ class TwinMagics(Magics):
         page = self._session.page(after, MAX_CALLS)
         calls = [envelope.event for envelope in page.envelopes if isinstance(envelope.event, Call)]
         display(Report(sorted(calls, key=lambda call: call.id), page))  # type: ignore[no-untyped-call]
+
+
+def _beyond_this_file(trace: TracebackType | None) -> TracebackType | None:
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return trace
 
 
 def unknown_word(word: str) -> str:
