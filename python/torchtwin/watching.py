@@ -54,9 +54,11 @@ def records() -> list[dict[str, Any]]:
     Keys: `id`, `name`, `expression`, `site` (`cell_id`, `execution_count`, `file`, `line`, `source`), `operands`
     (`input`, `weight`, `weight_t`, `bias`, `output`: each null or `name`, `shape`, `dtype`, `device`, `requires_grad`),
     `forward` (a verdict), `gradients` (`weight`, `bias`, `input`: each a verdict, or null before backward),
-    `gradient_formulas`, `gradient_names`, `error` (null, or the failure explained), `values` (elements of small
-    operands) and `time` (seconds since the epoch). A verdict has `kind`, `message`, `reason`, `equal_elements`, `elements`, `max_abs_diff`,
-    `max_ulp_diff`, `units`, `bound`, `coverage`, `diagnosis` and `note`.
+    `gradient_formulas` and `gradient_names` (the same three keys), `error` (null, or the failure explained), `values`
+    (elements of small operands) and `time` (seconds since the epoch).
+
+    A verdict has `kind`, `message`, `reason`, `equal_elements`, `elements`, `max_abs_diff`, `max_ulp_diff`, `units`,
+    `bound`, `coverage`, `diagnosis` and `note`.
     """
     from torchtwin.kernel.recorder import plain
     from torchtwin.kernel.session import session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -223,7 +224,7 @@ def test_an_error_in_a_twin_cell_propagates_and_is_reported(kernel: Kernel) -> N
     assert ran.status == "error"
     (error,) = [o for o in ran.outputs if o["type"] == "error"]
     assert error["ename"] == "RuntimeError"
-    trace = "".join(error["traceback"])
+    trace = re.sub(r"\x1b\[[0-9;]*m", "", "".join(error["traceback"]))
     assert "magics.py" not in trace
     assert "line 5" in trace
     assert "takes 2" in bundle(ran)["text/plain"]
