@@ -6,6 +6,7 @@ import { COMM_ID, type Request } from '../protocol';
 import type { AutoLoad } from './autoload';
 import { loadHelper, probeHelper } from './helper';
 import { Questions } from './questions';
+import { RunningCells } from './running';
 
 /**
  * The way to one kernel, over one of the connections that notebooks and consoles have to it.
@@ -41,11 +42,11 @@ export class KernelLink {
   }
 
   /**
-   * Whether a cell runs. `kernel.status` won't do: it turns idle whenever a subshell has answered a question. A kernel
-   * that sends pages but has not introduced itself was busy when this browser page was loaded, and still is.
+   * Whether a cell runs. A kernel that sends pages but has not introduced itself was busy when this browser page was
+   * loaded, and still is.
    */
   get busy(): boolean {
-    return this.running.size > 0 || (this._status.type === 'ready' && !this.introduced);
+    return this.running.any || (this._status.type === 'ready' && !this.introduced);
   }
 
   /** Emitted when status, `busy` or `restarting` has changed. */
@@ -124,7 +125,8 @@ export class KernelLink {
     if (KernelMessage.isCommMsgMsg(message) && message.content.comm_id === COMM_ID) {
       this.onPage(message.content.data);
     } else if (KernelMessage.isStatusMsg(message)) {
-      this.onExecution(message);
+      this.running.receive(message);
+      this._changed.emit();
     } else {
       this.questions.receive(message);
     }
@@ -137,23 +139,10 @@ export class KernelLink {
     this._paged.emit(page);
   }
 
-  private onExecution(message: KernelMessage.IStatusMsg): void {
-    if (!('msg_id' in message.parent_header) || message.parent_header.msg_type !== 'execute_request') {
-      return;
-    }
-    const { msg_id } = message.parent_header;
-    if (message.content.execution_state === 'idle') {
-      this.running.delete(msg_id);
-    } else {
-      this.running.add(msg_id);
-    }
-    this._changed.emit();
-  }
-
   private onStatus(): void {
     if (this.restarting) {
       this.turn += 1;
-      this.running.clear();
+      this.running.forget();
       this.questions.forget('The kernel was restarted.');
       this.become({ type: 'connecting' });
     } else {
@@ -179,7 +168,7 @@ export class KernelLink {
   }
 
   private readonly questions: Questions;
-  private readonly running = new Set<string>();
+  private readonly running = new RunningCells();
   private readonly _changed = new Signal<this, void>(this);
   private readonly _connected = new Signal<this, void>(this);
   private readonly _paged = new Signal<this, unknown>(this);

@@ -62,28 +62,51 @@ export class Questions {
     const channel = this.channel;
     this.forget('The notebook was closed.');
     if (channel && !this.kernel.isDisposed) {
-      const content = { comm_id: channel.comm, data: {} };
-      this.post(KernelMessage.createMessage({ ...this.addressed(channel), msgType: 'comm_close', content }));
-      if (channel.subshell) {
-        this.kernel.requestDeleteSubshell({ subshell_id: channel.subshell }, true);
-      }
+      this.close(channel);
     }
   }
 
   private async send(data: JSONObject): Promise<void> {
+    this.improve();
     this.opening ??= this.open();
-    const channel = await this.opening;
+    const opening = this.opening;
+    const channel = await opening.catch((reason: unknown) => this.giveUp(reason));
+    if (opening !== this.opening) {
+      throw new Error('The kernel was restarted meanwhile.');
+    }
+    this.channel = channel;
     const content = { comm_id: channel.comm, data };
     this.post(KernelMessage.createMessage({ ...this.addressed(channel), msgType: 'comm_msg', content }));
   }
 
   private async open(): Promise<Channel> {
-    const subshell = await startSubshell(this.kernel);
+    const subshell = hasSubshells(this.kernel) ? await startSubshell(this.kernel) : null;
     const channel = { comm: UUID.uuid4(), subshell };
-    this.channel = channel;
     const content = { comm_id: channel.comm, target_name: QUERY_TARGET, data: {} };
     this.post(KernelMessage.createMessage({ ...this.addressed(channel), msgType: 'comm_open', content }));
     return channel;
+  }
+
+  /** A kernel that was busy when the page was loaded could not say that it has subshells; then there is a better way. */
+  private improve(): void {
+    if (this.channel?.subshell === null && hasSubshells(this.kernel) && this.waiting.size === 1) {
+      this.close(this.channel);
+      this.opening = null;
+    }
+  }
+
+  /** So that the next question tries anew. */
+  private giveUp(reason: unknown): never {
+    this.opening = null;
+    throw reason;
+  }
+
+  private close(channel: Channel): void {
+    const content = { comm_id: channel.comm, data: {} };
+    this.post(KernelMessage.createMessage({ ...this.addressed(channel), msgType: 'comm_close', content }));
+    if (channel.subshell) {
+      this.kernel.requestDeleteSubshell({ subshell_id: channel.subshell }, true);
+    }
   }
 
   private post(message: KernelMessage.IShellMessage): void {
@@ -100,11 +123,12 @@ export class Questions {
   private opening: Promise<Channel> | null = null;
 }
 
-/** Null where the kernel has none (ipykernel below 7) or the user forbids them; questions then wait for the cell. */
+/** Without them (ipykernel below 7, or forbidden by the user) questions wait for the cell. */
+function hasSubshells(kernel: Kernel.IKernelConnection): boolean {
+  return kernel.supportsSubshells && kernel.commsOverSubshells !== 'disabled';
+}
+
 async function startSubshell(kernel: Kernel.IKernelConnection): Promise<string | null> {
-  if (!kernel.supportsSubshells || kernel.commsOverSubshells === 'disabled') {
-    return null;
-  }
   const reply = await kernel.requestCreateSubshell({}).done;
   return reply?.content.subshell_id ?? null;
 }
