@@ -219,6 +219,13 @@ def test_a_twin_cell_reports_the_gradients_of_earlier_calls(kernel: Kernel) -> N
     assert "weight gradient" in bundle(kernel.run("%%twin\ny.sum().backward()"))["text/plain"]
 
 
+def test_twin_report_displays_all_calls(kernel: Kernel) -> None:
+    kernel.run(LAYER + "fc(x)")
+    kernel.run("fc(x)")
+    ran = kernel.run("%twin report")
+    assert "2 calls: 2 agree" in bundle(ran)["text/plain"]
+
+
 def test_an_error_in_a_twin_cell_propagates_and_is_reported(kernel: Kernel) -> None:
     ran = kernel.run("%%twin\n" + LAYER + "fc(torch.ones(1, 5))")
     assert ran.status == "error"

@@ -1,0 +1,71 @@
+"""A breakpoint in a `%%twin` cell is hit at the right line, through the kernel's own debugger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+from tests.python.kernel.test_extension import TIMEOUT, Kernel
+
+CELL = "%%twin\na = 1\nb = a + 1\nc = b"
+
+
+class Debugger:
+    """The Debug Adapter Protocol over the control channel."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._client = kernel.client
+        self._seq = 0
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        self._seq += 1
+        content = {"type": "request", "seq": self._seq, "command": command, "arguments": arguments}
+        message = self._client.session.msg("debug_request", content)
+        self._client.control_channel.send(message)
+        while True:
+            reply = self._client.get_control_msg(timeout=TIMEOUT)
+            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                return dict(reply["content"].get("body") or {})
+
+    def attach(self) -> None:
+        self.ask("initialize", clientID="t", adapterID="", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
+        self.ask("attach")
+
+    def break_at(self, code: str, line: int) -> None:
+        path = self.ask("dumpCell", code=code)["sourcePath"]
+        self.ask("setBreakpoints", breakpoints=[{"line": line}], source={"path": path}, sourceModified=False)
+        self.ask("configurationDone")
+
+    def wait_until_stopped(self) -> dict[str, Any]:
+        until = time.monotonic() + TIMEOUT
+        while time.monotonic() < until:
+            content = self._client.get_iopub_msg(timeout=TIMEOUT)["content"]
+            if content.get("event") == "stopped":
+                return dict(content["body"])
+        raise TimeoutError("the breakpoint was not hit")
+
+
+@pytest.fixture
+def kernel() -> Iterator[Kernel]:
+    manager, client = start_new_kernel(kernel_name="python3")
+    yield Kernel(manager, client)
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def test_a_breakpoint_in_a_twin_cell_is_hit_at_its_line(kernel: Kernel) -> None:
+    kernel.load()
+    debugger = Debugger(kernel)
+    debugger.attach()
+    debugger.break_at(CELL, line=3)
+    kernel.client.execute(CELL)
+    thread = debugger.wait_until_stopped()["threadId"]
+    frames = debugger.ask("stackTrace", threadId=thread)["stackFrames"]
+    assert (frames[0]["name"], frames[0]["line"]) == ("<module>", 3)
+    value = debugger.ask("evaluate", expression="a", frameId=frames[0]["id"], context="repl")
+    assert value["result"] == "1"
+    debugger.ask("continue", threadId=thread)
+    assert kernel.client.get_shell_msg(timeout=TIMEOUT)["content"]["status"] == "ok"
