@@ -65,7 +65,8 @@ def test_a_breakpoint_in_a_twin_cell_is_hit_at_its_line(kernel: Kernel) -> None:
     thread = debugger.wait_until_stopped()["threadId"]
     frames = debugger.ask("stackTrace", threadId=thread)["stackFrames"]
     assert (frames[0]["name"], frames[0]["line"]) == ("<module>", 3)
-    value = debugger.ask("evaluate", expression="a", frameId=frames[0]["id"], context="repl")
-    assert value["result"] == "1"
+    names = "'a' in globals(), 'b' in globals()"  # the line itself has not run yet
+    value = debugger.ask("evaluate", expression=names, frameId=frames[0]["id"], context="repl")
+    assert value["result"] == "(True, False)"
     debugger.ask("continue", threadId=thread)
     assert kernel.client.get_shell_msg(timeout=TIMEOUT)["content"]["status"] == "ok"

@@ -67,11 +67,13 @@ def test_a_failing_import_of_torch_stays_the_users_error(tmp_path: object) -> No
 
 def test_a_forked_child_does_not_wait_for_the_parents_locks() -> None:
     out = python(
-        "import os, torch, torchtwin\nfrom torchtwin.kernel.session import session\ntorchtwin.watch()\n"
-        "with session.recorder._lock, session.guard._lock:\n    child = os.fork()\n"
-        "    if child == 0:\n        torch.nn.Linear(2, 3)(torch.ones(1, 2))\n"
-        "        os._exit(len(torchtwin.records()))\n"
-        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+        "import os, signal, threading, torch, torchtwin\nfrom torchtwin.kernel.session import session\n"
+        "torchtwin.watch()\nheld, done = threading.Event(), threading.Event()\n"
+        "def hold():\n    with session.recorder._lock, session.guard._lock:\n        held.set()\n        done.wait()\n"
+        "threading.Thread(target=hold).start()\nheld.wait()\nchild = os.fork()\n"
+        "if child == 0:\n    signal.alarm(20)\n    torch.nn.Linear(2, 3)(torch.ones(1, 2))\n"
+        "    os._exit(len(torchtwin.records()))\n"
+        "done.set()\nprint(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
     )
     assert out.strip() == "1"
 
