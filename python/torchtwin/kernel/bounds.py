@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 UNIT_ROUNDOFF = {torch.float64: 2.0**-53, torch.float32: 2.0**-24, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
-_TF32 = 2.0**-11
-_BF16 = 2.0**-8
+_REDUCED = {"tf32": 2.0**-11, "high": 2.0**-11, "bf16": 2.0**-8, "medium": 2.0**-8}
+"""Unit roundoff of float32 factors, by the name of the setting."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,12 @@ def _subnormal(dtype: torch.dtype) -> Tensor:
 
 
 def _factor_unit(device: torch.device) -> float:
-    """float32 products may use fewer bits of their factors: `torch.set_float32_matmul_precision`."""
-    precision = torch.get_float32_matmul_precision()
-    if precision == "highest" and not (device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32):
-        return 0.0
-    return _BF16 if precision == "medium" else _TF32
+    """float32 products may use fewer bits of their factors: `torch.backends.*.matmul.fp32_precision`."""
+    backend = torch.backends.cuda if device.type == "cuda" else torch.backends.mkldnn
+    precision = getattr(getattr(backend, "matmul", None), "fp32_precision", None)
+    if precision is None:  # torch before 2.9
+        precision = torch.get_float32_matmul_precision()
+    return _REDUCED.get(precision, 0.0)
 
 
 def _sums_in_low_precision(dtype: torch.dtype, device: torch.device) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import itertools
 import linecache
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -19,8 +19,8 @@ from torch import nn
 TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 
 # What lies between the user's `fc(x)` and the layer's `forward`.
+_STORES = ("STORE_NAME", "STORE_FAST", "STORE_GLOBAL", "STORE_DEREF")
 _MODULE_CALL = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
-_ASSIGNED = re.compile(r"^\s*([A-Za-z_][\w.]*)\s*(?::[^=]+)?=\s*$")
 
 Route = Literal["module", "forward", "function", "inside"]
 """How the user's code got to `F.linear`: `fc(x)`, `fc.forward(x)`, `F.linear(x, w)`, or inside other torch code."""
@@ -109,21 +109,30 @@ def _text(code: CodeType, file: str, instruction: int) -> Text:
     source = lines[first - 1].strip()
     if line is None or end_line is None or column is None or end_column is None:
         return Text(file, first, source)
-    before, segment, after = _cut(lines, line - 1, end_line - 1, column, end_column)
-    return _words(Text(file, first, source), before, segment, after)
+    segment = _cut(lines, line - 1, end_line - 1, column, end_column)
+    return _words(Text(file, first, source, target=_stored(code, instruction)), segment)
 
 
-def _cut(lines: list[str], first: int, last: int, column: int, end_column: int) -> tuple[str, str, str]:
-    """The lines of a piece of source, cut before and after it. Columns count UTF-8 bytes."""
+def _cut(lines: list[str], first: int, last: int, column: int, end_column: int) -> str:
+    """A piece of source. Columns count UTF-8 bytes."""
     head, tail = lines[first].encode(), lines[last].encode()
     if first == last:
         parts = [head[column:end_column]]
     else:
         parts = [head[column:], *(line.encode() for line in lines[first + 1 : last]), tail[:end_column]]
-    return head[:column].decode(), b"".join(parts).decode(), tail[end_column:].decode()
+    return b"".join(parts).decode()
 
 
-def _words(place: Text, before: str, segment: str, after: str) -> Text:
+def _stored(code: CodeType, instruction: int) -> str | None:
+    """The variable that takes the result: the instruction after the call is a store."""
+    following = next((i for i in dis.get_instructions(code) if i.offset > instruction), None)
+    if following is None or not following.opname.startswith(_STORES):
+        return None
+    name = following.argval[0] if isinstance(following.argval, tuple) else following.argval
+    return str(name)
+
+
+def _words(place: Text, segment: str) -> Text:
     wrapped = f"({segment})"  # a call may go over several lines
     try:
         node = ast.parse(wrapped, mode="eval").body
@@ -133,10 +142,9 @@ def _words(place: Text, before: str, segment: str, after: str) -> Text:
         return place
 
     def words(part: ast.expr) -> str:
-        return ast.get_source_segment(wrapped, part) or ast.unparse(part)
+        written = ast.get_source_segment(wrapped, part) or ""
+        return written if written and "\n" not in written else ast.unparse(part)
 
-    assigned = _ASSIGNED.match(before)
-    whole = not after.split("#")[0].strip()
     plain = itertools.takewhile(lambda arg: not isinstance(arg, ast.Starred), node.args)
     return Text(
         file=place.file,
@@ -146,5 +154,5 @@ def _words(place: Text, before: str, segment: str, after: str) -> Text:
         callee=words(node.func),
         args=tuple(words(arg) for arg in plain),
         keywords={k.arg: words(k.value) for k in node.keywords if k.arg is not None},
-        target=assigned[1] if assigned and whole else None,
+        target=place.target,
     )

@@ -44,6 +44,9 @@ class Cells:
     def site(self, text: Text) -> Site:
         """The place of a call: a cell if one ran under this file name, else the file."""
         cell = self._by_file.get(text.file)
+        if cell is None and text.file.startswith("<") and self.running is not None:
+            # `%%time` and its like compile the body under a name of their own, without lines to show
+            return Site(cell_id=self.running.id, execution_count=self.running.execution_count)
         if cell is None:
             return Site(file=text.file, line=text.line, source=text.source)
         return Site(cell_id=cell.id, execution_count=cell.execution_count, line=text.line, source=text.source)

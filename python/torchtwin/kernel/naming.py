@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+from torch.nn import functional
 
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.namespace import has_storage, same_view, variable, visible
@@ -56,7 +57,7 @@ class Namer:
         weight_itself = self._itself(caller, scopes, weight, module, "weight", 1)
         bias_itself = self._itself(caller, scopes, bias, module, "bias", 2)
         return Names(
-            call=self._call_name(caller, weight, module),
+            call=self._call_name(caller, scopes, weight, module),
             input=_short(input_text) if input_text else _origin(input),
             weight=self._alias(scopes, weight) or weight_itself,
             bias=self._alias(scopes, bias) or bias_itself,
@@ -66,7 +67,7 @@ class Namer:
             bias_itself=bias_itself,
         )
 
-    def _call_name(self, caller: Caller, weight: object, module: str | None) -> str:
+    def _call_name(self, caller: Caller, scopes: list[Mapping[str, Any]], weight: object, module: str | None) -> str:
         """The module that holds the weight; attention, whose functions use its weights, goes by the nearest module."""
         module_path = self._owners.path(caller.module) if caller.module is not None else None
         if caller.plain and module_path:
@@ -75,7 +76,7 @@ class Namer:
             return owner[0]
         if caller.module is not None:
             return module_path or module or type(caller.module).__name__
-        return caller.text.callee if caller.text.callee and caller.route == "function" else "linear"
+        return caller.text.callee if caller.text.callee and _calls_linear(caller, scopes) else "linear"
 
     def _itself(
         self,
@@ -91,7 +92,11 @@ class Namer:
             return role
         if name := next((name for scope in scopes if (name := _same_object(scope, tensor))), None):
             return name
-        if caller.route == "function" and (written := _argument(caller, role, position)):
+        if (
+            caller.route == "function"
+            and _calls_linear(caller, scopes)
+            and (written := _argument(caller, role, position))
+        ):
             return written
         if path := self._path_of_holder(caller, tensor, module, role):
             return f"{path}.{role}"
@@ -158,20 +163,29 @@ def _argument(caller: Caller, keyword: str, position: int) -> str | None:
 
 def _input_text(caller: Caller, scopes: list[Mapping[str, Any]], input: object, module: str | None) -> str | None:
     """The argument as written where the user's call is the layer's own call; else a variable that is the tensor."""
-    if _is_direct(caller, module) and (written := _argument(caller, "input", 0)) and _fits(written, scopes, input):
+    if (
+        _is_direct(caller, scopes, module)
+        and (written := _argument(caller, "input", 0))
+        and _fits(written, scopes, input)
+    ):
         return written
     if not isinstance(input, Tensor):
         return None
     return next((name for scope in scopes if (name := _same_object(scope, input))), None)
 
 
-def _is_direct(caller: Caller, module: str | None) -> bool:
+def _is_direct(caller: Caller, scopes: list[Mapping[str, Any]], module: str | None) -> bool:
     """Whether what the user passed is what the layer got."""
     if caller.route == "function":
-        return True
-    if caller.module is None or caller.module._forward_pre_hooks:
+        return _calls_linear(caller, scopes)
+    if not caller.plain or caller.module is None or caller.module._forward_pre_hooks:
         return False
     return module is not None or (caller.route == "module" and _made_on_the_spot(caller.text.callee))
+
+
+def _calls_linear(caller: Caller, scopes: list[Mapping[str, Any]]) -> bool:
+    """Whether the words are those of the call itself, not of a `map` around it."""
+    return caller.text.callee is not None and resolve(caller.text.callee, scopes) is functional.linear
 
 
 def _made_on_the_spot(callee: str | None) -> bool:

@@ -151,11 +151,20 @@ def test_a_lower_precision_on_one_side_is_different() -> None:
     assert verdict((x.bfloat16() @ w.bfloat16().T).float(), x @ w.T, x, w).kind == "different"
 
 
-def test_reduced_matmul_precision_widens_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("setting", ["legacy", "backend"])
+def test_reduced_matmul_precision_widens_the_bound(setting: str) -> None:
     torch.manual_seed(0)
     x, w = torch.randn(4, 64), torch.randn(4, 64)
-    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "medium")
-    assert verdict((x.bfloat16() @ w.bfloat16().T).float(), x @ w.T, x, w).kind == "rounding"
+    detour, full = (x.bfloat16() @ w.bfloat16().T).float(), x @ w.T
+    try:
+        if setting == "legacy":
+            torch.set_float32_matmul_precision("medium")
+        else:
+            torch.backends.mkldnn.matmul.fp32_precision = "bf16"  # type: ignore[attr-defined]
+        assert verdict(detour, full, x, w).kind == "rounding"
+    finally:
+        torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # type: ignore[attr-defined]
+        torch.set_float32_matmul_precision("highest")
 
 
 def test_empty_results_are_identical() -> None:

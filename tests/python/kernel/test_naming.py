@@ -34,6 +34,36 @@ def test_the_expression_names_the_operands(notebook: Notebook, source: str, expr
     assert notebook.call(source).expression == expression
 
 
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("y = fc(x)", "y"),
+        ("y: torch.Tensor = fc(x)", "y"),
+        ("y = fc(\n    x\n)", "y"),
+        ("def f():\n    y = fc(x)\n    return y\nf()", "y"),
+        ("y = fc(x) * 2", "output"),
+        ("a = b = fc(x)", "output"),
+        ("y = dict(\n    a=fc(x)\n)", "output"),
+        ("y = [fc(x)]", "output"),
+        ("y = 0\ny += fc(x)", "output"),
+    ],
+)
+def test_the_output_is_named_by_the_variable_that_takes_it(notebook: Notebook, source: str, name: str) -> None:
+    operand = notebook.call(FC + source).operands.output
+    assert operand is not None
+    assert operand.name == name
+
+
+def test_a_map_around_the_function_does_not_lend_its_words(notebook: Notebook) -> None:
+    call = notebook.call(FC + "w = torch.ones(3, 2)\nys = list(map(F.linear, [x], [w]))")
+    assert (call.expression, call.name) == ("x @ w.T", "linear")
+
+
+def test_a_commented_argument_over_several_lines_is_one_line(notebook: Notebook) -> None:
+    call = notebook.call(FC + "y = fc(\n    x  # the input\n    * 2\n)")
+    assert call.expression == "(x * 2) @ fc.weight.T + fc.bias"
+
+
 def test_each_call_on_one_line_has_its_own_input(notebook: Notebook) -> None:
     calls = notebook.run(FC + "z = fc(x), fc(x[1:]), fc(x * 3)")
     assert [c.operands.input and c.operands.input.name for c in calls] == ["x", "x[1:]", "x * 3"]
