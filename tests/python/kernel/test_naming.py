@@ -160,6 +160,19 @@ def test_an_input_inside_a_container_is_shown_by_what_produced_it(notebook: Note
     assert second.expression == "input @ net[2].weight.T + net[2].bias"
 
 
+def test_a_layer_behind_a_layer_says_so(notebook: Notebook) -> None:
+    _, second = notebook.run("net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))\nnet(torch.randn(4, 2))")
+    assert second.operands.input is not None
+    assert second.operands.input.name == "linear(...)"
+
+
+def test_a_global_name_that_a_local_one_hides_is_not_used(notebook: Notebook) -> None:
+    call = notebook.call(
+        FC + "w = fc.weight.data\ndef f(layer):\n    w, x = 1, 2\n    return layer(torch.ones(1, 2))\nf(fc)"
+    )
+    assert call.expression == "torch.ones(1, 2) @ layer.weight.T + layer.bias"
+
+
 def test_attention_is_named_by_its_rows_of_the_packed_weight(notebook: Notebook) -> None:
     calls = notebook.run(
         "mha = nn.MultiheadAttention(8, 2, batch_first=True)\nq = torch.randn(1, 3, 8)\nk = torch.randn(1, 3, 8)\n"
