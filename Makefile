@@ -77,7 +77,7 @@ $(MODULES): package-lock.json
 	touch $@
 
 # The first installation builds the front end; later builds are seen through the link at once.
-$(INSTALLED): .venv/.torch $(MODULES) pyproject.toml install.json $(wildcard jupyter-config/*/*)
+$(INSTALLED): $(MODULES) .venv/.torch pyproject.toml install.json $(wildcard jupyter-config/*/*)
 	rm -rf $(LINKED)
 	$(VENV)/pip install -e '.[dev]'
 	$(VENV)/jupyter-builder develop . --overwrite
