@@ -16,6 +16,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from torchtwin.kernel.kinds import is_module
+
 TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 
 # What lies between the user's `fc(x)` and the layer's `forward`.
@@ -91,7 +93,7 @@ def _route(codes: list[CodeType]) -> Route:
 def _module(torch_frames: list[FrameType]) -> nn.Module | None:
     # Frames of torch's own, about to end: reading their locals keeps nothing of the user's.
     owners = (frame.f_locals["self"] for frame in torch_frames if "self" in frame.f_code.co_varnames[:1])
-    return next((owner for owner in owners if isinstance(owner, nn.Module)), None)
+    return next((owner for owner in owners if is_module(owner)), None)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch._C._functorch import is_functorch_wrapped_tensor
 
+from torchtwin.kernel.kinds import is_module, is_tensor
+
 MAX_ITEMS = 100
 """How many items of a list or dict of modules are looked at."""
 # A function that calls one of these may hold the dict that `frame.f_locals` would refresh (Python before 3.13).
@@ -71,7 +73,7 @@ def has_storage(tensor: Tensor) -> bool:
 
 def variable(names: Mapping[str, Any], tensor: Tensor) -> str | None:
     """The variable that is `tensor`, or the same elements of the same memory; the same object first."""
-    tensors = [(name, value) for name, value in shown(names) if isinstance(value, Tensor)]
+    tensors = [(name, value) for name, value in shown(names) if is_tensor(value)]
     exact = next((name for name, value in tensors if value is tensor), None)
     return exact or next((name for name, value in tensors if same_view(value, tensor)), None)
 
@@ -85,13 +87,13 @@ def modules(names: Mapping[str, Any]) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _roots(name: str, value: object) -> Iterator[tuple[str, nn.Module]]:
-    if isinstance(value, nn.Module):
+    if is_module(value):
         yield name, value
-    elif isinstance(value, list | tuple):
-        yield from ((f"{name}[{i}]", m) for i, m in enumerate(value[:MAX_ITEMS]) if isinstance(m, nn.Module))
+    elif type(value) is list or type(value) is tuple:
+        yield from ((f"{name}[{i}]", m) for i, m in enumerate(value[:MAX_ITEMS]) if is_module(m))
     elif type(value) is dict:
         items = islice(value.items(), MAX_ITEMS)
-        yield from ((f"{name}[{key!r}]", m) for key, m in items if isinstance(m, nn.Module))
+        yield from ((f"{name}[{key!r}]", m) for key, m in items if type(key) in (str, int) and is_module(m))
 
 
 def _tree(path: str, module: nn.Module, seen: set[int]) -> Iterator[tuple[str, nn.Module]]:
@@ -117,4 +119,4 @@ def owned_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """
     yield from ((name, parameter) for name, parameter in module._parameters.items() if parameter is not None)
     # pruned weights, and those of the older weight norm, are plain attributes
-    yield from ((name, value) for name, value in vars(module).items() if isinstance(value, Tensor))
+    yield from ((name, value) for name, value in vars(module).items() if is_tensor(value))

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from torchtwin.kernel.callsite import Caller
+from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.namespace import has_storage, same_view, variable
 from torchtwin.kernel.owners import Owners
 from torchtwin.kernel.resolve import attribute, parsed
@@ -83,7 +84,7 @@ class Namer:
 
     def _itself(self, view: View, tensor: object, role: str, position: int) -> str:
         """A variable that is this object; else the function's argument; else an attribute of the module."""
-        if not isinstance(tensor, Tensor):
+        if not is_tensor(tensor):
             return role
         if name := view.same(tensor):
             return name
@@ -109,7 +110,7 @@ class Namer:
 
     def _alias(self, view: View, tensor: object) -> str | None:
         """A variable that is this tensor, or the same elements of the same memory."""
-        if not isinstance(tensor, Tensor) or not has_storage(tensor):
+        if not is_tensor(tensor) or not has_storage(tensor):
             return None
         if local := view.local_alias(tensor):
             return local
@@ -129,7 +130,7 @@ class Namer:
 
 def _still(scope: Mapping[str, Any], name: str, tensor: Tensor) -> bool:
     value = scope.get(name)
-    return isinstance(value, Tensor) and same_view(value, tensor)
+    return is_tensor(value) and same_view(value, tensor)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import ParamSpec
 
 import msgspec
+import torch
 from torch import Tensor
 
 from torchtwin.kernel import callsite, failure
@@ -40,8 +42,8 @@ class Recording:
         self.live = Live(MAX_CALLS)
         self.tensors = TensorTable(self.live.outputs)
         self._gradients = GradientCheck(guard, self._gradient_arrived, Passes(guard, self._note_gradient))
-        self.returned: Callable[..., None] = guard(self._returned)
-        self.raised: Callable[..., None] = guard(self._raised)
+        self.returned: Callable[..., None] = guard(_unseen(self._returned))
+        self.raised: Callable[..., None] = guard(_unseen(self._raised))
 
     def cell_begins(self) -> None:
         """The namespace may be another than before."""
@@ -153,6 +155,19 @@ class Recording:
                 time=time.time(),
             )
         )
+
+
+P = ParamSpec("P")
+
+
+def _unseen(function: Callable[P, None]) -> Callable[P, None]:
+    """Under a function mode of the user's, even a look at a shape would be a call that the mode sees."""
+
+    def without_modes(*args: P.args, **kwargs: P.kwargs) -> None:
+        with torch._C.DisableTorchFunction():
+            function(*args, **kwargs)
+
+    return without_modes
 
 
 def _checked(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
+from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.namespace import modules, notebook, owned_tensors
 
 MAX_LOOKS = 20
@@ -36,7 +37,7 @@ class Owners:
 
     def owner(self, tensor: object) -> tuple[str, str] | None:
         """The path of a module that owns `tensor`, and the attribute under which it does."""
-        if not isinstance(tensor, Tensor):
+        if not is_tensor(tensor):
             return None
         found: tuple[str, str] | None = _known(self._tensors, tensor)
         if found is None and isinstance(tensor, nn.Parameter) and self._look():

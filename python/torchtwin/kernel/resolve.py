@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import nn
 
+from torchtwin.kernel.kinds import is_module
+
 
 def resolve(text: str, scopes: list[Mapping[str, Any]]) -> object:
     """What a name, attribute path or constant subscript leads to, without running any code of the user's; else null."""
@@ -39,26 +41,29 @@ def _follow_index(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
 
 
 def attribute(value: object, name: str) -> object:
-    """From the instance's own dictionaries only: a property would be the user's code."""
-    for attributes in (getattr(value, "_modules", None), getattr(value, "_parameters", None), _vars(value)):
-        if isinstance(attributes, dict) and name in attributes:
-            return attributes[name]
-    return None
+    """From the object's own dictionaries only: anything else may be the user's code."""
+    own = _own(value)
+    places = (own.get("_modules"), own.get("_parameters"), own) if is_module(value) else (own,)
+    return next((place[name] for place in places if isinstance(place, Mapping) and name in place), None)
 
 
-def _vars(value: object) -> dict[str, Any] | None:
-    return getattr(value, "__dict__", None)
+def _own(value: object) -> Mapping[str, Any]:
+    try:
+        own = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return own if isinstance(own, Mapping) else {}
 
 
 def _item(value: object, index: object) -> object:
+    if type(index) not in (int, str):  # another key's hash and comparison may be the user's code
+        return None
     if isinstance(value, nn.Sequential | nn.ModuleList) and isinstance(index, int):
         children = list(value._modules.values())
         return children[index] if -len(children) <= index < len(children) else None
     if isinstance(value, nn.ModuleDict):
         return value._modules.get(str(index))
-    if not isinstance(value, list | tuple | dict) or type(value) not in (list, tuple, dict):
-        return None
     try:
-        return value[index]  # type: ignore[call-overload]
+        return value[index] if type(value) in (list, tuple, dict) else None  # type: ignore[index]
     except (LookupError, TypeError):
         return None

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from torchtwin.kernel.describe import dtype_name
+from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.namespace import modules, owned_tensors, shown
 from torchtwin.protocol import TensorRow, Tensors
 
@@ -33,7 +34,7 @@ class TensorTable:
 
     def after_cell(self, names: Mapping[str, Any]) -> Tensors:
         """The rows, in the order in which the names were bound first."""
-        tensors = {name: value for name, value in shown(names) if isinstance(value, Tensor)}
+        tensors = {name: value for name, value in shown(names) if is_tensor(value)}
         sharing = _sharing(tensors, names)
         outputs = self._outputs()
         rows = [self._row(name, tensor, sharing, outputs) for name, tensor in list(tensors.items())[:MAX_ROWS]]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from torchtwin.kernel.callsite import Caller
+from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.namespace import variable, visible
 from torchtwin.kernel.resolve import parsed, resolve
 
@@ -39,7 +40,7 @@ class View:
         written = self.argument("input", 0) if self._passes_its_argument() else None
         if written is not None and self._fits(written, tensor):
             return written
-        return self.same(tensor) if isinstance(tensor, Tensor) else None
+        return self.same(tensor) if is_tensor(tensor) else None
 
     def same(self, tensor: Tensor) -> str | None:
         """A variable that is the very object."""

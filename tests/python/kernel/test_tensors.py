@@ -77,3 +77,14 @@ def test_odd_tensors_do_not_break_the_table(notebook: Notebook) -> None:
     )
     assert list(rows) == ["s", "m", "e", "i"]
     assert all(row.shares == [] for row in rows.values())
+
+
+def test_a_proxy_is_not_asked_what_it_is(notebook: Notebook) -> None:
+    notebook.names["asked"] = []
+    rows = table(
+        notebook,
+        "class Lazy:\n    @property\n    def __class__(self):\n        asked.append(1)\n        raise RuntimeError\n"
+        "lazy = Lazy()\nx = torch.ones(1, 2)\nnn.Linear(2, 3)(x)",
+    )
+    assert list(rows) == ["x"]
+    assert notebook.names["asked"] == []

@@ -1,0 +1,42 @@
+"""Which cell a piece of code belongs to."""
+
+from __future__ import annotations
+
+from tests.python.kernel.conftest import Notebook
+
+from torchtwin.kernel.callsite import Text
+from torchtwin.kernel.cells import MAX_CELLS, Cell, Cells
+from torchtwin.protocol import Site
+
+FC = "x = torch.randn(4, 2)\nfc = nn.Linear(2, 3)\n"
+
+
+def test_a_function_belongs_to_the_cell_that_defined_it(notebook: Notebook) -> None:
+    notebook.run(FC + "def f():\n    return fc(x)")
+    defined = notebook.session.cells.running
+    site = notebook.call("f()").site
+    assert defined is not None
+    assert (site.cell_id, site.line, site.source) == (defined.id, 4, "return fc(x)")
+
+
+def test_code_compiled_within_a_cell_belongs_to_it_without_a_line(notebook: Notebook) -> None:
+    """As `%%time` and `exec` compile it, under a name of their own."""
+    site = notebook.call(FC + "exec('y = fc(x)')").site
+    running = notebook.session.cells.running
+    assert running is not None
+    assert site == Site(cell_id=running.id, execution_count=running.execution_count)
+
+
+def test_the_same_text_run_again_is_the_cell_that_ran_last() -> None:
+    cells = Cells()
+    cells.begins(Cell("a", 1, "<same>"))
+    cells.begins(Cell("b", 2, "<same>"))
+    assert cells.site(Text("<same>", 1)).cell_id == "b"
+
+
+def test_the_cells_remembered_are_bounded() -> None:
+    cells = Cells()
+    for number in range(MAX_CELLS + 1):
+        cells.begins(Cell(str(number), number, f"/cell/{number}"))
+    assert cells.site(Text("/cell/0", 1)).file == "/cell/0"
+    assert cells.site(Text("/cell/1", 1)).cell_id == "1"
