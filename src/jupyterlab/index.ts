@@ -1,4 +1,4 @@
-import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILabShell, ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IConsoleTracker } from '@jupyterlab/console';
 import { INotebookTracker } from '@jupyterlab/notebook';
@@ -19,12 +19,21 @@ const plugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN_ID,
   description: 'Shows every nn.Linear call of the notebook in focus beside its twin, the plain matmul.',
   autoStart: true,
-  optional: [INotebookTracker, IConsoleTracker, ILayoutRestorer, ICommandPalette, ISettingRegistry, ITranslator],
+  optional: [
+    ILabShell,
+    INotebookTracker,
+    IConsoleTracker,
+    ILayoutRestorer,
+    ICommandPalette,
+    ISettingRegistry,
+    ITranslator,
+  ],
   activate,
 };
 
 async function activate(
   app: JupyterFrontEnd,
+  labShell: ILabShell | null,
   notebooks: INotebookTracker | null,
   consoles: IConsoleTracker | null,
   restorer: ILayoutRestorer | null,
@@ -57,6 +66,9 @@ async function activate(
   addOpenCommand(app, panel, trans);
   palette?.addItem({ command: OPEN, category: trans.__('Torchtwin') });
   restorer?.add(panel, PANEL_ID);
+  if (labShell) {
+    panel.askForRoom();
+  }
   place(app, panel);
 }
 

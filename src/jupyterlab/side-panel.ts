@@ -18,10 +18,14 @@ export class SidePanel extends Widget {
     this.addClass('torchtwin-host');
     this.title.icon = twinIcon;
     this.title.caption = trans.__('Torchtwin');
-    // JupyterLab opens a side at 250 pixels, in which a formula with its shapes does not fit.
-    this.node.style.minWidth = '340px';
-    // So that opening it by the keyboard leads into it.
+    // So that opening it by the keyboard leads into it; a frame around all of it would say nothing.
     this.node.tabIndex = -1;
+    this.node.style.outline = 'none';
+  }
+
+  /** JupyterLab opens a side at 250 pixels, too few for a formula with its shapes. Notebook 7 would cut the rest off. */
+  askForRoom(): void {
+    this.node.style.minWidth = '340px';
   }
 
   protected override onAfterAttach(): void {

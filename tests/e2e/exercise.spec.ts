@@ -49,10 +49,12 @@ test('the way to the cell leads to the line of the call', async ({ lab, page }) 
   await expect.poll(() => page.evaluate(() => window.getSelection()?.toString())).toBe('fc_out = fc(x)');
 });
 
-test('Notebook 7 shows the same', async ({ lab }) => {
+test('Notebook 7 shows the same, nothing cut off', async ({ lab, page }) => {
   await lab.openInNotebook7('linear_by_hand.ipynb', exercise());
   await lab.runAll();
   await expectTheTwin(lab);
+  const right = await lab.panel.evaluate((element) => element.getBoundingClientRect().right);
+  expect(right).toBeLessThanOrEqual(page.viewportSize()?.width ?? 0);
 });
 
 test('the panel takes on the dark theme', async ({ lab, page }, info) => {
