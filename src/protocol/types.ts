@@ -234,11 +234,11 @@ export interface ElementTerms {
   type: 'element';
 }
 /**
- * The request can't be answered: `gone` (the tensors no longer exist), `unknown` (no such call), `invalid`, or
- *     `failed` (a fault of ours).
+ * The request can't be answered: `gone` (the tensors no longer exist), `too_large` (the values were too large to
+ *     travel with the call and are not kept), `unknown` (no such call), `invalid`, or `failed` (a fault of ours).
  */
 export interface Refused {
-  code: 'failed' | 'gone' | 'invalid' | 'unknown';
+  code: 'failed' | 'gone' | 'invalid' | 'too_large' | 'unknown';
   message: string;
   type: 'refused';
 }

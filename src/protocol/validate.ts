@@ -4265,7 +4265,7 @@ return errors === 0;
 }
 
 export const checkRefused = validate81;
-const schema27 = {"properties":{"code":{"enum":["failed","gone","invalid","unknown"]},"message":{"type":"string"},"type":{"enum":["refused"]}},"required":["type","code","message"],"type":"object"};
+const schema27 = {"properties":{"code":{"enum":["failed","gone","invalid","too_large","unknown"]},"message":{"type":"string"},"type":{"enum":["refused"]}},"required":["type","code","message"],"type":"object"};
 
 function validate81(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -4281,7 +4281,7 @@ else {
 if(data.code !== undefined){
 let data0 = data.code;
 const _errs1 = errors;
-if(!((((data0 === "failed") || (data0 === "gone")) || (data0 === "invalid")) || (data0 === "unknown"))){
+if(!(((((data0 === "failed") || (data0 === "gone")) || (data0 === "invalid")) || (data0 === "too_large")) || (data0 === "unknown"))){
 validate81.errors = [{instancePath:instancePath+"/code",schemaPath:"#/properties/code/enum",keyword:"enum",params:{allowedValues: schema27.properties.code.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }

@@ -69,11 +69,12 @@ class ElementTerms(msgspec.Struct, frozen=True, gc=False, tag="element"):
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False, tag="refused"):
-    """The request can't be answered: `gone` (the tensors no longer exist), `unknown` (no such call), `invalid`, or
-    `failed` (a fault of ours)."""
+    """The request can't be answered: `gone` (the tensors no longer exist), `too_large` (the values were too large to
+    travel with the call and are not kept), `unknown` (no such call), `invalid`, or `failed` (a fault of ours)."""
 
-    code: Literal["gone", "unknown", "invalid", "failed"]
+    code: Literal["gone", "too_large", "unknown", "invalid", "failed"]
     message: str
+    """Why, for a person; code in backticks."""
 
 
 Reply = Pages | Done | ElementTerms | Refused

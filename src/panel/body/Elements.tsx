@@ -30,6 +30,7 @@ const TABS = { output: 'output', weight: 'weight grad', bias: 'bias grad', input
 
 function ElementsOf({ call, tensor }: { call: Call; tensor: Compared }) {
   const [chosen, choose] = useState<number | null>(null);
+  const [said, say] = useState('');
   return (
     <>
       {tensor.layer ? (
@@ -37,7 +38,10 @@ function ElementsOf({ call, tensor }: { call: Call; tensor: Compared }) {
       ) : (
         <ElementChoice tensor={tensor} choose={choose} />
       )}
-      {chosen !== null && <HowItCame key={chosen} call={call} tensor={tensor} flat={chosen} />}
+      {chosen !== null && <HowItCame key={chosen} call={call} tensor={tensor} flat={chosen} say={say} />}
+      <span role='status' className='jp-Torchtwin-unseen'>
+        {said}
+      </span>
     </>
   );
 }

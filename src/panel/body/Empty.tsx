@@ -38,9 +38,12 @@ export function Empty({ screen }: { screen: Exclude<Screen, { type: 'data' }> })
       );
     case 'error':
       return (
-        <Message title='Torchtwin can’t show this kernel' alert>
+        <Message
+          title='Torchtwin can’t show this kernel'
+          alert
+          actions={<SayingButton work={() => model.retry().then(() => '')}>Try again</SayingButton>}
+        >
           <code className='jp-Torchtwin-line'>{screen.message}</code>
-          <SayingButton work={() => model.retry().then(() => '')}>Try again</SayingButton>
         </Message>
       );
     case 'empty':
@@ -51,35 +54,44 @@ export function Empty({ screen }: { screen: Exclude<Screen, { type: 'data' }> })
 interface MessageProps {
   title: string;
   alert?: boolean;
+  /** Announced along with the title. */
   children?: ReactNode;
+  /** Below it, not announced. */
+  actions?: ReactNode;
 }
 
-function Message({ title, alert, children }: MessageProps) {
+function Message({ title, alert, children, actions }: MessageProps) {
   return (
-    <div className='jp-Torchtwin-message' role={alert ? 'alert' : 'status'}>
-      <h2>{title}</h2>
-      {children && <div>{children}</div>}
+    <div className='jp-Torchtwin-message'>
+      <div role={alert ? 'alert' : 'status'}>
+        <h2>{title}</h2>
+        {children && <div>{children}</div>}
+      </div>
+      {actions}
     </div>
   );
 }
 
 function Missing({ install }: { install: string }) {
   return (
-    <Message title='Torchtwin isn’t installed in this kernel'>
+    <Message title='Torchtwin isn’t installed in this kernel' actions={<CodeLine text={install} />}>
       <p>Run this in a cell, then restart the kernel:</p>
-      <CodeLine text={install} />
     </Message>
   );
 }
 
 function NotLoaded() {
   const model = useModel();
-  return (
-    <Message title='Torchtwin isn’t loaded'>
-      <p>Load it into this kernel to record what nn.Linear does.</p>
+  const ways = (
+    <>
       <SayingButton work={() => model.load().then(() => '')}>Load</SayingButton>
       <p>Or run this in a cell:</p>
       <CodeLine text={LOAD} />
+    </>
+  );
+  return (
+    <Message title='Torchtwin isn’t loaded' actions={ways}>
+      <p>Load it into this kernel to record what nn.Linear does.</p>
     </Message>
   );
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { Call } from '../../protocol';
-import type { Answer } from '../model/answer';
-import { type Derivation, derivationOf, derive, result, summands } from '../model/elements';
+import { type Answer, mayPass } from '../model/answer';
+import { type Derivation, derivationOf, derive, sentence, summary } from '../model/elements';
 import { shortest } from '../model/numbers';
 import { type Compared, unravel } from '../model/tensorOf';
 import { Sentence } from './Code';
@@ -11,15 +11,19 @@ interface Props {
   call: Call;
   tensor: Compared;
   flat: number;
+  /** Announces what is shown. What is shown holds buttons, so it is no live region itself. */
+  say: (text: string) => void;
 }
 
 /** How one element came about, from the values at hand or else from the kernel. */
-export function HowItCame({ call, tensor, flat }: Props) {
+export function HowItCame(props: Props) {
+  const { call, tensor, flat } = props;
   const local = derive(call, tensor, flat);
-  return local ? <Sum derivation={local} tensor={tensor} flat={flat} /> : <Asked {...{ call, tensor, flat }} />;
+  return local ? <Sum derivation={local} {...props} /> : <Asked {...props} />;
 }
 
-function Asked({ call, tensor, flat }: Props) {
+function Asked(props: Props) {
+  const { call, tensor, flat, say } = props;
   const model = useModel();
   const [answer, setAnswer] = useState<Answer | null>(null);
   const [attempt, setAttempt] = useState(0);
@@ -35,23 +39,27 @@ function Asked({ call, tensor, flat }: Props) {
     };
   }, [model, call.id, target, flat, attempt]);
   if (answer?.type === 'terms') {
-    return <Sum derivation={derivationOf(answer.terms, tensor, flat)} tensor={tensor} flat={flat} />;
+    return <Sum derivation={derivationOf(answer.terms, tensor, flat)} {...props} />;
   }
-  return <Waiting answer={answer} again={() => setAttempt(attempt + 1)} />;
+  return <Waiting answer={answer} again={() => setAttempt(attempt + 1)} say={say} />;
 }
 
-function Waiting({ answer, again }: { answer: Answer | null; again: () => void }) {
-  if (answer?.type !== 'refused') {
-    return (
-      <p role='status' className='jp-Torchtwin-how'>
-        Asking the kernel…
-      </p>
-    );
-  }
+const ASKING = 'Asking the kernel…';
+
+interface WaitingProps {
+  answer: Answer | null;
+  again: () => void;
+  say: Props['say'];
+}
+
+function Waiting({ answer, again, say }: WaitingProps) {
+  const refusal = answer?.type === 'refused' ? answer : null;
+  useEffect(() => say(refusal?.message.replaceAll('`', '') ?? ASKING), [say, refusal]);
+  if (!refusal) return <p className='jp-Torchtwin-how'>{ASKING}</p>;
   return (
-    <p role='status' className='jp-Torchtwin-how jp-mod-refused'>
-      <Sentence text={answer.message} />{' '}
-      {answer.code !== 'gone' && (
+    <p className='jp-Torchtwin-how jp-mod-refused'>
+      <Sentence text={refusal.message} />{' '}
+      {mayPass(refusal) && (
         <button type='button' className='jp-Torchtwin-button' onClick={again}>
           Ask again
         </button>
@@ -62,28 +70,21 @@ function Waiting({ answer, again }: { answer: Answer | null; again: () => void }
 
 const SHOWN = 8;
 
-function Sum({ derivation, tensor, flat }: { derivation: Derivation; tensor: Compared; flat: number }) {
+function Sum({ derivation, tensor, flat, say }: Props & { derivation: Derivation }) {
   const [all, setAll] = useState(false);
-  const parts = summands(derivation);
-  const { sign, value, exact } = result(derivation);
-  const hidden = parts.length - SHOWN;
-  const long = hidden > 1 && !all;
+  const { head, hidden, tail, exact } = summary(derivation, all ? Number.POSITIVE_INFINITY : SHOWN);
+  const spoken = sentence(derivation, SHOWN);
+  useEffect(() => say(spoken), [say, spoken]);
   return (
-    <div className='jp-Torchtwin-how' role='status'>
+    <div className='jp-Torchtwin-how'>
       <code>
-        {`${derivation.name} = `}
-        {long ? (
-          <>
-            {`${parts.slice(0, SHOWN / 2).join(' + ')} + `}
-            <button type='button' className='jp-Torchtwin-link' onClick={() => setAll(true)}>
-              {`… ${hidden} more …`}
-            </button>
-            {` + ${parts.slice(-SHOWN / 2).join(' + ')}`}
-          </>
-        ) : (
-          parts.join(' + ') || '0'
+        {head}
+        {hidden > 0 && (
+          <button type='button' className='jp-Torchtwin-link' onClick={() => setAll(true)}>
+            {`… ${hidden} more …`}
+          </button>
         )}
-        {parts.length === 1 && parts[0] === value ? '' : ` ${sign} ${value}`}
+        {tail}
       </code>
       <div className='jp-Torchtwin-quiet'>{derivation.caption}</div>
       {exact !== null && <div className='jp-Torchtwin-quiet'>{`in float64: ${exact}`}</div>}
@@ -93,7 +94,7 @@ function Sum({ derivation, tensor, flat }: { derivation: Derivation; tensor: Com
 }
 
 /** The formula's value, where it is another than the layer's. */
-function Formula({ tensor: { layer, twin, dtype }, flat }: { tensor: Compared; flat: number }) {
+function Formula({ tensor: { layer, twin, dtype }, flat }: Pick<Props, 'tensor' | 'flat'>) {
   const [mine, formula] = [layer?.[flat], twin?.[flat]];
   if (mine === undefined || formula === undefined || mine === formula) return null;
   const text = `layer ${shortest(mine, dtype)}, formula ${shortest(formula, dtype)}`;

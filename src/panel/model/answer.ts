@@ -6,7 +6,8 @@ export type Answer = { type: 'done' } | { type: 'terms'; terms: ElementTerms } |
 
 export interface Refusal {
   type: 'refused';
-  code: 'busy' | 'disconnected' | 'gone' | 'failed';
+  /** `gone` and `too_large` stay so, however often it is asked. */
+  code: 'busy' | 'disconnected' | 'gone' | 'too_large' | 'failed';
   message: string;
 }
 
@@ -21,12 +22,18 @@ export function answerOf(decoded: Decoded<DecodedReply>): Answer {
   const reply = decoded.value;
   if (reply.type === 'element') return { type: 'terms', terms: reply };
   if (reply.type !== 'refused') return { type: 'done' };
-  return reply.code === 'gone' ? { ...failed(gone(reply.message)), code: 'gone' } : failed(reply.message);
+  if (reply.code === 'gone') return { type: 'refused', code: 'gone', message: gone(reply.message) };
+  return { type: 'refused', code: reply.code === 'too_large' ? 'too_large' : 'failed', message: reply.message };
 }
 
 export function refusalOf(error: unknown): Answer {
   if (!(error instanceof RequestError)) return failed(error instanceof Error ? error.message : String(error));
   return { type: 'refused', code: error.code, message: error.code === 'busy' ? BUSY : DISCONNECTED };
+}
+
+/** Whether asking once more may help. */
+export function mayPass({ code }: Refusal): boolean {
+  return code !== 'gone' && code !== 'too_large';
 }
 
 function failed(message: string): Refusal {

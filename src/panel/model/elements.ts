@@ -164,3 +164,30 @@ export function result(derivation: Derivation): { sign: '=' | '≈'; value: stri
   const same = Object.is(roundTo(dtype, sum) + 0, toNumber(layer) + 0);
   return { sign: same ? '=' : '≈', value: shortest(layer, dtype), exact: same ? null : shortest(sum, 'float64') };
 }
+
+/** A sum as a line of code, cut where summands in its middle are left out: `y[0] = 1·2 + `, 248 hidden, ` + 3·4 = 14`. */
+export interface Summary {
+  head: string;
+  hidden: number;
+  tail: string;
+  /** The sum in float64, where it does not round to the layer's value. */
+  exact: string | null;
+}
+
+/** The sum with at most `shown` summands; a single one is never hidden. */
+export function summary(derivation: Derivation, shown: number): Summary {
+  const parts = summands(derivation);
+  const { sign, value, exact } = result(derivation);
+  const equals = parts.length === 1 && parts[0] === value ? '' : ` ${sign} ${value}`;
+  const hidden = parts.length - shown;
+  const start = `${derivation.name} = `;
+  if (hidden <= 1) return { head: `${start}${parts.join(' + ') || '0'}${equals}`, hidden: 0, tail: '', exact };
+  const [first, last] = [parts.slice(0, shown / 2), parts.slice(-shown / 2)];
+  return { head: `${start}${first.join(' + ')} + `, hidden, tail: ` + ${last.join(' + ')}${equals}`, exact };
+}
+
+/** The same to be read aloud, with what is summed. */
+export function sentence(derivation: Derivation, shown: number): string {
+  const { head, hidden, tail } = summary(derivation, shown);
+  return `${head}${hidden ? `${hidden} more` : ''}${tail}: ${derivation.caption}`;
+}

@@ -23,6 +23,7 @@ async function show(replayed: unknown, answer: Answer = () => ({ type: 'done' })
 const frames = () => act(() => new Promise<void>((resolve) => setTimeout(resolve, 120)));
 const value = (name: string) => fixture(name).value;
 const callCard = (name: RegExp) => screen.getByRole('article', { name });
+const announced = () => screen.getAllByRole('status').map((each) => each.textContent);
 const EMPTY = page([]);
 
 async function openExercise(answer?: Answer) {
@@ -178,6 +179,15 @@ describe('large operands', () => {
     expect(screen.queryByRole('button', { name: 'Ask again' })).toBeNull();
   });
 
+  test('that are not kept are said to be so, without advice that cannot help', async () => {
+    answer = () => value('reply-refused-too-large.json');
+    const { container } = await large();
+    await ask('0, 0, 0');
+    expect(container.textContent).toContain('of more than 256 none is kept.');
+    expect(container.textContent).not.toContain('Run the cell again');
+    expect(screen.queryByRole('button', { name: 'Ask again' })).toBeNull();
+  });
+
   test('of a busy kernel can be asked for again', async () => {
     answer = () => {
       throw new RequestError('busy', 'time-out');
@@ -207,6 +217,7 @@ describe('large operands', () => {
     await ask('0, 0, 0');
     expect(container.textContent).toContain('= 0·1 + 1·1 + 2·1 + 3·1 + … 248 more … + 252·1');
     expect(container.textContent).toContain('= 32640');
+    expect(announced().join()).toContain('output[0, 0, 0] = 0·1 + 1·1 + 2·1 + 3·1 + 248 more + 252·1');
     fireEvent.click(screen.getByRole('button', { name: '… 248 more …' }));
     expect(container.textContent).toContain('127·1 + 128·1');
   });
@@ -245,6 +256,26 @@ describe('what a person can do', () => {
     expect(host.copied[0]).toContain('ZeroDivisionError');
   });
 });
+
+test('what is announced holds nothing to click', async () => {
+  const kernels: KernelView['status'][] = [
+    { type: 'missing', install: '%pip install torchtwin' },
+    { type: 'not-loaded' },
+    { type: 'failed', message: 'no' },
+  ];
+  for (const status of kernels) {
+    const { container, unmount } = await show(EMPTY, undefined, view({ status }));
+    expect(container.querySelector('button')).toBeTruthy();
+    expect(container.querySelector(LIVE_BUTTON)).toBeNull();
+    unmount();
+  }
+  const { container } = await openExercise();
+  fireEvent.click(screen.getByRole('button', { name: /^fc_out\[0, 1\]/ }));
+  expect(announced()).toContain('fc_out[0, 1] = 10·21 + 20·22 + 32 = 682: row 0 of x · row 1 of w + b[0, 1]');
+  expect(container.querySelector(LIVE_BUTTON)).toBeNull();
+});
+
+const LIVE_BUTTON = '[role=status] button, [role=alert] button';
 
 describe('every other screen', () => {
   const status = (given: KernelView['status']) => view({ status: given });
