@@ -2,7 +2,7 @@ import { memo, useId, useState } from 'react';
 import type { Call } from '../../protocol';
 import { Name } from './Code';
 import { Detail } from './Detail';
-import { Expression } from './Expression';
+import { Expression, Spelled } from './Expression';
 import { Place } from './Place';
 import { Chevron } from './Section';
 import { Remarks, Verdicts } from './Verdicts';
@@ -26,6 +26,7 @@ export const CallCard = memo(function CallCard({ call }: { call: Call }) {
         <Place site={call.site} />
       </div>
       <Expression call={call} />
+      <Spelled call={call} only='short' />
       <Verdicts call={call} />
       <Remarks call={call} />
       <div id={id} hidden={!open}>

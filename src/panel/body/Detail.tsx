@@ -2,6 +2,7 @@ import type { Call } from '../../protocol';
 import { SayingButton } from './Button';
 import { useCopy, useModel } from './context';
 import { Elements } from './Elements';
+import { Spelled } from './Expression';
 import { GradientTable } from './GradientTable';
 import { MatmulDrawing } from './MatmulDrawing';
 import { VerdictSentence } from './Verdicts';
@@ -10,6 +11,7 @@ import { VerdictSentence } from './Verdicts';
 export function Detail({ call }: { call: Call }) {
   return (
     <div className='jp-Torchtwin-detail'>
+      <Spelled call={call} only='long' />
       <MatmulDrawing call={call} />
       <OutputVerdict call={call} />
       <Elements call={call} />

@@ -7,6 +7,7 @@ import { useCopy, useModel } from './context';
 const WATCHING = 'Each call appears here beside the matmul that it equals.';
 const WAITING = 'Calls are recorded from `import torch` on.';
 const LOAD = '%load_ext torchtwin';
+const ELSEWHERE = `Where Torchtwin isn’t loaded by itself, as in a terminal: \`${LOAD}\``;
 
 /** Every screen without data. */
 export function Empty({ screen }: { screen: Exclude<Screen, { type: 'data' }> }) {
@@ -99,9 +100,17 @@ function NotLoaded() {
 function Nothing({ watching, torch }: { watching: boolean; torch: boolean }) {
   if (!watching) return <Message title='The watch is off'>Switch it on to record the calls of nn.Linear.</Message>;
   return (
-    <Message title='Run a cell that calls nn.Linear'>
+    <Message title='Run a cell that calls nn.Linear' actions={<Elsewhere />}>
       <Sentence text={torch ? WATCHING : WAITING} />
     </Message>
+  );
+}
+
+function Elsewhere() {
+  return (
+    <p className='jp-Torchtwin-elsewhere'>
+      <Sentence text={ELSEWHERE} />
+    </p>
   );
 }
 

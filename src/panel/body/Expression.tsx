@@ -1,6 +1,6 @@
 import type { Call } from '../../protocol';
-import { type Dimension, type Term, terms } from '../model/expression';
-import { Name } from './Code';
+import { type Dimension, type Term, terms, unspelled } from '../model/expression';
+import { Formula, Name } from './Code';
 
 /** The expression with the shape of every operand under it. Breaks between operands where it is too long. */
 export function Expression({ call }: { call: Call }) {
@@ -9,6 +9,21 @@ export function Expression({ call }: { call: Call }) {
       {terms(call).map((term, index) => (
         <Part key={String(index)} term={term} />
       ))}
+    </div>
+  );
+}
+
+/** How many characters of code take about two lines. */
+const SHORT = 80;
+
+/** The expression as one would type it, where the drawn operands don't spell it. `only`: if it is so long. */
+export function Spelled({ call, only }: { call: Call; only?: 'short' | 'long' }) {
+  const text = unspelled(call);
+  const length = text !== null && text.length > SHORT ? 'long' : 'short';
+  if (text === null || length !== (only ?? length)) return null;
+  return (
+    <div className='jp-Torchtwin-spelled'>
+      <Formula text={text} />
     </div>
   );
 }

@@ -3,7 +3,7 @@ import type { Call } from '../../protocol';
 import { CAPACITY, type CallLog } from '../model/callLog';
 import { Button } from './Button';
 import { Sentence } from './Code';
-import { Expression } from './Expression';
+import { Expression, Spelled } from './Expression';
 import { Place } from './Place';
 
 const AT_FIRST = 1;
@@ -52,6 +52,7 @@ function FailureCard({ call }: { call: Call }) {
         <Place site={call.site} />
       </div>
       <Expression call={call} />
+      <Spelled call={call} />
       <p>
         <Sentence text={explanation} />
       </p>

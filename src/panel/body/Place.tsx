@@ -7,13 +7,16 @@ import { useModel } from './context';
 export function Place({ site }: { site: Site }) {
   const model = useModel();
   const [lost, setLost] = useState(false);
-  const go = () => model.reveal(site).then((found) => setLost(!found));
+  const go = async () => {
+    setLost(false);
+    setLost(!(await model.reveal(site)));
+  };
   return (
     <span className='jp-Torchtwin-place'>
       <button type='button' className='jp-Torchtwin-link' title={siteTitle(site)} onClick={go}>
         {siteText(site)}
       </button>
-      {lost && <span role='status'> (not found any more)</span>}
+      <span role='status'>{lost && ' (not found any more)'}</span>
     </span>
   );
 }

@@ -41,7 +41,6 @@ function Row({ row }: { row: TensorRow }) {
     <tr className={row.changed ? 'jp-mod-changed' : undefined}>
       <th scope='row'>
         <Name name={row.name} limit={22} />
-        {row.changed && <span className='jp-Torchtwin-unseen'> (changed by the last cell)</span>}
       </th>
       <td>
         <code>{shapeText(row.shape)}</code>
@@ -61,6 +60,7 @@ function Row({ row }: { row: TensorRow }) {
 function facts(row: TensorRow): ReactNode[] {
   const names = row.shares.map((name) => <Name key={name} name={name} />);
   return [
+    row.changed ? <Changed key='changed' /> : null,
     row.dtype,
     row.device === 'cpu' ? null : row.device,
     row.requires_grad ? 'requires grad' : null,
@@ -72,6 +72,14 @@ function facts(row: TensorRow): ReactNode[] {
       </>
     ),
   ].filter((fact) => fact !== null);
+}
+
+function Changed() {
+  return (
+    <span className='jp-Torchtwin-changed'>
+      changed<span className='jp-Torchtwin-unseen'> by the last cell</span>
+    </span>
+  );
 }
 
 function separated(names: ReactNode[]): ReactNode[] {

@@ -1,24 +1,24 @@
 import type { Call, Verdict } from '../../protocol';
-import { briefSentenceOf, type Chip, chips, remarks, SIGN, sentenceOf } from '../model/verdictText';
+import { briefSentenceOf, type Chip, chips, isLeader, remarks, SIGN, sentenceOf } from '../model/verdictText';
 import { Sentence } from './Code';
 import { GaugeBar } from './GaugeBar';
 
-/** The verdicts on a call in a row, each with its sign and word. */
+/** The verdicts on a call in a row, each with its sign and word; a word is seen once for those that share it. */
 export function Verdicts({ call }: { call: Call }) {
   return (
     <ul className='jp-Torchtwin-verdicts' aria-label='Verdicts'>
-      {chips(call).map((chip) => (
-        <VerdictChip key={chip.label} chip={chip} />
+      {chips(call).map((chip, index, all) => (
+        <VerdictChip key={chip.label} chip={chip} leads={isLeader(all, index)} />
       ))}
     </ul>
   );
 }
 
-function VerdictChip({ chip: { label, kind, sentence } }: { chip: Chip }) {
+function VerdictChip({ chip: { label, kind, word, sentence }, leads }: { chip: Chip; leads: boolean }) {
   return (
     <li className={`jp-Torchtwin-${kind}`} title={sentence.replaceAll('`', '')}>
       <span aria-hidden='true'>{SIGN[kind]}</span> {label}
-      <span className='jp-Torchtwin-unseen'>: {kind}</span>
+      {word && <span className={leads ? undefined : 'jp-Torchtwin-unseen'}> {word}</span>}
     </li>
   );
 }

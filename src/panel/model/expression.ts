@@ -27,6 +27,13 @@ export function terms(call: Call): Term[] {
   });
 }
 
+/** The call's expression where the drawn operands don't spell it: it has casts, or brackets. Else null. */
+export function unspelled(call: Call): string | null {
+  const factors = terms(call).filter(({ operator }) => operator !== OPERATORS.output);
+  const spelled = factors.map(({ operator, name }) => `${operator} ${name}`.trim()).join(' ');
+  return call.expression === spelled ? null : call.expression;
+}
+
 function dimensions(call: Call, role: Role, shape: number[]): Dimension[] {
   return shape.map((size, dim) => ({ size, mark: markOf(call, role, dim, shape.length) }));
 }

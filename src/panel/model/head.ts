@@ -14,6 +14,7 @@ export function watchState(view: KernelView, sync: KernelSync | null): WatchStat
   if (view.status.type !== 'ready') return STATUS[view.status.type];
   if (sync?.trouble?.type === 'busy') return { word: 'kernel busy', tone: 'wait' };
   const state = sync?.records.state;
+  if (sync?.records.restarted && state?.watching !== false) return { word: 'kernel restarted', tone: 'wait' };
   if (!state) return { word: 'connecting', tone: 'wait' };
   if (!state.watching) return { word: 'off', tone: 'off' };
   return state.torch === null ? { word: 'no torch yet', tone: 'wait' } : { word: 'watching', tone: 'on' };

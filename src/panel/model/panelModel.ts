@@ -71,8 +71,14 @@ export class PanelModel {
     if (this.view.id !== null) await this.host.load(this.view.id);
   }
 
+  /** Shows the place; false where it can't be found, or where the host fails to look. Never rejects. */
   async reveal(site: Site): Promise<boolean> {
-    return this.view.id !== null && this.host.reveal(this.view.id, site);
+    if (this.view.id === null) return false;
+    try {
+      return await this.host.reveal(this.view.id, site);
+    } catch {
+      return false;
+    }
   }
 
   private receive(message: HostMessage): void {

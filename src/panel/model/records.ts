@@ -24,6 +24,8 @@ export class Records {
   private stateSeq = 0;
   private tensorsSeq = 0;
   private readonly ended = new Set<string>();
+  /** Whether a call or a tensor of this session has come. */
+  private begun = false;
 
   /** Takes a page. `answered`: it is the answer to a replay from `upto`, so nothing that can be had lies before it. */
   apply(page: DecodedPage, answered = false): Applied {
@@ -37,6 +39,11 @@ export class Records {
     return 'in-order';
   }
 
+  /** Whether the kernel has been restarted and nothing has happened in it since. */
+  get restarted(): boolean {
+    return this.ended.size > 0 && !this.begun;
+  }
+
   get complete(): boolean {
     return this.session !== null && this.upto >= this.horizon;
   }
@@ -44,6 +51,7 @@ export class Records {
   private begin(session: string): void {
     if (this.session !== null) this.ended.add(this.session);
     this.session = session;
+    this.begun = false;
     this.upto = this.horizon = this.stateSeq = this.tensorsSeq = 0;
     this.state = this.tensors = null;
     this.calls = new CallLog();
@@ -52,6 +60,7 @@ export class Records {
 
   private take({ seq, event }: DecodedEnvelope): void {
     if (seq <= this.upto) return;
+    this.begun ||= event.type === 'call' || (event.type === 'tensors' && event.rows.length > 0);
     if (event.type === 'call') this.calls.put(event, seq);
     else if (event.type === 'cleared') this.calls.clear(event.up_to);
     else if (event.type === 'state') this.takeState(event, seq);

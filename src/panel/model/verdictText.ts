@@ -4,12 +4,27 @@ import { count } from './numbers';
 /** How a verdict is shown: never by colour alone. */
 export const SIGN: Record<VerdictKind, string> = { identical: '✓', rounding: '≈', different: '✕', unchecked: '–' };
 
+/** What a verdict is called. */
+export const WORD: Record<VerdictKind, string> = {
+  identical: 'identical',
+  rounding: 'rounding only',
+  different: 'different',
+  unchecked: 'unchecked',
+};
+
 export interface Chip {
   /** What was checked. */
   label: string;
   kind: VerdictKind;
+  /** The verdict in a word; empty where the label says it all. */
+  word: string;
   /** The verdict in a sentence. */
   sentence: string;
+}
+
+/** Whether the chip's word is to be seen: the first of several with one verdict speaks for those after it. */
+export function isLeader(all: Chip[], at: number): boolean {
+  return all[at]?.word !== all[at - 1]?.word;
 }
 
 /** The verdicts on a call in a row: output, then the gradients, or that there was no backward yet. */
@@ -24,12 +39,13 @@ export function chips(call: Call): Chip[] {
 const PENDING: Chip = {
   label: 'no backward yet',
   kind: 'unchecked',
+  word: '',
   sentence: '.backward() has not reached this call',
 };
 
 function chip(label: string, verdict: Verdict | null | undefined): Chip {
-  if (!verdict) return { ...PENDING, label };
-  return { label, kind: verdict.kind, sentence: sentenceOf(verdict) };
+  if (!verdict) return { ...PENDING, label, word: WORD.unchecked };
+  return { label, kind: verdict.kind, word: WORD[verdict.kind], sentence: sentenceOf(verdict) };
 }
 
 /** The message, and why where nothing was compared. */

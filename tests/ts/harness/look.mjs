@@ -56,6 +56,7 @@ const SCENES = [
   { name: 'mixed-narrow', pages: mixed, width: 240 },
   { name: 'mixed-open', pages: mixed, act: open },
   { name: 'mixed-open-narrow', pages: mixed, act: open, width: 240 },
+  { name: 'autocast', pages: ['page-autocast'], act: openAndChoose },
   { name: 'rounding', pages: ['page-rounding'], act: openAndChoose },
   { name: 'different', pages: ['page-different'], act: openAndChoose },
   { name: 'different-dark', pages: ['page-different'], act: openAndChoose, dark: true },

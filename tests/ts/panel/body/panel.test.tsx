@@ -51,7 +51,8 @@ describe('the exercise', () => {
     ).toEqual(['name', 'shape', 'dtype and more']);
     const w = within(table).getByRole('row', { name: /^w / });
     expect(w.textContent).toBe('w[3, 2]float32 · requires grad · has grad · storage of fc.weight');
-    expect(within(table).getAllByRole('rowheader', { name: /changed by the last cell/ })).toHaveLength(2);
+    expect(within(table).getAllByText('changed')).toHaveLength(2);
+    expect(within(table).getAllByRole('cell', { name: /^changed by the last cell · float32/ })).toHaveLength(2);
   });
 
   test('shows the expression with every shape, and a word for every verdict', async () => {
@@ -61,7 +62,19 @@ describe('the exercise', () => {
     const verdicts = within(card)
       .getAllByRole('listitem')
       .map((each) => each.textContent);
-    expect(verdicts).toEqual(['✓ output: identical', '✓ weight: identical', '✓ bias: identical', '– input: unchecked']);
+    expect(verdicts).toEqual(['✓ output identical', '✓ weight identical', '✓ bias identical', '– input unchecked']);
+  });
+
+  test('shows the word of several equal verdicts once, and tells it of each', async () => {
+    const { container } = await show(value('page-exercise.json'));
+    const words = [...container.querySelectorAll('.jp-Torchtwin-verdicts li > span:last-child')];
+    expect(words.map((each) => each.textContent)).toEqual([' identical', ' identical', ' identical', ' unchecked']);
+    expect(words.map((each) => each.className)).toEqual(['', UNSEEN, UNSEEN, '']);
+  });
+
+  test('is not spelled twice', async () => {
+    const { container } = await openExercise();
+    expect(container.querySelector(SPELLED)).toBeNull();
   });
 
   test('opens a call by its name, and says whether it is open', async () => {
@@ -121,6 +134,38 @@ describe('the exercise', () => {
     host.canReveal = false;
     fireEvent.click(screen.getByRole('button', { name: 'Go to cell' }));
     await screen.findByText('Not found any more');
+  });
+});
+
+const UNSEEN = 'jp-Torchtwin-unseen';
+const SPELLED = '.jp-Torchtwin-spelled';
+
+describe('an expression that its operands do not spell', () => {
+  test('stands under them as code', async () => {
+    const { container } = await show(value('page-autocast.json'));
+    const spelled = [...container.querySelectorAll(SPELLED)].map((each) => each.textContent);
+    expect(spelled).toEqual(['x.bfloat16() @ fc.weight.bfloat16().T + fc.bias.bfloat16()']);
+  });
+
+  test('waits for the card to be opened if it is long', async () => {
+    const expression = `(${'features + '.repeat(8)}features) @ w.T + b`;
+    const { container } = await show(page([call(1, { expression })]));
+    expect(container.querySelector(SPELLED)).toBeNull();
+    fireEvent.click(screen.getByRole('button', { name: 'fc' }));
+    expect(container.querySelector(SPELLED)?.textContent).toBe(expression);
+  });
+});
+
+describe('the way to a place', () => {
+  test.each(['Go to cell', 'cell [2], line 9'])('that the host fails to show is said to be lost: %s', async (name) => {
+    const { host } = await openExercise();
+    host.reveal = () => Promise.reject(new Error('disposed'));
+    const button = screen.getByRole('button', { name });
+    const status = button.nextElementSibling;
+    expect([status?.getAttribute('role'), status?.textContent]).toEqual(['status', '']);
+    fireEvent.click(button);
+    await waitFor(() => expect(status?.textContent).toMatch(/not found any more/i));
+    expect(status?.isConnected).toBe(true);
   });
 });
 
@@ -307,6 +352,11 @@ describe('every other screen', () => {
     await waitFor(() => expect(host.loaded).toEqual(['k1']));
   });
 
+  test('says how to load the helper elsewhere', async () => {
+    const { container } = await show(EMPTY);
+    expect(container.textContent).toContain('%load_ext torchtwin');
+  });
+
   test('tries to load again what could not be loaded', async () => {
     const { host } = await show(EMPTY, undefined, status({ type: 'failed', message: 'no' }));
     fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
@@ -375,6 +425,7 @@ describe('over time', () => {
     host.focus(view());
     await frames();
     expect(screen.queryByRole('article')).toBeNull();
+    expect(screen.getByRole('status', { name: 'Watch: kernel restarted' })).toBeTruthy();
   });
 
   test('keeps 20,000 calls and draws a hundred, then older ones on request', async () => {

@@ -108,3 +108,33 @@ test('dropped calls are those the kernel let go and the panel has not', () => {
   records.apply(decodedPage([...calls(1, 10), { ...state, calls: 15, dropped: 10 }], 6));
   expect(countsOf(records)).toMatchObject({ calls: 15, dropped: 0 });
 });
+
+describe('a restarted kernel', () => {
+  const tensors = (names: string[]) => {
+    const facts = { shape: [1], dtype: 'float32', device: 'cpu', requires_grad: false, has_grad: false };
+    const rows = names.map((name) => ({ name, ...facts, shares: [], output_of: null, changed: true }));
+    return { type: 'tensors' as const, rows, left_out: 0 };
+  };
+  const restarted = () => {
+    const records = new Records();
+    records.apply(decodedPage(calls(1, 2)));
+    expect(records.restarted).toBe(false);
+    records.apply(decodedPage([tensors([])], 0, { session: 's2' }));
+    expect(records.restarted).toBe(true);
+    return records;
+  };
+
+  test('is one until its first tensor', () => {
+    const records = restarted();
+    records.apply(decodedPage([tensors(['x'])], 1, { session: 's2' }));
+    expect(records.restarted).toBe(false);
+  });
+
+  test('is one until its first call, and not again when that is cleared', () => {
+    const records = restarted();
+    records.apply(decodedPage(calls(1, 1), 1, { session: 's2' }));
+    expect(records.restarted).toBe(false);
+    records.apply(decodedPage([{ type: 'cleared', up_to: 1 }], 2, { session: 's2' }));
+    expect(records.restarted).toBe(false);
+  });
+});

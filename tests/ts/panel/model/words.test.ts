@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { boxes, drawingSentence, scale } from '../../../../src/panel/model/boxes';
-import { terms } from '../../../../src/panel/model/expression';
+import { terms, unspelled } from '../../../../src/panel/model/expression';
 import { gaugeOf } from '../../../../src/panel/model/gauge';
 import { move } from '../../../../src/panel/model/grid';
 import { pieces, shorten } from '../../../../src/panel/model/names';
 import { siteText } from '../../../../src/panel/model/site';
-import { chips } from '../../../../src/panel/model/verdictText';
+import { type Chip, chips, isLeader } from '../../../../src/panel/model/verdictText';
 import { callOf } from '../../fixtures';
 
 const exercise = callOf('page-exercise.json');
@@ -18,6 +18,18 @@ test('the expression comes in parts with the inner dimensions marked', () => {
     ['+', 'b', [null, null]],
     ['→', 'fc_out', [null, null]],
   ]);
+});
+
+describe('the expression is spelled out', () => {
+  test.each(['page-exercise.json', 'page-failed.json', 'page-nonfinite.json', 'page-long-names.json'])(
+    'not where the drawn operands spell it: %s',
+    (name) => expect(unspelled(callOf(name))).toBeNull(),
+  );
+
+  test.each(['x.bfloat16() @ w.bfloat16().T + b.bfloat16()', '(x * 2) @ w.T + b', 'input @ w.T + b'])(
+    'where they do not: %s',
+    (expression) => expect(unspelled({ ...exercise, expression })).toBe(expression),
+  );
 });
 
 test('a failed call has its clashing dimensions marked and no output', () => {
@@ -69,6 +81,15 @@ describe('verdicts in a row', () => {
       'bias identical',
       'input unchecked',
     ]);
+  });
+
+  test.each([
+    ['page-exercise.json', ['output identical', 'weight', 'bias', 'input unchecked']],
+    ['page-before-backward.json', ['output identical', 'no backward yet ']],
+    ['page-autocast.json', ['output rounding only', 'weight identical', 'bias', 'input unchecked']],
+  ])('show a word once for those that share it: %s', (name, expected) => {
+    const seen = (chip: Chip, at: number, all: Chip[]) => chip.label + (isLeader(all, at) ? ` ${chip.word}` : '');
+    expect(chips(callOf(name)).map(seen)).toEqual(expected);
   });
 
   test('say that there was no backward yet', () => {
