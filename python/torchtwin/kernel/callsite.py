@@ -17,10 +17,12 @@ import torch
 from torch import nn
 
 from torchtwin.kernel.kinds import is_module
+from torchtwin.kernel.source import was_edited
 
 TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 
 # What lies between the user's `fc(x)` and the layer's `forward`.
+_SWAPS = os.path.join(TORCH, "nn", "utils", "stateless.py")
 _STORES = ("STORE_NAME", "STORE_FAST", "STORE_GLOBAL", "STORE_DEREF")
 _MODULE_CALL = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
 
@@ -55,6 +57,8 @@ class Caller:
     """The nearest module of torch's own whose method led to the call."""
     plain: bool
     """Whether that is `nn.Linear.forward` itself, which passes the module's own `weight` and `bias`."""
+    swapped: bool
+    """Whether `torch.func.functional_call` has put other tensors into the module for the time of the call."""
     text: Text
 
 
@@ -67,7 +71,8 @@ def caller(frame: FrameType) -> Caller:
     route = _route([f.f_code for f in torch_frames])
     plain = bool(torch_frames) and torch_frames[0].f_code is nn.Linear.forward.__code__
     words = _text(user.f_code, user.f_code.co_filename, user.f_lasti)
-    return Caller(user, route, _module(torch_frames), plain, words)
+    swapped = any(f.f_code.co_filename == _SWAPS for f in torch_frames)
+    return Caller(user, route, _module(torch_frames), plain, swapped, words)
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
@@ -106,7 +111,7 @@ def _text(code: CodeType, file: str, instruction: int) -> Text:
     line, end_line, column, end_column = position or (None, None, None, None)
     first = line or code.co_firstlineno
     lines = linecache.getlines(file)
-    if not 0 < first <= len(lines):
+    if not 0 < first <= len(lines) or was_edited(file):
         return Text(file, first)
     source = lines[first - 1].strip()
     if line is None or end_line is None or column is None or end_column is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torchtwin.protocol import Site
@@ -23,6 +23,8 @@ class Cell:
     """The name under which its code is compiled."""
     source: str = ""
     """As the user typed it."""
+    offset: int = 0
+    """Lines of the notebook's cell above this source, which `%%capture` and its like run as a cell within the cell."""
 
 
 class Cells:
@@ -30,16 +32,28 @@ class Cells:
 
     def __init__(self) -> None:
         self._by_file: OrderedDict[str, Cell] = OrderedDict()
-        self.running: Cell | None = None
+        self._running: list[Cell] = []
+        self._depth = 0
+
+    @property
+    def running(self) -> Cell | None:
         """The cell that runs, or ran last."""
+        return self._running[-1] if self._running else None
 
     def begins(self, cell: Cell) -> None:
-        """`cell` is about to run."""
-        self.running = cell
+        """`cell` is about to run, perhaps within another."""
+        cell = _within(self._running[-1], cell) if self._depth else cell
+        self._running = [*self._running[: self._depth], cell]
+        self._depth += 1
         self._by_file[cell.file] = cell
         self._by_file.move_to_end(cell.file)
         if len(self._by_file) > MAX_CELLS:
             self._by_file.popitem(last=False)
+
+    def ended(self) -> None:
+        """The innermost running cell has ended; the outermost is remembered."""
+        self._depth = max(self._depth - 1, 0)
+        self._running = self._running[: max(self._depth, 1)]
 
     def site(self, text: Text) -> Site:
         """The place of a call: a cell if one ran under this file name, else the file."""
@@ -49,4 +63,14 @@ class Cells:
             return Site(cell_id=self.running.id, execution_count=self.running.execution_count)
         if cell is None:
             return Site(file=text.file, line=text.line, source=text.source)
-        return Site(cell_id=cell.id, execution_count=cell.execution_count, line=text.line, source=text.source)
+        line = text.line + cell.offset
+        return Site(cell_id=cell.id, execution_count=cell.execution_count, line=line, source=text.source)
+
+
+def _within(outer: Cell, inner: Cell) -> Cell:
+    """`inner` as a part of the notebook's cell, if it has no id of its own and its text stands in there."""
+    at = outer.source.rfind(inner.source.rstrip("\n")) if inner.source.strip() else -1
+    if inner.id is not None or at < 0:
+        return inner
+    above = outer.source[:at].count("\n")
+    return replace(inner, id=outer.id, execution_count=outer.execution_count, offset=outer.offset + above)

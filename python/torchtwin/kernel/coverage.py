@@ -32,12 +32,16 @@ def _tracing() -> str | None:
 
 
 def _unreadable(tensor: Tensor) -> str | None:
+    if tensor.is_nested:
+        return "nested tensors have no one shape"
     if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         return "inside a torch.func transform"
     if type(tensor) not in _PLAIN:
         return f"{type(tensor).__name__} is a tensor subclass"
     if tensor.is_meta:
         return "meta tensors hold no values"
+    if tensor.device.type == "mps":
+        return "mps has no float64 to judge by"
     if tensor.layout != torch.strided:
         return f"{str(tensor.layout).removeprefix('torch.')} layout"
     if tensor.dtype not in CHECKED_DTYPES:

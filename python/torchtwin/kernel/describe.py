@@ -14,11 +14,18 @@ def dtype_name(tensor: Any) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
+def shape(tensor: Any) -> list[int]:
+    """Its sizes; -1 where the parts of a nested tensor differ."""
+    if getattr(tensor, "is_nested", False):
+        return [int(tensor.size(0)), *[-1] * (tensor.dim() - 1)]
+    return [int(n) for n in tensor.shape]
+
+
 def operand(name: str, tensor: Any) -> Operand:
     """A tensor (or array) under the user's name for it. Reads no element."""
     return Operand(
         name=name,
-        shape=[int(n) for n in tensor.shape],
+        shape=shape(tensor),
         dtype=dtype_name(tensor),
         device=str(getattr(tensor, "device", "cpu")),
         requires_grad=bool(getattr(tensor, "requires_grad", False)),

@@ -38,12 +38,19 @@ class Extension:
         self._session.unwatch()
         self._shell.events.unregister("pre_run_cell", self._before_cell)
         self._shell.events.unregister("post_run_cell", self._after_cell)
-        for kind in ("line", "cell"):
-            self._shell.magics_manager.magics[kind].pop("twin", None)
+        self._unregister_magics()
         if self._kernel is not None:
             self._kernel.comm_manager.unregister_target(QUERY_TARGET, self._query.opened)
         if self._flush is not None:
             self._flush.stop()
+
+    def _unregister_magics(self) -> None:
+        """What `register_magics` did, which IPython has no word to undo."""
+        for kind in ("line", "cell"):
+            self._shell.magics_manager.magics[kind].pop("twin", None)
+        ours = self._shell.magics_manager.registry.pop(TwinMagics.__name__, None)
+        if ours in self._shell.configurables:
+            self._shell.configurables.remove(ours)
 
     def _send(self, page: Page) -> None:
         """Under a fixed comm id that is never opened: a page without our panel would answer an opening by closing it.

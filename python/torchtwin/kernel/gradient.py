@@ -8,6 +8,7 @@ checkpoint.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +26,15 @@ from torchtwin.kernel.quiet import quiet
 from torchtwin.protocol import Verdict
 
 # Where the operands stand among the inputs of the nodes that multiply.
-_MULTIPLIES = {"AddmmBackward0": ("bias", "input", "weight"), "MmBackward0": ("input", "weight")}
+_MULTIPLIES = {
+    "AddmmBackward0": ("bias", "input", "weight"),
+    "MmBackward0": ("input", "weight"),
+    "BmmBackward0": ("input", "weight"),  # batches of a strided input, with a frozen weight
+}
 _ADDS = "AddBackward0"
+# What `F.linear` puts between its output and the product. Anything else belongs to another call.
+_PASSES_ON = re.compile(r"(View|UnsafeView|ReshapeAlias|Squeeze)Backward\d$|AddBackward0$")
+_ON_THE_WAY = ("TBackward0", "ToCopyBackward0")  # the transpose, and the cast of autocast
 _MAX_DEPTH = 4
 
 
@@ -67,6 +75,8 @@ class GradientCheck:
 
     def watch(self, call: Watched, output: Tensor) -> str | None:
         """Checks this call's gradients whenever a backward reaches it. Returns the reason where it can't."""
+        if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+            return "the graph's tensors are packed by hooks, as a checkpoint does"
         nodes = list(_nodes_of_the_call(output.grad_fn))
         if not nodes or nodes[-1].name() not in _MULTIPLIES:
             return f"the graph of the call ends in {nodes[-1].name() if nodes else 'nothing'}, which is not followed"
@@ -85,23 +95,43 @@ class GradientCheck:
         self, call: Watched, name: str, arrivals: list[Arrival]
     ) -> Callable[[Sequence[Tensor | None], Sequence[Tensor | None]], None]:
         @self._guard
-        def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
+        def check(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
             g = grad_outputs[0]
-            if g is None or _unreadable(g):
+            if g is None:
                 return
             if name in _MULTIPLIES:
                 for arrival in arrivals:
                     arrival.expect()
             with quiet(g.device.type):
+                if reason := _unreadable(g):
+                    self._report(call.id, [Share(role, unchecked(reason)) for role in _MULTIPLIES.get(name, ())], None)
+                    return
                 shares = list(_shares(call, name, grad_inputs, g.detach()))
                 of_output = _as(g.detach(), call.shapes["output"]) if name in _MULTIPLIES else None
                 self._report(call.id, shares, of_output)
 
+        def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
+            if not torch.compiler.is_compiling():  # compiled autograd traces through hooks
+                check(grad_inputs, grad_outputs)
+
         return hook
 
 
-def _unreadable(gradient: Tensor) -> bool:
-    return torch._C._functorch.is_functorch_wrapped_tensor(gradient) or bool(torch._C._len_torch_dispatch_stack())
+def _unreadable(gradient: Tensor) -> str | None:
+    if torch._C._len_torch_dispatch_stack():
+        return "inside a torch dispatch mode"
+    if torch._C._functorch.is_functorch_wrapped_tensor(gradient) or _is_legacy_batch(gradient):
+        return "a batch of gradients at once"
+    return None
+
+
+def _is_legacy_batch(gradient: Tensor) -> bool:
+    """Of `torch.autograd.grad(is_grads_batched=True)`: its stand-in knows few operations, and has no name in Python."""
+    try:
+        gradient.detach()
+    except RuntimeError:
+        return True
+    return False
 
 
 def _nodes_of_the_call(node: Node | None) -> Iterator[Node]:
@@ -110,7 +140,7 @@ def _nodes_of_the_call(node: Node | None) -> Iterator[Node]:
         if node is None:
             return
         yield node
-        if node.name() in _MULTIPLIES:
+        if not _PASSES_ON.match(node.name()):
             return
         node = node.next_functions[0][0] if node.next_functions else None
 
@@ -120,7 +150,7 @@ def _leaves(nodes: list[Node]) -> Iterator[tuple[str, Node]]:
     for node in nodes:
         roles = _MULTIPLIES.get(node.name(), ("", "bias") if node.name() == _ADDS else ())
         for role, (source, _) in zip(roles, node.next_functions, strict=False):
-            if role == "weight" and source is not None and source.name() == "TBackward0":
+            while source is not None and source.name() in _ON_THE_WAY:
                 source = source.next_functions[0][0]
             if role in ("weight", "bias") and source is not None and source.name().endswith("AccumulateGrad"):
                 yield role, source
@@ -132,11 +162,20 @@ def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: T
         return
     roles = dict(zip(_MULTIPLIES[name], grad_inputs, strict=False))
     node = torch._C._current_autograd_node()
+    if name == "BmmBackward0":
+        rows = _rows(roles["input"])
+        yield _product_share(call, "input", rows, lambda: (g.flatten(0, -2), _saved(node, name, "weight")[0]))
+        yield Share("weight", _missing(call, "weight", None) or unchecked("a batched product, which is not followed"))
+        return
     # g.T @ x, of shape (N, K), and g @ w, of shape (M, K)
     yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T))
     yield _product_share(call, "input", roles["input"], lambda: (g, _saved(node, name, "weight")))
     if "bias" in roles:
         yield from _bias_share(call, roles["bias"], _as(g, call.shapes["output"]))
+
+
+def _rows(gradient: Tensor | None) -> Tensor | None:
+    return None if gradient is None else gradient.flatten(0, -2)
 
 
 def _t(gradient: Tensor | None) -> Tensor | None:

@@ -13,6 +13,13 @@ from torchtwin.protocol import InternalErrors
 P = ParamSpec("P")
 
 
+def _described(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # at the recursion limit there is no room to format anything
+        return type(error).__name__
+
+
 class Guard:
     """Counts the faults of ours that it keeps away from the user."""
 
@@ -30,7 +37,7 @@ class Guard:
         with self._lock:
             self._count += 1
             if self._count == 1:
-                self._first = "".join(traceback.format_exception(error))
+                self._first = _described(error)
 
     def report(self) -> InternalErrors | None:
         """What happened so far; null when nothing did."""

@@ -7,8 +7,10 @@ import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from torchtwin.kernel.namespace import has_storage
 from torchtwin.kernel.twin import twin
 from torchtwin.kernel.values import number, numbers
 from torchtwin.protocol import ElementRequest, ElementTerms, Number, Refused
@@ -19,19 +21,21 @@ MAX_TERMS = 100_000
 
 @dataclass(frozen=True)
 class _Held:
-    """A tensor, and its version when the call was made."""
+    """A tensor, and what tells whether it still is what it was when the call was made."""
 
     tensor: weakref.ref[Tensor]
-    version: int
+    mark: tuple[int, int]
 
     def get(self) -> Tensor | None:
         """The tensor as it was; null when it is gone or was changed in place since."""
         tensor = self.tensor()
-        return tensor if tensor is not None and _version(tensor) == self.version else None
+        return tensor if tensor is not None and _mark(tensor) == self.mark else None
 
 
-def _version(tensor: Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
+def _mark(tensor: Tensor) -> tuple[int, int]:
+    """Its version, and its memory: `.data = ...` exchanges that without counting."""
+    version = 0 if tensor.is_inference() else tensor._version
+    return version, tensor.data_ptr() if has_storage(tensor) else 0
 
 
 class Live:
@@ -44,7 +48,7 @@ class Live:
 
     def hold(self, id: int, operands: dict[str, Tensor | None], text: str | None) -> None:
         """Remembers a call's operands; `text` is the source of the call."""
-        self._calls[id] = {role: _Held(weakref.ref(t), _version(t)) for role, t in operands.items() if t is not None}
+        self._calls[id] = {role: _Held(weakref.ref(t), _mark(t)) for role, t in operands.items() if t is not None}
         output = operands.get("output")
         if output is not None and text is not None:
             self._outputs[id] = (weakref.ref(output), text)
@@ -64,6 +68,10 @@ class Live:
 
     def element(self, request: ElementRequest, names: dict[str, str]) -> ElementTerms | Refused:
         """How one element of the output came about. `names` are those of the operands."""
+        with torch._C.DisableTorchFunction():
+            return self._element(request, names)
+
+    def _element(self, request: ElementRequest, names: dict[str, str]) -> ElementTerms | Refused:
         if request.of != "output":
             return Refused("gone", "the gradient of the output is not kept; only small ones travel with the call")
         held = {role: tensor.get() for role, tensor in self._calls.get(request.call, {}).items()}

@@ -15,6 +15,8 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 
 from torchtwin.kernel.kinds import is_module, is_tensor
 
+_REFERENCES_OF_OURS = 3
+"""To the snapshot: the frame's, our variable's, and the argument's of `getrefcount`."""
 MAX_ITEMS = 100
 """How many items of a list or dict of modules are looked at."""
 # A function that calls one of these may hold the dict that `frame.f_locals` would refresh (Python before 3.13).
@@ -40,8 +42,9 @@ def _function_locals(frame: FrameType) -> Mapping[str, Any]:
         return {}
     snapshot = frame.f_locals
     found = dict(snapshot)
-    # The snapshot would keep the user's tensors alive until the function returns. A debugger owns it while tracing.
-    if sys.gettrace() is None:
+    # The snapshot would keep the user's tensors alive until the function returns. It stays where somebody else holds
+    # it: a debugger while tracing, or a helper that took `sys._getframe(1).f_locals`.
+    if sys.gettrace() is None and sys.getrefcount(snapshot) == _REFERENCES_OF_OURS:
         snapshot.clear()
     return found
 
@@ -68,7 +71,7 @@ def same_view(a: Tensor, b: Tensor) -> bool:
 def has_storage(tensor: Tensor) -> bool:
     """Whether there is memory to compare: no subclass, no transform's stand-in, no meta or sparse tensor."""
     plain = type(tensor) in (Tensor, nn.Parameter) and not is_functorch_wrapped_tensor(tensor)
-    return plain and tensor.layout == torch.strided and not tensor.is_meta
+    return plain and tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_nested
 
 
 def variable(names: Mapping[str, Any], tensor: Tensor) -> str | None:

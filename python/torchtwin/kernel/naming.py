@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.kinds import is_tensor
@@ -64,8 +64,8 @@ class Namer:
             input=_short(input_text) if input_text else _origin(input),
             weight=self._alias(view, weight) or weight_itself,
             bias=self._alias(view, bias) or bias_itself,
-            output=caller.text.target or "output",
-            input_text=input_text if input_text and len(input_text) <= MAX_TEXT else "input",
+            output=view.target or "output",
+            input_text=input_text if input_text and _can_stand(input_text, view) else "input",
             weight_itself=weight_itself,
             bias_itself=bias_itself,
         )
@@ -92,21 +92,27 @@ class Namer:
             return written
         if path := self._path_of_holder(view, tensor, role):
             return f"{path}.{role}"
-        return self._owned(tensor) or role
+        return self._owned(view, tensor) or role
 
     def _path_of_holder(self, view: View, tensor: Tensor, role: str) -> str | None:
         """The module whose `forward` runs, if it is known to hold the tensor in this role."""
         module = view.caller.module
-        if module is None or not (view.caller.plain or attribute(module, role) is tensor):
+        if module is None or view.caller.swapped or not (view.caller.plain or attribute(module, role) is tensor):
             return None
-        return view.module or self._owners.path(module)
+        return view.module or view.within_container() or self._path_from(view, module)
 
-    def _owned(self, tensor: Tensor) -> str | None:
-        if owner := self._owners.owner(tensor):
-            return f"{owner[0]}.{owner[1]}"
+    def _path_from(self, view: View, module: nn.Module) -> str | None:
+        path = self._owners.path(module)
+        return path if path is not None and view.leads_to(path) else None
+
+    def _owned(self, view: View, tensor: Tensor) -> str | None:
         base = tensor._base
-        owner = self._owners.owner(base)
-        return None if base is None or owner is None else _rows(f"{owner[0]}.{owner[1]}", base, tensor)
+        owner, part_of = self._owners.owner(tensor), self._owners.owner(base)
+        found = owner or part_of
+        if found is None or view.caller.swapped or not view.leads_to(found[0]):
+            return None
+        name = f"{found[0]}.{found[1]}"
+        return name if owner is not None or base is None else _rows(name, base, tensor)
 
     def _alias(self, view: View, tensor: object) -> str | None:
         """A variable that is this tensor, or the same elements of the same memory."""
@@ -126,6 +132,11 @@ class Namer:
             self._aliases.clear()
         self._aliases[key] = variable(scope, tensor)
         return self._aliases[key]
+
+
+def _can_stand(words: str, view: View) -> bool:
+    """Whether the words may stand in an expression that can be run again."""
+    return len(words) <= MAX_TEXT and view.is_repeatable(words)
 
 
 def _still(scope: Mapping[str, Any], name: str, tensor: Tensor) -> bool:

@@ -36,6 +36,7 @@ class Recording:
 
     def __init__(self, recorder: Recorder, guard: Guard, cells: Cells) -> None:
         self._recorder = recorder
+        self._guard = guard
         self._cells = cells
         self._namer = Namer()
         self._allowance = Allowance()
@@ -58,10 +59,12 @@ class Recording:
         self.live.clear()
 
     def _returned(self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor) -> None:
+        if _is_symbolic(input) or _is_symbolic(weight):
+            return
         caller = callsite.caller(frame)
         names = self._namer.names(caller, input, weight, bias)
         text = expression(names, input, weight, bias, output.dtype)
-        forward, formula = _checked(input, weight, bias, output, text)
+        forward, formula = self._checked(input, weight, bias, output, text)
         operands = {"input": input, "weight": weight, "bias": bias, "output": output}
         id = self._recorder.next_id()
         call = Call(
@@ -82,6 +85,19 @@ class Recording:
         self.live.hold(id, operands, caller.text.call)
         if output.grad_fn is not None:
             self._watch_gradients(_watched(id, names, operands), output, forward)
+
+    def _checked(
+        self, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, text: str
+    ) -> tuple[Verdict, Tensor | None]:
+        """A fault of ours costs the verdict, not the record."""
+        if reason := reason_not_to_check(input, weight, bias, output):
+            return unchecked(reason), None
+        try:
+            with quiet(output.device.type):
+                return check_output(twin(input, weight, bias, output), output, text)
+        except Exception as error:
+            self._guard.caught(error)
+            return unchecked("an internal error of Torchtwin"), None
 
     def _values(self, operands: dict[str, Tensor | None], forward: Verdict, formula: Tensor | None) -> Values:
         if forward.kind == "unchecked":  # it may not be readable at all
@@ -170,13 +186,9 @@ def _unseen(function: Callable[P, None]) -> Callable[P, None]:
     return without_modes
 
 
-def _checked(
-    input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, text: str
-) -> tuple[Verdict, Tensor | None]:
-    if reason := reason_not_to_check(input, weight, bias, output):
-        return unchecked(reason), None
-    with quiet(output.device.type):
-        return check_output(twin(input, weight, bias, output), output, text)
+def _is_symbolic(tensor: Tensor) -> bool:
+    """Whether a tracer follows the sizes: reading one as a number would fix it in the user's graph."""
+    return not tensor.is_nested and any(type(size) is not int for size in tensor.shape)
 
 
 def _gradient_names(names: Names, bias: object) -> GradientNames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from typing import Any
 
@@ -10,8 +11,8 @@ from torch import nn
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.namespace import modules, notebook, owned_tensors
 
-MAX_LOOKS = 20
-"""How often within one cell the namespace is walked again for something that was not found."""
+REST = 5.0
+"""How many times as long as a walk through the namespace took nobody walks again for something that was not found."""
 
 
 class Owners:
@@ -20,13 +21,14 @@ class Owners:
     def __init__(self) -> None:
         self._modules: dict[int, tuple[weakref.ref[Any], str]] = {}
         self._tensors: dict[int, tuple[weakref.ref[Any], tuple[str, str]]] = {}
-        self._looks_left = MAX_LOOKS
+        self._rests_until = 0.0
+        self._names = 0
 
     def forget(self) -> None:
         """To be called when the namespace may have changed: before each cell."""
         self._modules.clear()
         self._tensors.clear()
-        self._looks_left = MAX_LOOKS
+        self._rests_until = 0.0
 
     def path(self, module: nn.Module) -> str | None:
         """The shortest expression that leads to `module`."""
@@ -45,14 +47,17 @@ class Owners:
         return found
 
     def _look(self) -> bool:
-        """Walks the namespace, unless that was done too often in this cell."""
-        if self._looks_left == 0:
+        """Walks the namespace, unless that was done just now."""
+        began, names = time.perf_counter(), notebook()
+        if began < self._rests_until and len(names) == self._names:
             return False
-        self._looks_left -= 1
-        for path, module in modules(notebook()):
+        self._names = len(names)
+        for path, module in modules(names):
             _keep_shorter(self._modules, module, path, len(path))
             for attribute, tensor in owned_tensors(module):
                 _keep_shorter(self._tensors, tensor, (path, attribute), len(path))
+        ended = time.perf_counter()
+        self._rests_until = ended + REST * (ended - began)
         return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Variable
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakIdKeyDictionary
@@ -30,6 +32,8 @@ class _Accumulation:
     passes: int = 0
     known: bool = True
     """Whether all that `.grad` holds was seen arriving."""
+    left: tuple[int, int] | None = None
+    """The `id` and version of `.grad` when the last backward ended."""
     arriving: list[tuple[int, Arrival]] = field(default_factory=list)
     """The calls whose shares are on their way, each with the backward that carries it."""
 
@@ -45,7 +49,10 @@ class Arrival:
 
     def expect(self) -> None:
         """The backward that is running has passed the call, so its share is about to be accumulated."""
-        self.into.arriving.append((torch._C._current_graph_task_id(), self))
+        task, arriving = torch._C._current_graph_task_id(), self.into.arriving
+        if arriving and arriving[-1][0] != task:  # that backward accumulated nothing here
+            arriving.clear()
+        arriving.append((task, self))
 
 
 class Passes:
@@ -79,8 +86,9 @@ class Passes:
             if target is not None and state is not None:
                 _count(state, target)
                 self._tell(state)
+                Variable._execution_engine.queue_callback(functools.partial(_remember, state, parameter))
 
-        return hook
+        return _unless_compiling(hook)
 
     def _tell(self, state: _Accumulation) -> None:
         task = torch._C._current_graph_task_id()
@@ -96,8 +104,28 @@ def _count(state: _Accumulation, parameter: Tensor) -> None:
     if _is_empty(parameter.grad):
         state.passes, state.known = 1, True
         return
-    state.known = state.known and state.passes > 0
+    state.known = state.known and state.passes > 0 and state.left == _mark(parameter.grad)
     state.passes += 1
+
+
+def _remember(state: _Accumulation, parameter: weakref.ref[Tensor]) -> None:
+    """At the end of a backward, when `.grad` holds what arrived."""
+    target = parameter()
+    state.left = None if target is None else _mark(target.grad)
+
+
+def _mark(gradient: Tensor | None) -> tuple[int, int] | None:
+    return None if gradient is None or gradient.is_inference() else (id(gradient), gradient._version)
+
+
+def _unless_compiling(hook: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Compiled autograd traces through hooks; it shall find none of this."""
+
+    def prehook(gradients: object) -> None:
+        if not torch.compiler.is_compiling():
+            hook(gradients)
+
+    return prehook
 
 
 def _is_empty(gradient: Tensor | None) -> bool:

@@ -15,29 +15,31 @@ from torchtwin.kernel.kinds import is_module
 def resolve(text: str, scopes: list[Mapping[str, Any]]) -> object:
     """What a name, attribute path or constant subscript leads to, without running any code of the user's; else null."""
     node = parsed(text)
-    return None if node is None else _follow(node, scopes)
+    return None if node is None else follow(node, scopes)
 
 
 @functools.lru_cache(maxsize=4096)
 def parsed(text: str) -> ast.expr | None:
+    """The expression that the words spell; null where they spell none."""
     try:
         return ast.parse(f"({text})", mode="eval").body
     except SyntaxError:
         return None
 
 
-def _follow(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
+def follow(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
+    """The same for words that are parsed already."""
     if isinstance(node, ast.Name):
         return next((scope[node.id] for scope in scopes if node.id in scope), None)
     if isinstance(node, ast.Attribute):
-        return attribute(_follow(node.value, scopes), node.attr)
+        return attribute(follow(node.value, scopes), node.attr)
     if isinstance(node, ast.Subscript):
-        return _item(_follow(node.value, scopes), _follow_index(node.slice, scopes))
+        return _item(follow(node.value, scopes), _follow_index(node.slice, scopes))
     return None
 
 
 def _follow_index(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
-    return node.value if isinstance(node, ast.Constant) else _follow(node, scopes)
+    return node.value if isinstance(node, ast.Constant) else follow(node, scopes)
 
 
 def attribute(value: object, name: str) -> object:
@@ -58,10 +60,10 @@ def _own(value: object) -> Mapping[str, Any]:
 def _item(value: object, index: object) -> object:
     if type(index) not in (int, str):  # another key's hash and comparison may be the user's code
         return None
-    if isinstance(value, nn.Sequential | nn.ModuleList) and isinstance(index, int):
+    if is_module(value) and issubclass(type(value), nn.Sequential | nn.ModuleList) and isinstance(index, int):
         children = list(value._modules.values())
         return children[index] if -len(children) <= index < len(children) else None
-    if isinstance(value, nn.ModuleDict):
+    if is_module(value) and issubclass(type(value), nn.ModuleDict):
         return value._modules.get(str(index))
     try:
         return value[index] if type(value) in (list, tuple, dict) else None  # type: ignore[index]

@@ -102,6 +102,7 @@ class Session:
 
     def cell_ended(self) -> None:
         """The names in the notebook have settled."""
+        self.cells.ended()
         if self._recording is not None and self.watching:
             from torchtwin.kernel.namespace import notebook
 

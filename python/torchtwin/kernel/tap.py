@@ -1,4 +1,4 @@
-"""The tap: a wrapper in place of `torch.nn.functional.linear`, which every layer looks up when it is called.
+"""The tap: a stand-in for `torch.nn.functional.linear`, which every layer looks up when it is called.
 
 Why this function and no other: docs/architecture.md, "The tap".
 """
@@ -25,76 +25,119 @@ class Observer(Protocol):
 
 
 class Tap:
-    """Puts the wrapper on and takes it off again. Needs torch to be imported when it goes on."""
+    """Puts the stand-in on and takes it off again. Needs torch to be imported when it goes on."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
-        self._original: Callable[..., Any] | None = None
-        self._wrapper: Callable[..., Any] | None = None
+        self._watched: WatchedLinear | None = None
 
     @property
     def on(self) -> bool:
-        return self._original is not None
+        return self._watched is not None and self._watched.observing
 
     def put_on(self) -> None:
         """Harmless when it is on already."""
+        import torch.nn.functional as functional
+
         if self.on:
             return
-        import torch.nn.functional as functional
-        from torch.jit._builtins import _register_builtin
-
-        self._original = functional.linear
-        self._wrapper = wrapper(self._original, self._observer)
-        # torch.jit.script resolves a call of F.linear by the identity of the function object.
-        _register_builtin(self._wrapper, "aten::linear")
-        functional.linear = self._wrapper
+        if self._watched is None or self._watched.original is not functional.linear:
+            self._watched = made_for(functional.linear, self._observer)
+        self._watched.observing = True
+        functional.linear = self._watched
 
     def take_off(self) -> None:
         """Leaves another's wrapper, put on after ours, where it is; ours then passes calls through unseen."""
-        if not self.on:
+        if self._watched is None or not self.on:
             return
         import torch.nn.functional as functional
-        from torch.jit._builtins import _get_builtin_table
 
-        if functional.linear is self._wrapper and self._original is not None:
-            functional.linear = self._original
-        _get_builtin_table().pop(  # type: ignore[no-untyped-call]
-            id(self._wrapper), None
-        )
-        if self._wrapper is not None:
-            self._wrapper.observing = False  # type: ignore[attr-defined]
-        self._original = self._wrapper = None
+        if functional.linear is self._watched:
+            functional.linear = self._watched.original
+        self._watched.observing = False
 
 
-def wrapper(original: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
-    """`original`, reported to `observer` while the attribute `observing` of what is returned is true."""
-    from torch import Tensor
-    from torch._C import _get_tracing_state as tracing
-    from torch.compiler import is_compiling
+_kept: list[WatchedLinear] = []
+"""Torch's table of builtins goes by `id`, so what was entered there must never make room for another object."""
 
-    def linear(input: Any, weight: Any, bias: Any = None, **out: Any) -> Any:
-        # Under torch.compile this line is decided while tracing: no graph break, no guard on us.
+
+def made_for(original: Callable[..., Any], observer: Observer) -> WatchedLinear:
+    """A stand-in that `torch.jit.script` knows as the operator, also where user code holds on to it after the watch."""
+    from torch.jit._builtins import _register_builtin
+
+    watched = WatchedLinear(original, observer)
+    _register_builtin(watched, "aten::linear")
+    _kept.append(watched)
+    return watched
+
+
+class WatchedLinear:
+    """Calls `original`, and reports to `observer` while `observing`.
+
+    Equal to the original, and of the same hash, so that tables keyed by `F.linear` find either by the other.
+    """
+
+    def __init__(self, original: Callable[..., Any], observer: Observer) -> None:
+        from torch import Tensor
+        from torch._C import _get_tracing_state
+        from torch.compiler import is_compiling
+
+        self.original = original
+        self.observing = False
+        self._observer = observer
+        self._tensor = Tensor
+        self._tracing = _get_tracing_state
+        self._compiling = is_compiling
+        self.__doc__ = original.__doc__
+        self.__name__ = self.__qualname__ = "linear"
+        self.__module__ = "torch.nn.functional"
+
+    def __call__(self, *operands: Any, **named: Any) -> Any:
+        # Under torch.compile this line is decided while tracing: no graph break.
         # Under torch.jit.trace even a look at a shape would become part of the trace.
-        if is_compiling() or tracing() is not None or out or _stands_for_a_tensor(input):
-            return original(input, weight, bias, **out)
+        if self._compiling() or not self.observing or self._tracing() is not None:
+            return self.original(*operands, **named)
         try:
-            output = original(input, weight, bias)
+            output = self.original(*operands, **named)
         except Exception as error:
-            if linear.observing:  # type: ignore[attr-defined]
-                observer.raised(sys._getframe(1), input, weight, bias, error)
+            self._report_failure(sys._getframe(1), operands, named, error)
             # A bare `raise` adds no entry for this frame: the user's traceback ends where it would without us.
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
             raise
-        if linear.observing:  # type: ignore[attr-defined]
-            observer.returned(sys._getframe(1), input, weight, bias, output)
+        input, weight, bias, *others = _arranged(operands, named)
+        if not others and self._are_tensors(input, weight, bias, output):
+            self._observer.returned(sys._getframe(1), input, weight, bias, output)
         return output
 
-    def _stands_for_a_tensor(value: Any) -> bool:
-        """A proxy of torch.fx or the like, which must see the original function."""
-        return not isinstance(value, Tensor) and hasattr(type(value), "__torch_function__")
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self.original
 
-    linear.observing = True  # type: ignore[attr-defined]
-    linear.__doc__ = original.__doc__
-    linear.__module__ = "torch.nn.functional"
-    linear.__qualname__ = "linear"
-    return linear
+    def __hash__(self) -> int:
+        return hash(self.original)
+
+    def __repr__(self) -> str:
+        return repr(self.original)
+
+    def _are_tensors(self, input: object, weight: object, bias: object, output: object) -> bool:
+        """Not the proxies of torch.fx and the like, for which the original has made whatever it makes."""
+        operands = (input, weight, output) if bias is None else (input, weight, bias, output)
+        return all(isinstance(operand, self._tensor) for operand in operands)
+
+    def _report_failure(
+        self, frame: FrameType, operands: tuple[Any, ...], named: dict[str, Any], error: Exception
+    ) -> None:
+        if type(error).__module__ == "torch.utils.checkpoint":  # how a recomputation says that it has enough
+            return
+        input, weight, bias, *_ = _arranged(operands, named)
+        if not any(_stands_for_a_tensor(value, self._tensor) for value in (input, weight, bias)):
+            self._observer.raised(frame, input, weight, bias, error)
+
+
+def _arranged(operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """Input, weight and bias, however they were passed, and after them what `F.linear` does not take."""
+    given = dict(zip(("input", "weight", "bias"), operands, strict=False)) | named
+    return (given.pop("input", None), given.pop("weight", None), given.pop("bias", None), *given)
+
+
+def _stands_for_a_tensor(value: object, tensor: type) -> bool:
+    return not isinstance(value, tensor) and hasattr(type(value), "__torch_function__")

@@ -6,11 +6,13 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
-from torchtwin.kernel.describe import dtype_name
+from torchtwin.kernel.describe import dtype_name, shape
 from torchtwin.kernel.kinds import is_tensor
-from torchtwin.kernel.namespace import modules, owned_tensors, shown
+from torchtwin.kernel.namespace import has_storage, modules, owned_tensors, shown
 from torchtwin.protocol import TensorRow, Tensors
 
 MAX_ROWS = 500
@@ -34,7 +36,11 @@ class TensorTable:
 
     def after_cell(self, names: Mapping[str, Any]) -> Tensors:
         """The rows, in the order in which the names were bound first."""
-        tensors = {name: value for name, value in shown(names) if is_tensor(value)}
+        with torch._C.DisableTorchFunction():  # a look at a subclass would be a call of the user's code
+            return self._made(names)
+
+    def _made(self, names: Mapping[str, Any]) -> Tensors:
+        tensors = {name: value for name, value in shown(names) if is_tensor(value) and _can_be_described(value)}
         sharing = _sharing(tensors, names)
         outputs = self._outputs()
         rows = [self._row(name, tensor, sharing, outputs) for name, tensor in list(tensors.items())[:MAX_ROWS]]
@@ -47,7 +53,7 @@ class TensorTable:
         others = [other for other in sharing.get(_storage(tensor), []) if other != name]
         return TensorRow(
             name=name,
-            shape=list(tensor.shape),
+            shape=shape(tensor),
             dtype=dtype_name(tensor),
             device=str(tensor.device),
             requires_grad=tensor.requires_grad,
@@ -78,13 +84,16 @@ def _grad(tensor: Tensor) -> Tensor | None:
     return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
 
 
+def _can_be_described(tensor: Tensor) -> bool:
+    """A lazy layer's parameter has no shape yet, and a tracer's stand-in must not be asked for one."""
+    if is_lazy(tensor):
+        return False
+    return tensor.is_nested or all(type(size) is int for size in tensor.shape)
+
+
 def _storage(tensor: Tensor) -> object:
     """What two tensors on the same memory have in common; unique where there is no memory to look at."""
-    try:
-        storage = tensor.untyped_storage()
-        return storage.data_ptr() or id(tensor)
-    except (RuntimeError, NotImplementedError):
-        return id(tensor)
+    return (tensor.untyped_storage().data_ptr() or id(tensor)) if has_storage(tensor) else id(tensor)
 
 
 def _sharing(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> dict[object, list[str]]:

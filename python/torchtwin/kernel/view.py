@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
+from inspect import CO_OPTIMIZED
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from torchtwin.kernel.callsite import Caller
-from torchtwin.kernel.kinds import is_tensor
-from torchtwin.kernel.namespace import variable, visible
-from torchtwin.kernel.resolve import parsed, resolve
+from torchtwin.kernel.kinds import is_module, is_tensor
+from torchtwin.kernel.namespace import modules, variable, visible
+from torchtwin.kernel.repeatable import is_repeatable
+from torchtwin.kernel.resolve import follow, parsed, resolve
+
+_ROOT = re.compile(r"[.\[]")
 
 
 class View:
@@ -25,6 +30,12 @@ class View:
         """The user's words for the module whose `forward` runs, if they do lead to it."""
         self.is_function_call = caller.route == "function" and self._resolve(caller.text.callee) is functional.linear
         """Whether the words are those of a call of `F.linear` itself, not of a `map` around it."""
+
+    @property
+    def target(self) -> str | None:
+        """The variable that takes the call's result, if the words are those of the layer's own call."""
+        direct = self.is_function_call or (self.caller.plain and self.caller.route != "inside" and self._knows_module())
+        return self.caller.text.target if direct else None
 
     @property
     def globals(self) -> Mapping[str, Any]:
@@ -52,12 +63,31 @@ class View:
 
     def is_shadowed(self, name: str) -> bool:
         """Whether a global name means something else here."""
-        return any(name in scope for scope in self._scopes[:-1])
+        code = self.caller.frame.f_code
+        local = (*code.co_varnames, *code.co_cellvars, *code.co_freevars) if code.co_flags & CO_OPTIMIZED else ()
+        return name in local or any(name in scope for scope in self._scopes[:-1])
+
+    def leads_to(self, path: str) -> bool:
+        """Whether a path of the notebook's namespace means the same here."""
+        return not self.is_shadowed(_ROOT.split(path, maxsplit=1)[0])
+
+    def within_container(self) -> str | None:
+        """The way from the words of a container's call to the module: `self.net[0]` for `self.net(x)`."""
+        callee, module = self.caller.text.callee, self.caller.module
+        container = self._resolve(callee)
+        if callee is None or module is None or not is_module(container):
+            return None
+        return next((path for path, found in modules({callee: container}) if found is module), None)
+
+    def is_repeatable(self, words: str) -> bool:
+        """Whether the words give the same when they are run again."""
+        node = parsed(words)
+        return node is not None and is_repeatable(node, lambda part: follow(part, self._scopes))
 
     def _find(self, search: Callable[[Mapping[str, Any]], str | None]) -> str | None:
         for depth, scope in enumerate(self._scopes):
             name = search(scope)
-            if name is not None and not any(name in nearer for nearer in self._scopes[:depth]):
+            if name is not None and (depth < len(self._scopes) - 1 or not self.is_shadowed(name)):
                 return name
         return None
 
@@ -81,17 +111,15 @@ class View:
         caller = self.caller
         if caller.route == "function":
             return self.is_function_call
-        if not caller.plain or _changes_its_input(caller.module):
-            return False
-        return self.module is not None or (caller.route == "module" and _made_on_the_spot(caller.text.callee))
+        return caller.plain and self._knows_module()
+
+    def _knows_module(self) -> bool:
+        route, callee = self.caller.route, self.caller.text.callee
+        return self.module is not None or (route == "module" and _made_on_the_spot(callee))
 
     def _fits(self, written: str, value: object) -> bool:
         """A bare name can be looked up; anything longer is believed, since it is the very text of the argument."""
         return not written.isidentifier() or self._resolve(written) is value
-
-
-def _changes_its_input(module: nn.Module | None) -> bool:
-    return module is None or bool(module._forward_pre_hooks)
 
 
 def _made_on_the_spot(callee: str | None) -> bool:

@@ -18,17 +18,74 @@ def calls(session: Session) -> int:
     return len(session.calls())
 
 
-def test_it_comes_off_without_a_trace() -> None:
+def test_it_comes_off_again() -> None:
     before = F.linear
-    from torch.jit._builtins import _get_builtin_table
-
-    table = dict(_get_builtin_table())  # type: ignore[no-untyped-call]
     session = Session()
     session.watch()
     assert F.linear is not before
     session.unwatch()
     assert F.linear is before
-    assert dict(_get_builtin_table()) == table  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_was_imported_while_watched_still_scripts_afterwards() -> None:
+    session = Session()
+    session.watch()
+    linear = F.linear
+    session.unwatch()
+
+    def double(x: Tensor, w: Tensor) -> Tensor:
+        return linear(x, w)
+
+    scripted = torch.jit.script(double)  # type: ignore[no-untyped-call]
+    assert scripted(torch.ones(1, 2), torch.ones(3, 2)).tolist() == [[2.0, 2.0, 2.0]]
+
+
+def test_tables_keyed_by_the_function_find_it_either_way(session: Session) -> None:
+    watched, builtin = F.linear, torch._C._nn.linear
+    assert {watched: 1}[builtin] == {builtin: 1}[watched] == 1
+    assert watched == builtin
+
+
+def test_a_subclass_that_handles_linear_is_still_dispatched(session: Session) -> None:
+    class Mine(Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            return handled[func]()
+
+    handled = {F.linear: lambda: "mine"}
+    assert F.linear(torch.ones(1, 2).as_subclass(Mine), torch.ones(3, 2)) == "mine"  # type: ignore[comparison-overlap]
+
+
+def test_symbolic_sizes_stay_symbolic(session: Session) -> None:
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    graph = make_fx(lambda x, w: F.linear(x, w) * x.shape[0], tracing_mode="symbolic")(
+        torch.ones(5, 2), torch.ones(3, 2)
+    )
+    assert graph(torch.ones(7, 2), torch.ones(3, 2)).tolist() == [[14.0] * 3] * 7
+
+
+def test_fx_with_a_proxy_weight_is_unchanged(session: Session) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.c = torch.ones(1, 2)
+
+        def forward(self, w: Tensor) -> Tensor:
+            return F.linear(self.c, w)
+
+    nodes = [(n.op, len(n.args)) for n in torch.fx.symbolic_trace(Net()).graph.nodes]
+    assert nodes == [("placeholder", 0), ("get_attr", 0), ("call_function", 2), ("output", 1)]
+
+
+def test_compiled_autograd_finds_nothing_of_ours(session: Session) -> None:
+    layer, x = nn.Linear(2, 3), torch.ones(1, 2)
+    out = layer(x).sum()
+    with torch._dynamo.compiled_autograd._enable(torch.compile(backend="eager", fullgraph=True)):
+        out.backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.tolist() == [[1.0, 1.0]] * 3
 
 
 def test_watching_twice_is_harmless(session: Session) -> None:
