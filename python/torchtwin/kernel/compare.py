@@ -118,6 +118,8 @@ def _honest(value: Tensor, exact: Exact, limit: Tensor, how: Arithmetic) -> Tens
     reference = exact.value
     near = reference.isfinite() & ((value - reference).abs() <= limit)
     same = (value == reference) | (value.isnan() & reference.isnan())
+    if how.flushes:  # an infinite factor times a subnormal one, taken as zero, is NaN
+        same = same | (value.isnan() & ~reference.isfinite())
     can_overflow = exact.finite_scale() + _or_zero(limit) >= how.largest
     return near | same | (can_overflow & ~(value.isfinite() & reference.isfinite()))
 

@@ -50,36 +50,49 @@ def note(failure: Failure, expression: str, shapes: str) -> str:
 def _not_a_tensor(attempt: Attempt) -> _Explained | None:
     if isinstance(attempt.input, Tensor):
         return None
-    name, kind = attempt.names.input, type(attempt.input)
+    name, kind = attempt.names.input_text, type(attempt.input)
     full = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-    make = f"torch.from_numpy({name})" if full == "numpy.ndarray" else f"torch.tensor({name})"
-    return _Explained(f"`{name}` is a {full}, not a tensor.", [f"Pass `{make}`."], [])
+    what = "None" if attempt.input is None else f"a {full}"
+    return _Explained(f"`{name}` is {what}, not a tensor.", [f"Pass `{it}`." for it in _as_tensor(attempt, full)], [])
+
+
+def _as_tensor(attempt: Attempt, kind: str) -> Iterator[str]:
+    """How the input, of this type, gives a tensor."""
+    name, value = attempt.names.input_text, attempt.input
+    if kind == "numpy.ndarray":
+        yield f"torch.from_numpy({name})"
+    elif kind in ("list", "tuple") and isinstance(value, list | tuple):
+        tensors = [i for i, item in enumerate(value) if isinstance(item, Tensor)]
+        yield f"{name}[{tensors[0]}]" if tensors else f"torch.tensor({name})"
+    elif kind in ("int", "float"):
+        yield f"torch.tensor([{name}])"
 
 
 def _features(attempt: Attempt) -> _Explained | None:
     x, w = attempt.input, attempt.weight
-    if not isinstance(x, Tensor) or not isinstance(w, Tensor) or w.dim() != 2:
+    if not isinstance(x, Tensor) or not isinstance(w, Tensor) or w.dim() not in (1, 2):
         return None
+    takes = w.shape[-1]
     if x.dim() == 0:
         return _Explained(
-            f"`{attempt.names.input}` is a single number; `{attempt.layer}` takes {w.shape[1]} features.",
-            [f"Pass a tensor of shape [{w.shape[1]}] or [batch, {w.shape[1]}]."],
+            f"`{attempt.names.input}` is a single number; `{attempt.layer}` takes {takes} features.",
+            [f"Pass a tensor of shape [{takes}] or [batch, {takes}]."],
             [],
         )
-    if x.shape[-1] == w.shape[1]:
+    if x.shape[-1] == takes:
         return None
     clash = [Clash("input", x.dim() - 1), Clash("weight_t", 0)]
     return _Explained(_counts(attempt, x, w), list(_fitting(attempt, x, w)), clash)
 
 
 def _counts(attempt: Attempt, x: Tensor, w: Tensor) -> str:
-    have, takes = x.shape[-1], w.shape[1]
+    have, takes = x.shape[-1], w.shape[-1]
     return f"`{attempt.names.input}` has {have} feature{'s' * (have != 1)}, `{attempt.layer}` takes {takes}."
 
 
 def _fitting(attempt: Attempt, x: Tensor, w: Tensor) -> Iterator[str]:
     """What would fit, the least surprising first."""
-    name, takes = attempt.names.input_text, w.shape[1]
+    name, takes = attempt.names.input_text, w.shape[-1]
     name = name if name.replace(".", "").replace("_", "").isalnum() else f"({name})"
     if x.dim() == 2 and x.shape[0] == takes:
         yield f"Transpose the input: `{name}.T` has shape {list(x.T.shape)}."
@@ -92,7 +105,7 @@ def _fitting(attempt: Attempt, x: Tensor, w: Tensor) -> Iterator[str]:
     if attempt.is_module:
         yield f"Make the layer `nn.Linear(in_features={x.shape[-1]}, out_features={w.shape[0]})`."
     else:
-        yield f"Pass a weight of shape [{w.shape[0]}, {x.shape[-1]}]."
+        yield f"Pass a weight of shape {[*w.shape[:-1], x.shape[-1]]}."
 
 
 def _weight_dimensions(attempt: Attempt) -> _Explained | None:
@@ -104,15 +117,16 @@ def _weight_dimensions(attempt: Attempt) -> _Explained | None:
 
 
 def _bias(attempt: Attempt) -> _Explained | None:
-    w, b = attempt.weight, attempt.bias
-    if not isinstance(b, Tensor) or not isinstance(w, Tensor) or w.dim() != 2 or not b.dim():
+    x, w, b = attempt.input, attempt.weight, attempt.bias
+    if not isinstance(x, Tensor) or not isinstance(b, Tensor) or not isinstance(w, Tensor) or w.dim() != 2:
         return None
-    if b.shape[-1] in (1, w.shape[0]):
+    shape = [*x.shape[:-1], w.shape[0]]
+    wrong = [d for d in range(1, min(b.dim(), len(shape)) + 1) if b.shape[-d] not in (1, shape[-d])]
+    if not wrong:
         return None
-    explanation = f"`{attempt.names.bias}` has {b.shape[-1]} elements for {w.shape[0]} outputs."
-    return _Explained(
-        explanation, [f"Pass a bias of shape [{w.shape[0]}]."], [Clash("bias", b.dim() - 1), Clash("weight_t", 1)]
-    )
+    clash = [Clash("bias", b.dim() - wrong[0]), *([Clash("weight_t", 1)] if wrong[0] == 1 else [])]
+    explanation = f"`{attempt.names.bias}` has shape {list(b.shape)}, the output {shape}."
+    return _Explained(explanation, [f"Pass a bias of shape [{w.shape[0]}]."], clash)
 
 
 def _devices(attempt: Attempt) -> _Explained | None:
@@ -128,8 +142,13 @@ def _devices(attempt: Attempt) -> _Explained | None:
 
 
 def _dtypes(attempt: Attempt) -> _Explained | None:
-    x, w = attempt.input, attempt.weight
-    if not isinstance(x, Tensor) or not isinstance(w, Tensor) or x.dtype == w.dtype:
+    x, w, b = attempt.input, attempt.weight, attempt.bias
+    if not isinstance(x, Tensor) or not isinstance(w, Tensor):
+        return None
+    if isinstance(b, Tensor) and x.dtype == w.dtype != b.dtype:
+        explanation = f"`{attempt.names.bias}` is {dtype_name(b)}, `{attempt.names.weight}` is {dtype_name(w)}."
+        return _Explained(explanation, [f"Cast the bias: `{attempt.names.bias}.to({w.dtype})`."], [])
+    if x.dtype == w.dtype:
         return None
     name, layer = attempt.names.input_text, attempt.layer
     suggestions = [f"Cast the input: `{name}.to({w.dtype})`."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -75,7 +76,7 @@ class Recording:
             operands=_operands(names, input, weight, bias, output),
             forward=forward,
             gradients=Gradients(),
-            gradient_formulas=gradient_formulas(names, input, weight, bias),
+            gradient_formulas=gradient_formulas(names, input, weight, bias, output.dtype),
             gradient_names=_gradient_names(names, bias),
             error=None,
             values=self._values(operands, forward, formula),
@@ -174,6 +175,7 @@ class Recording:
 
 
 P = ParamSpec("P")
+_NAMED = re.compile(r"[A-Za-z_][\w.]*$|[\w.]+(\[[^\]]*\][\w.]*)+$")
 
 
 def _unseen(function: Callable[P, None]) -> Callable[P, None]:
@@ -192,8 +194,13 @@ def _is_symbolic(tensor: Tensor) -> bool:
 
 
 def _gradient_names(names: Names, bias: object) -> GradientNames:
-    of_bias = None if bias is None else f"{names.bias_itself}.grad"
-    return GradientNames(f"{names.weight_itself}.grad", of_bias, f"{names.input}.grad")
+    of_bias = None if bias is None else _grad_of(names.bias_itself)
+    return GradientNames(_grad_of(names.weight_itself), of_bias, _grad_of(names.input_text))
+
+
+def _grad_of(name: str) -> str:
+    """`x.grad`; what has no name has no `.grad` that could be looked up."""
+    return f"{name}.grad" if _NAMED.match(name) else "its gradient"
 
 
 def _watched(id: int, names: Names, operands: dict[str, Tensor | None]) -> Watched:
@@ -224,7 +231,7 @@ def _operand(name: str, value: object) -> Operand | None:
 def _attempted(names: Names, input: object, weight: object, bias: object) -> str:
     if isinstance(input, Tensor) and isinstance(weight, Tensor):
         return expression(names, input, weight, bias if isinstance(bias, Tensor) else None, None)
-    return f"{names.input_text} @ {names.weight}.T"
+    return f"{names.input_text} @ {names.weight}.T" + (f" + {names.bias}" if isinstance(bias, Tensor) else "")
 
 
 def _attempt(caller: Caller, names: Names, input: object, weight: object, bias: object) -> failure.Attempt:

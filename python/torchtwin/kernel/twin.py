@@ -70,28 +70,44 @@ def _binds_tightly(text: str) -> bool:
     return isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
 
 
-def gradient_formulas(names: Names, input: Tensor, weight: Tensor, bias: Tensor | None) -> GradientFormulas:
-    """The gradients in the user's names, `g` being the gradient of the output, of shape (*, N)."""
-    x = names.input_text if _binds_tightly(names.input_text) else f"({names.input_text})"
-    w = names.weight if _binds_tightly(names.weight) else f"({names.weight})"
-    if input.dim() == 1:
-        of_weight = f"g.outer({x})"
-    elif input.dim() == 2:
-        of_weight = f"g.T @ {x}"
-    else:
-        of_weight = f"g.flatten(0, -2).T @ {x}.flatten(0, -2)"
-    return GradientFormulas(of_weight, None if bias is None else _bias_formula(input.dim(), bias), f"g @ {w}")
+def gradient_formulas(
+    names: Names, input: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype
+) -> GradientFormulas:
+    """The gradients in the user's names, `g` being the gradient of the output, in its shape and `dtype`."""
+    x = _written(names.input_text, input, dtype)
+    w = _written(names.weight, weight, dtype)
+    of_bias = None if bias is None else _bias_formula(input.dim() - (weight.dim() < 2), bias, weight)
+    if weight.dim() < 2:
+        return GradientFormulas(_vector_formula(x, input.dim()), of_bias, f"g[..., None] * {w}")
+    return GradientFormulas(_matrix_formula(x, input.dim()), of_bias, f"g @ {w}")
 
 
-def _bias_formula(input_dim: int, bias: Tensor) -> str:
-    if bias.dim() == 1 and input_dim == 1:
-        return "g"
-    if bias.dim() == 1 and bias.numel() > 1:
-        return "g.sum(0)" if input_dim == 2 else "g.flatten(0, -2).sum(0)"
-    if input_dim == 2 and bias.dim() == 2 and bias.shape[0] == 1:
-        return "g.sum(0, keepdim=True)"
-    if bias.dim() > input_dim:
+def _matrix_formula(x: str, input_dim: int) -> str:
+    if input_dim == 1:
+        return f"g.outer({x})"
+    return f"g.T @ {x}" if input_dim == 2 else f"g.flatten(0, -2).T @ {x}.flatten(0, -2)"
+
+
+def _vector_formula(x: str, input_dim: int) -> str:
+    """Of a one-dimensional weight, whose output has one dimension less than the input."""
+    if input_dim == 1:
+        return f"g * {x}"
+    return f"g @ {x}" if input_dim == 2 else f"g.flatten() @ {x}.flatten(0, -2)"
+
+
+def _bias_formula(output_dim: int, bias: Tensor, weight: Tensor) -> str:
+    """The gradient of the output, of `output_dim` dimensions, summed to the bias's own shape."""
+    if bias.dim() == 0:
+        return "g.sum()"
+    if bias.dim() > output_dim:
         return f"g.reshape({_sizes(bias)})"
+    whole = bias.dim() == 1 and weight.dim() > 1 and bias.shape[0] == weight.shape[0]
+    if whole and output_dim <= 2:
+        return "g" if output_dim == 1 else "g.sum(0)"
+    if whole:
+        return "g.flatten(0, -2).sum(0)"
+    if output_dim == bias.dim() == 2 and bias.shape[0] == 1 and bias.shape[1] == weight.shape[0]:
+        return "g.sum(0, keepdim=True)"
     return f"g.sum_to_size({_sizes(bias)})"
 
 

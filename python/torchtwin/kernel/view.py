@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.kinds import is_module, is_tensor
-from torchtwin.kernel.namespace import modules, variable, visible
+from torchtwin.kernel.namespace import modules, notebook, variable, visible
 from torchtwin.kernel.repeatable import is_repeatable
 from torchtwin.kernel.resolve import follow, parsed, resolve
 
@@ -69,7 +69,8 @@ class View:
 
     def leads_to(self, path: str) -> bool:
         """Whether a path of the notebook's namespace means the same here."""
-        return not self.is_shadowed(_ROOT.split(path, maxsplit=1)[0])
+        root = _ROOT.split(path, maxsplit=1)[0]
+        return not self.is_shadowed(root) or self._resolve(root) is notebook().get(root, self)
 
     def within_container(self) -> str | None:
         """The way from the words of a container's call to the module: `self.net[0]` for `self.net(x)`."""

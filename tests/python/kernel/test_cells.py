@@ -27,6 +27,19 @@ def test_code_compiled_within_a_cell_belongs_to_it_without_a_line(notebook: Note
     assert site == Site(cell_id=running.id, execution_count=running.execution_count)
 
 
+def test_a_cell_run_within_a_cell_is_a_part_of_it() -> None:
+    """As `%%capture` runs its body."""
+    cells = Cells()
+    cells.begins(Cell("a", 3, "<outer>", "%%capture\nx = 1\nfc(x)"))
+    cells.begins(Cell(None, 4, "<inner>", "x = 1\nfc(x)"))
+    site = cells.site(Text("<inner>", 2, "fc(x)"))
+    assert (site.cell_id, site.execution_count, site.line) == ("a", 3, 3)
+    cells.ended()
+    cells.ended()
+    cells.begins(Cell(None, 5, "<next>", "x = 1"))
+    assert cells.site(Text("<next>", 1)).cell_id is None
+
+
 def test_the_same_text_run_again_is_the_cell_that_ran_last() -> None:
     cells = Cells()
     cells.begins(Cell("a", 1, "<same>"))

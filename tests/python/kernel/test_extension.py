@@ -172,6 +172,18 @@ def test_unloading_takes_the_magic_and_the_thread_away(kernel: Kernel) -> None:
     assert kernel.value("[t.name for t in __import__('threading').enumerate() if 'torchtwin' in t.name]") == []
 
 
+def test_a_captured_cell_keeps_its_lines(kernel: Kernel) -> None:
+    kernel.run("%%capture\n" + LAYER + "fc(x)")
+    site = kernel.value("__import__('torchtwin').records()[-1]['site']")
+    assert (site["line"], site["source"]) == (5, "fc(x)")
+
+
+def test_unloading_leaves_the_shell_without_our_object(kernel: Kernel) -> None:
+    kernel.run("%unload_ext torchtwin")
+    assert kernel.value("'TwinMagics' in get_ipython().magics_manager.registry") is False
+    assert kernel.value("[type(c).__name__ for c in get_ipython().configurables].count('TwinMagics')") == 0
+
+
 def test_reloading_works(kernel: Kernel) -> None:
     kernel.run("%reload_ext torchtwin\n" + LAYER + "fc(x)")
     assert kernel.value("len(__import__('torchtwin').records())") == 1

@@ -52,9 +52,16 @@ def test_the_clashing_dimensions_are_named(notebook: Notebook) -> None:
         ("import numpy\nh = numpy.ones((2, 3))\nfc(h)", "Pass `torch.from_numpy(h)`."),
         ("h = [[1., 2., 3.]]\nfc(h)", "Pass `torch.tensor(h)`."),
         ("h = torch.ones(2, 3)\nF.linear(h, fc.weight, torch.ones(4))", "Pass a bias of shape [5]."),
+        ("h = torch.ones(2, 3)\nF.linear(h, fc.weight, torch.ones(4, 5))", "Pass a bias of shape [5]."),
+        (
+            "b = torch.ones(5).double()\nF.linear(torch.ones(2, 3), fc.weight, b)",
+            "Cast the bias: `b.to(torch.float32)`.",
+        ),
+        ("h = torch.ones(2, 3), torch.ones(1)\nfc(h)", "Pass `h[0]`."),
+        ("h = torch.ones(4)\nF.linear(torch.ones(2, 3), h)", "Pass a weight of shape [3]."),
     ],
 )
-def test_what_would_fit_is_suggested_and_does_fit(notebook: Notebook, source: str, suggestion: str) -> None:
+def test_what_would_fit_is_suggested(notebook: Notebook, source: str, suggestion: str) -> None:
     _, failure, _ = failed(notebook, FC + source)
     assert suggestion in failure.suggestions
 
@@ -65,12 +72,19 @@ def test_what_would_fit_is_suggested_and_does_fit(notebook: Notebook, source: st
         ("h = torch.ones(3, 4)\nfc(h)", "fc(h.T)"),
         ("fc = nn.Linear(28, 5)\nh = torch.ones(2, 4, 7)\nfc(h)", "fc(h.flatten(1))"),
         ("h = torch.ones(2, 3).double()\nfc(h)", "fc(h.to(torch.float32))"),
+        ("h = [[1., 2., 3.]]\nfc(h)", "fc(torch.tensor(h))"),
+        ("h = torch.ones(2, 3), torch.ones(1)\nfc(h)", "fc(h[0])"),
     ],
 )
 def test_the_suggested_code_runs(notebook: Notebook, source: str, fixed: str) -> None:
     _, failure, _ = failed(notebook, FC + source)
     assert any(fixed[3:-1] in suggestion for suggestion in failure.suggestions)
     assert notebook.call(fixed).forward.kind == "identical"
+
+
+def test_none_is_said_to_be_none_and_nothing_is_suggested(notebook: Notebook) -> None:
+    _, failure, _ = failed(notebook, FC + "h = None\nfc(h)")
+    assert (failure.explanation, failure.suggestions) == ("`h` is None, not a tensor.", [])
 
 
 def test_the_exception_is_the_users_own_with_a_note(notebook: Notebook) -> None:

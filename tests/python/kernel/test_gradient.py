@@ -129,6 +129,77 @@ def test_a_gradient_from_before_the_watch_is_told(notebook: Notebook) -> None:
     assert call.gradients.weight.note == "`fc.weight.grad` held other values before this backward, which were added to"
 
 
+def test_a_gradient_that_something_else_added_to_is_told(notebook: Notebook) -> None:
+    notebook.run(
+        "fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\nfc(x).sum().backward()\n(fc.weight ** 2).sum().backward()"
+    )
+    call = backward(notebook, notebook.call("y = fc(x)"), "y.sum().backward()")
+    assert call.gradients.weight is not None
+    assert call.gradients.weight.note == "`fc.weight.grad` held other values before this backward, which were added to"
+    assert call.gradients.bias is not None
+    assert call.gradients.bias.note == "`fc.bias.grad` holds 2 backward passes"
+
+
+def test_under_autocast_passes_are_counted_too(notebook: Notebook) -> None:
+    source = "with torch.autocast('cpu', torch.bfloat16): y = fc(x)\ny.sum().backward()"
+    notebook.run("fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\n" + source)
+    (call,) = notebook.run(source)
+    gradient = notebook.again(call).gradients.weight
+    assert gradient is not None
+    assert gradient.note == "`fc.weight.grad` holds 2 backward passes"
+
+
+def test_gradients_that_go_nowhere_pile_up_nowhere(notebook: Notebook) -> None:
+    notebook.run(
+        "fc = nn.Linear(2, 3)\nx = torch.ones(1, 2, requires_grad=True)\n"
+        "for _ in range(50): torch.autograd.grad(fc(x).sum(), x)"
+    )
+    assert notebook.session._recording is not None
+    states = notebook.session._recording._gradients._passes._of.values()
+    assert all(len(state.arriving) <= 1 for state in states)
+
+
+def test_a_one_dimensional_weight_behind_a_layer_is_left_alone(notebook: Notebook) -> None:
+    """The product with a vector is another node; behind it lies the graph of the layer before."""
+    layer, vector = notebook.run(
+        "fc = nn.Linear(2, 1)\nx = torch.randn(5, 2)\nw = torch.randn(1, requires_grad=True)\ny = F.linear(fc(x), w)"
+    )
+    notebook.run("y.sum().backward()")
+    assert kinds(notebook.again(vector)) == ["unchecked", None, "unchecked"]
+    assert kinds(notebook.again(layer))[:2] == ["identical", "identical"]
+    gradient = notebook.again(layer).gradients.weight
+    assert gradient is not None
+    assert gradient.note is None
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_frozen_weight_with_a_strided_batch_is_followed(notebook: Notebook, bias: bool) -> None:
+    call = notebook.call(
+        f"fc = nn.Linear(6, 4, bias={bias})\nfc.weight.requires_grad_(False)\n"
+        "x = torch.randn(5, 6, 2).permute(2, 0, 1).requires_grad_()\ny = fc(x)"
+    )
+    after = backward(notebook, call)
+    assert kinds(after)[0] == "unchecked"
+    assert kinds(after)[1] in ({"identical", "rounding"} if bias else {None})
+    assert kinds(after)[2] in {"identical", "rounding"}
+
+
+def test_hooks_on_saved_tensors_run_as_often_as_without_us(notebook: Notebook) -> None:
+    call = notebook.call(
+        "unpacked = []\nfc = nn.Linear(2, 3)\nx = torch.randn(1, 2, requires_grad=True)\n"
+        "with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: unpacked.append(1) or t): y = fc(x)"
+    )
+    after = backward(notebook, call, "y.sum().backward()")
+    assert notebook.names["unpacked"] == [1, 1]
+    assert kinds(after) == ["unchecked"] * 3
+
+
+def test_batched_gradients_are_unchecked(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\nx = torch.randn(1, 2, requires_grad=True)\ny = fc(x)")
+    after = backward(notebook, call, "torch.autograd.grad(y, x, torch.eye(3).reshape(3, 1, 3), is_grads_batched=True)")
+    assert set(kinds(after)) == {"unchecked"}
+
+
 def test_several_calls_of_one_layer_in_one_backward_are_judged_each(notebook: Notebook) -> None:
     calls = notebook.run(
         "fc = nn.Linear(2, 2)\nx = torch.randn(3, 2, requires_grad=True)\n"
@@ -206,6 +277,7 @@ def test_checkpointing_is_not_disturbed(notebook: Notebook, reentrant: bool) -> 
         f"y = checkpoint(fc, x, use_reentrant={reentrant})\ny.sum().backward()\nwatched = fc.weight.grad.clone()"
     )
     x = notebook.names["x"].detach().double()
+    assert [call.error for call in notebook.session.calls()] == [None] * len(notebook.session.calls())
     assert notebook.names["watched"].double() == pytest.approx(torch.ones(3, 5).double() @ x, rel=1e-5)
 
 

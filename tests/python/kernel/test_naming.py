@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import time
+from pathlib import Path
+
 import pytest
 from tests.python.kernel.conftest import Notebook
 
@@ -171,6 +176,68 @@ def test_a_global_name_that_a_local_one_hides_is_not_used(notebook: Notebook) ->
         FC + "w = fc.weight.data\ndef f(layer):\n    w, x = 1, 2\n    return layer(torch.ones(1, 2))\nf(fc)"
     )
     assert call.expression == "torch.ones(1, 2) @ layer.weight.T + layer.bias"
+
+
+@pytest.mark.parametrize("argument", ["next(batches)", "stack.pop()", "a.add_(1)", "torch.rand(4, 2)", "fc0(a)"])
+def test_words_that_may_give_something_else_next_time_are_not_repeated(notebook: Notebook, argument: str) -> None:
+    notebook.run(FC + "a = torch.ones(4, 2)\nbatches = iter([a])\nstack = [a]\nfc0 = nn.Identity()")
+    call = notebook.call(f"y = fc({argument})")
+    assert call.expression == "input @ fc.weight.T + fc.bias" or call.expression == "a @ fc.weight.T + fc.bias"
+
+
+def test_the_output_of_a_container_is_not_that_of_its_first_layer(notebook: Notebook) -> None:
+    calls = notebook.run("net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))\ny = net(torch.ones(4, 2))")
+    assert [c.operands.output and c.operands.output.name for c in calls] == ["output", "output"]
+
+
+def test_an_output_that_a_forward_hook_replaces_is_not_named(notebook: Notebook) -> None:
+    call = notebook.call(FC + "fc.register_forward_hook(lambda m, args, out: out * 2)\ny = fc(x)")
+    assert call.operands.output is not None
+    assert call.operands.output.name == "output"
+
+
+def test_a_container_called_in_a_forward_leads_to_its_layers(notebook: Notebook) -> None:
+    call = notebook.call(
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.body = nn.Sequential(nn.Linear(2, 1))\n    def forward(self, x):\n        return self.body(x)\n"
+        "model = Net()\nmodel(torch.ones(3, 2))"
+    )
+    assert (call.name, call.expression) == (
+        "model.body[0]",
+        "x @ self.body[0].weight.T + self.body[0].bias",
+    )
+
+
+def test_tensors_put_into_a_module_for_one_call_do_not_go_by_its_parameters(notebook: Notebook) -> None:
+    call = notebook.call(
+        FC
+        + "other = {'weight': torch.ones(3, 2), 'bias': torch.ones(3)}\ny = torch.func.functional_call(fc, other, (x,))"
+    )
+    assert call.expression == "x @ weight.T + bias"
+
+
+def test_a_path_whose_root_is_hidden_is_not_used(notebook: Notebook) -> None:
+    call = notebook.call(
+        "net = nn.Sequential(nn.Linear(2, 3))\ndef run(call):\n    net = 'no'\n    return call(torch.ones(1, 2))\n"
+        "run(lambda x, m=net: m(x))"
+    )
+    assert "net[0]" not in call.expression
+
+
+def test_a_file_that_was_edited_lends_no_words(notebook: Notebook, tmp_path: Path) -> None:
+    file = tmp_path / "layers_under_test.py"
+    file.write_text("def run(fc, x):\n    return fc(x * 2)\n")
+    spec = importlib.util.spec_from_file_location("layers_under_test", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    file.write_text("def run(fc, x):\n    return fc(x * 3)\n")
+    os.utime(file, (time.time() + 10, time.time() + 10))
+    notebook.names["run"] = module.run
+    call = notebook.call(FC + "run(fc, x)")
+    assert call.expression == "input @ fc.weight.T + fc.bias"
+    assert call.site.source is None
 
 
 def test_attention_is_named_by_its_rows_of_the_packed_weight(notebook: Notebook) -> None:

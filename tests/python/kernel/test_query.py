@@ -71,6 +71,14 @@ def test_an_operand_changed_in_place_since_is_gone(notebook: Notebook) -> None:
     assert reply.code == "gone"
 
 
+def test_a_weight_whose_data_was_exchanged_since_is_gone(notebook: Notebook) -> None:
+    call = notebook.call(SETUP)
+    notebook.run("fc.weight.data = torch.zeros(3, 2)")
+    reply = element(notebook, call.id, 0, 1)
+    assert isinstance(reply, Refused)
+    assert reply.code == "gone"
+
+
 @pytest.mark.parametrize("index", [(0, 3), (1, 0), (0,), (0, 0, 0), (-1, 0)])
 def test_an_index_outside_is_refused(notebook: Notebook, index: tuple[int, ...]) -> None:
     call = notebook.call(SETUP)

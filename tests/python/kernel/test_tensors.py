@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.python.kernel.conftest import Notebook
 
 from torchtwin.protocol import TensorRow, Tensors
@@ -69,14 +70,29 @@ def test_more_than_five_hundred_are_counted(notebook: Notebook) -> None:
     assert (len(event.rows), event.left_out) == (500, 10)
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 def test_odd_tensors_do_not_break_the_table(notebook: Notebook) -> None:
     rows = table(
         notebook,
         "s = torch.eye(2).to_sparse()\nm = torch.ones(2, device='meta')\ne = torch.ones(0)\n"
-        "with torch.inference_mode(): i = torch.ones(1)",
+        "with torch.inference_mode(): i = torch.ones(1)\nlazy = nn.LazyLinear(3)\nlazy_weight = lazy.weight\n"
+        "n = torch.nested.nested_tensor([torch.ones(1), torch.ones(2)])",
     )
-    assert list(rows) == ["s", "m", "e", "i"]
+    assert list(rows) == ["s", "m", "e", "i", "n"]
+    assert rows["n"].shape == [2, -1]
     assert all(row.shares == [] for row in rows.values())
+
+
+def test_a_subclass_is_not_run(notebook: Notebook) -> None:
+    rows = table(
+        notebook,
+        "ran = []\nclass Mine(torch.Tensor):\n    @classmethod\n"
+        "    def __torch_function__(cls, func, types, args=(), kwargs=None):\n        ran.append(func)\n"
+        "        return super().__torch_function__(func, types, args, kwargs or {})\n"
+        "t = torch.ones(1, 2).as_subclass(Mine)\nran.clear()",
+    )
+    assert rows["t"].shape == [1, 2]
+    assert notebook.names["ran"] == []
 
 
 def test_a_proxy_is_not_asked_what_it_is(notebook: Notebook) -> None:
