@@ -73,7 +73,7 @@ class Live:
 
     def _element(self, request: ElementRequest, names: dict[str, str]) -> ElementTerms | Refused:
         if request.of != "output":
-            return Refused("gone", "the gradient of the output is not kept; only small ones travel with the call")
+            return Refused("too_large", "This gradient was too large to travel with the call, and it is not kept.")
         held = {role: tensor.get() for role, tensor in self._calls.get(request.call, {}).items()}
         input, weight, bias = held.get("input"), held.get("weight"), held.get("bias")
         for role, tensor in held.items():

@@ -93,11 +93,11 @@ def test_an_unknown_call_is_refused(notebook: Notebook) -> None:
     assert reply.code == "unknown"
 
 
-def test_a_gradient_that_did_not_travel_is_gone(notebook: Notebook) -> None:
+def test_a_gradient_that_did_not_travel_is_refused_as_too_large(notebook: Notebook) -> None:
     call = notebook.call(SETUP)
     reply = element(notebook, call.id, 0, 0, of="weight")
     assert isinstance(reply, Refused)
-    assert reply.code == "gone"
+    assert reply.code == "too_large"
 
 
 def test_a_replay_gives_what_happened_after(notebook: Notebook) -> None:
