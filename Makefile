@@ -19,6 +19,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo build test check lint types pytest vitest e2e packaging wheel screenshot clean chromium
 .DELETE_ON_ERROR:
+# `wheel` builds from clean what `e2e` is looking at.
+.NOTPARALLEL:
 
 demo: build $(WORKSPACE)
 	@$(DEMO) exec $(VENV)/jupyter lab --config=examples/demo_config.py

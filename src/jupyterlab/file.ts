@@ -43,6 +43,13 @@ interface FileWidget {
 }
 
 function hasEditor(widget: unknown): widget is FileWidget {
-  const content = typeof widget === 'object' && widget !== null && 'content' in widget ? widget.content : null;
-  return typeof content === 'object' && content !== null && 'editor' in content && 'context' in Object(widget);
+  const [editor, context] = [within(within(widget, 'content'), 'editor'), within(widget, 'context')];
+  const used = ['getLine', 'setSelection', 'revealSelection', 'focus'];
+  return (
+    within(context, 'ready') instanceof Promise && used.every((name) => typeof within(editor, name) === 'function')
+  );
+}
+
+function within(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

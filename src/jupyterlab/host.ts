@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Clipboard } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
+import { Signal } from '@lumino/signaling';
 
 import { type Host, type HostMessage, type KernelView, RequestError } from '../panel/host';
 import type { Request, Site } from '../protocol';
@@ -20,7 +21,13 @@ export class JupyterHost implements Host {
   ) {
     focus.changed.connect(this.announce, this);
     kernels.changed.connect(this.announce, this);
-    kernels.paged.connect((_, { kernel, page }) => this.tell({ type: 'page', kernel, page }));
+    kernels.paged.connect(this.pass, this);
+  }
+
+  /** Disposing twice is safe. */
+  dispose(): void {
+    Signal.clearData(this);
+    this.listeners.clear();
   }
 
   subscribe(listener: Listener): () => void {
@@ -78,6 +85,10 @@ export class JupyterHost implements Host {
       this.told = text;
       this.tell({ type: 'focus', kernel });
     }
+  }
+
+  private pass(_: Kernels, { kernel, page }: { kernel: string; page: unknown }): void {
+    this.tell({ type: 'page', kernel, page });
   }
 
   private tell(message: HostMessage): void {

@@ -45,7 +45,11 @@ async function activate(
   const autoLoad = new AutoLoad();
   const kernels = new Kernels(autoLoad);
   const focus = new Focus(app.shell);
-  const panel = new SidePanel(new JupyterHost(app, focus, kernels), trans);
+  const host = new JupyterHost(app, focus, kernels);
+  const panel = new SidePanel(host, trans);
+  panel.disposed.connect(() => {
+    for (const part of [host, focus, kernels]) part.dispose();
+  });
   const handshake = new Handshake(app.serviceManager.serverSettings, trans);
 
   // Before JupyterLab opens the first notebook: what loads the helper must not wait for settings then.

@@ -26,7 +26,7 @@ export class Questions {
   async ask(request: Request): Promise<unknown> {
     const id = UUID.uuid4();
     const answer = new PromiseDelegate<unknown>();
-    const timer = setTimeout(() => answer.reject(busy()), PATIENCE);
+    const timer = setTimeout(() => this.loseHope(answer), PATIENCE);
     this.waiting.set(id, answer);
     this.send({ id, request: { ...request } }).catch((reason: unknown) => answer.reject(disconnected(reason)));
     try {
@@ -93,6 +93,14 @@ export class Questions {
       this.close(this.channel);
       this.opening = null;
     }
+  }
+
+  /** A comm that could not be opened in this time is opened anew for the next question. */
+  private loseHope(answer: PromiseDelegate<unknown>): void {
+    if (this.channel === null) {
+      this.opening = null;
+    }
+    answer.reject(busy());
   }
 
   /** So that the next question tries anew. */
