@@ -4,10 +4,11 @@ PYTHON ?= python3
 REPORTS := build/reports
 VENV := .venv/bin
 INSTALLED := .venv/.installed
-MODULES := node_modules/.package-lock.json
+MODULES := node_modules/.torchtwin-installed
 BUILT := python/torchtwin/labextension/package.json
 LINKED := .venv/share/jupyter/labextensions/torchtwin
 WORKSPACE := build/demo/workspaces/.imported
+EXERCISE := build/demo/notebooks/linear_by_hand.ipynb
 # The demo's own workspace and settings: it starts the same for everyone and leaves nothing in the home folder.
 DEMO := JUPYTERLAB_WORKSPACES_DIR=build/demo/workspaces JUPYTERLAB_SETTINGS_DIR=build/demo/settings
 
@@ -22,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `wheel` builds from clean what `e2e` is looking at.
 .NOTPARALLEL:
 
-demo: build $(WORKSPACE)
+demo: build $(WORKSPACE) $(EXERCISE)
 	@$(DEMO) exec $(VENV)/jupyter lab --config=examples/demo_config.py
 
 build: $(BUILT)
@@ -69,7 +70,7 @@ clean:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo 'Python lacks its venv module. On Debian: apt-get install python3-venv'; exit 1; }
 	test -x $(VENV)/python || $(PYTHON) -m venv .venv
-	$(VENV)/pip install 'torch==2.13.0'
+	$(VENV)/pip install --quiet 'torch==2.13.0'
 	touch $@
 
 $(MODULES): package-lock.json
@@ -81,7 +82,7 @@ $(MODULES): package-lock.json
 # The first installation builds the front end; later builds are seen through the link at once.
 $(INSTALLED): $(MODULES) .venv/.torch pyproject.toml install.json $(wildcard jupyter-config/*/*)
 	rm -rf $(LINKED)
-	$(VENV)/pip install -e '.[dev]'
+	$(VENV)/pip install --quiet -e '.[dev]'
 	$(VENV)/jupyter-builder develop . --overwrite
 	touch $@
 
@@ -93,6 +94,11 @@ $(WORKSPACE): examples/demo.jupyterlab-workspace | $(INSTALLED)
 	@echo '{"fetchNews": "false"}' > build/demo/settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings
 	@$(DEMO) $(VENV)/jupyter lab workspaces import $< > /dev/null
 	@touch $@
+
+# A copy to work in, made anew when the exercise itself has changed; `rm -r build/demo` gives a fresh one.
+$(EXERCISE): examples/linear_by_hand.ipynb
+	@mkdir -p $(@D)
+	@cp $< $@
 
 chromium:
 	@command -v chromium > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && apt-get install -y -qq chromium; }

@@ -10,7 +10,8 @@ c = get_config()  # type: ignore[name-defined]  # noqa: F821
 
 c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.port_retries = 100
-c.ServerApp.root_dir = str(Path(__file__).parent)
+# A copy, which may be edited and is kept between starts; the repository's own stays as it is.
+c.ServerApp.root_dir = str(Path(__file__).parents[1] / "build" / "demo" / "notebooks")
 c.ServerApp.allow_root = True
 c.LabApp.default_url = "/lab/workspaces/torchtwin/tree/linear_by_hand.ipynb"
 

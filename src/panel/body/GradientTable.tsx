@@ -15,10 +15,13 @@ interface Line {
 export function GradientTable({ call }: { call: Call }) {
   return (
     <table className='jp-Torchtwin-table jp-mod-inset jp-Torchtwin-gradients'>
+      <caption>
+        <code>g</code> is the gradient of <Name name={call.operands.output?.name ?? 'the output'} />
+      </caption>
       <thead>
         <tr>
           <th scope='col'>gradient</th>
-          <th scope='col'>is</th>
+          <th scope='col'>formula</th>
           <th scope='col'>verdict</th>
         </tr>
       </thead>
@@ -44,7 +47,7 @@ function Row({ line: { name, shape, formula, verdict } }: { line: Line }) {
   return (
     <tr>
       <th scope='row'>
-        <Name name={name} />
+        <Formula text={name} />
         <br />
         <code className='jp-Torchtwin-shape'>{shapeText(shape)}</code>
       </th>

@@ -61,7 +61,7 @@ def test_a_breakpoint_in_a_twin_cell_is_hit_at_its_line(kernel: Kernel) -> None:
     debugger = Debugger(kernel)
     debugger.attach()
     debugger.break_at(CELL, line=3)
-    kernel.client.execute(CELL)
+    request = kernel.client.execute(CELL)
     thread = debugger.wait_until_stopped()["threadId"]
     frames = debugger.ask("stackTrace", threadId=thread)["stackFrames"]
     assert (frames[0]["name"], frames[0]["line"]) == ("<module>", 3)
@@ -69,4 +69,4 @@ def test_a_breakpoint_in_a_twin_cell_is_hit_at_its_line(kernel: Kernel) -> None:
     value = debugger.ask("evaluate", expression=names, frameId=frames[0]["id"], context="repl")
     assert value["result"] == "(True, False)"
     debugger.ask("continue", threadId=thread)
-    assert kernel.client.get_shell_msg(timeout=TIMEOUT)["content"]["status"] == "ok"
+    assert kernel.reply(request)["status"] == "ok"

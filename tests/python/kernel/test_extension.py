@@ -53,9 +53,16 @@ class Kernel:
             mine = message["parent_header"].get("msg_id") == request
             if mine and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 break
-        ran.status = self.client.get_shell_msg(timeout=TIMEOUT)["content"]["status"]
+        ran.status = self.reply(request)["status"]
         self.pages += ran.pages
         return ran
+
+    def reply(self, request: str) -> dict[str, Any]:
+        """The answer to this request; a kernel's first one, to the greeting, may come late."""
+        while True:
+            message = self.client.get_shell_msg(timeout=TIMEOUT)
+            if message["parent_header"].get("msg_id") == request:
+                return dict(message["content"])
 
     def load(self) -> None:
         assert self.run('get_ipython().extension_manager.load_extension("torchtwin")', silent=True).status == "ok"
