@@ -56,7 +56,8 @@ def run_cells(client: NotebookClient) -> None:
 
 def run(path: Path, with_extension: bool) -> Run:
     notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
-    client = NotebookClient(notebook, kernel_name="python3", timeout=120)
+    # Into how many messages the kernel cuts what a cell prints is a matter of time; every front end joins them.
+    client = NotebookClient(notebook, kernel_name="python3", timeout=120, coalesce_streams=True)
     with client.setup_kernel():
         loaded = evaluate(client, LOAD) if with_extension else None
         run_cells(client)
