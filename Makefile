@@ -4,7 +4,8 @@ PYTHON ?= python3
 REPORTS := build/reports
 VENV := .venv/bin
 INSTALLED := .venv/.installed
-MODULES := node_modules/.torchtwin-installed
+# Not in node_modules, where npm tidies up and the build hook of the package touches npm's own mark.
+MODULES := .venv/.modules
 BUILT := python/torchtwin/labextension/package.json
 LINKED := .venv/share/jupyter/labextensions/torchtwin
 WORKSPACE := build/demo/workspaces/.imported
@@ -57,6 +58,7 @@ packaging: wheel
 wheel: $(INSTALLED)
 	rm -rf dist lib python/torchtwin/labextension
 	$(VENV)/python -m build --wheel
+	@touch $(MODULES) $(INSTALLED)  # as above
 
 screenshot: build chromium
 	npm run --silent screenshot
@@ -73,17 +75,22 @@ clean:
 	$(VENV)/pip install --quiet 'torch==2.13.0'
 	touch $@
 
-$(MODULES): package-lock.json
+$(MODULES): package-lock.json $(if $(wildcard node_modules/.bin/tsc),,missing-modules)
 	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit((a === 20 ? b < 19 : a === 22 ? b < 12 : a < 20 || a === 21) ? 1 : 0)' 2>/dev/null \
 	  || { echo "Torchtwin is built with Node 20.19 or newer; found $$(node --version 2>/dev/null || echo none). See https://nodejs.org"; exit 1; }
 	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci
+	@mkdir -p $(@D)
 	touch $@
+
+.PHONY: missing-modules
+missing-modules:
 
 # The first installation builds the front end; later builds are seen through the link at once.
 $(INSTALLED): $(MODULES) .venv/.torch pyproject.toml install.json $(wildcard jupyter-config/*/*)
 	rm -rf $(LINKED)
 	$(VENV)/pip install --quiet -e '.[dev]'
 	$(VENV)/jupyter-builder develop . --overwrite
+	@touch $(MODULES)  # the build hook has had npm write the lock file anew, as it was
 	touch $@
 
 $(BUILT): $(SOURCES) | $(INSTALLED)
