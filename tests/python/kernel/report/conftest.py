@@ -73,7 +73,7 @@ def encoder(**changes: Any) -> p.Call:
         id=2,
         name=where,
         expression=f"src @ {where}.weight.T + {where}.bias",
-        site=p.Site(file="/home/ada/models/encoder.py", line=41, source="x = self.linear1(src)"),
+        site=p.Site(file="/home/you/models/encoder.py", line=41, source="x = self.linear1(src)"),
         operands=operands,
         forward=rounding(1.5, 2),
         gradients=NEVER,
