@@ -23,9 +23,10 @@ class Extension:
         self._kernel: Any = getattr(shell, "kernel", None)
         self._flush: Flush | None = None
         self._query = Query(session)
+        self._magics = TwinMagics(shell, session)
 
     def load(self) -> None:
-        self._shell.register_magics(TwinMagics(self._shell, self._session))
+        self._magics.register()
         self._shell.events.register("pre_run_cell", self._before_cell)
         self._shell.events.register("post_run_cell", self._after_cell)
         if self._kernel is not None:
@@ -38,19 +39,11 @@ class Extension:
         self._session.unwatch()
         self._shell.events.unregister("pre_run_cell", self._before_cell)
         self._shell.events.unregister("post_run_cell", self._after_cell)
-        self._unregister_magics()
+        self._magics.unregister()
         if self._kernel is not None:
             self._kernel.comm_manager.unregister_target(QUERY_TARGET, self._query.opened)
         if self._flush is not None:
             self._flush.stop()
-
-    def _unregister_magics(self) -> None:
-        """What `register_magics` did, which IPython has no word to undo."""
-        for kind in ("line", "cell"):
-            self._shell.magics_manager.magics[kind].pop("twin", None)
-        ours = self._shell.magics_manager.registry.pop(TwinMagics.__name__, None)
-        if ours in self._shell.configurables:
-            self._shell.configurables.remove(ours)
 
     def _send(self, page: Page) -> None:
         """Under a fixed comm id that is never opened: a page without our panel would answer an opening by closing it.
@@ -76,8 +69,9 @@ class Extension:
         file = self._shell.compile.get_code_name(info.raw_cell, transformed, count)
         self._session.cell_begins(Cell(info.cell_id, count, file, info.raw_cell))
 
-    def _after_cell(self, result: object) -> None:
-        self._session.guard(self._session.cell_ended)()
+    def _after_cell(self, result: Any) -> None:
+        if result is None or result.info.raw_cell.strip():  # of an empty cell the shell tells the end alone
+            self._session.guard(self._session.cell_ended)()
 
 
 _loaded: dict[int, Extension] = {}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from torchtwin.kernel.cells import Cell, Cells
@@ -52,17 +50,6 @@ class Session:
             if self._recording is not None:
                 self._recording.stop()
         self.say_state()
-
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Watches within a block; a watch that was on before stays on after it."""
-        before = self.watching
-        self.watch()
-        try:
-            yield
-        finally:
-            if not before:
-                self.unwatch()
 
     def clear(self) -> None:
         """Drops all records."""

@@ -189,6 +189,8 @@ def test_unloading_leaves_the_shell_without_our_object(kernel: Kernel) -> None:
     kernel.run("%unload_ext torchtwin")
     assert kernel.value("'TwinMagics' in get_ipython().magics_manager.registry") is False
     assert kernel.value("[type(c).__name__ for c in get_ipython().configurables].count('TwinMagics')") == 0
+    hooks = "get_ipython().input_transformers_cleanup, get_ipython().events.callbacks"
+    assert kernel.value(f"'torchtwin' in repr(({hooks}))") is False
 
 
 def test_reloading_works(kernel: Kernel) -> None:
@@ -233,6 +235,68 @@ def test_a_semicolon_silences_the_last_value(kernel: Kernel) -> None:
     assert [o["type"] for o in kernel.run("%%twin\n" + LAYER + "fc(x);").outputs] == ["display_data"]
 
 
+def test_a_twin_cell_may_await(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin\nimport asyncio\n" + LAYER + "await asyncio.sleep(0)\nfc(x)\nawait asyncio.sleep(0, 42)")
+    assert [o["type"] for o in ran.outputs] == ["execute_result", "display_data"]
+    assert ran.outputs[0]["data"]["text/plain"] == "42"
+    assert "1 call: 1 agrees" in bundle(ran)["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("interactivity", "shown"),
+    [("all", ["1", "2", "3"]), ("last", ["3"]), ("last_expr_or_assign", ["3"]), ("none", []), ("last_expr", ["3"])],
+)
+def test_a_twin_cell_displays_what_the_shell_is_set_to(kernel: Kernel, interactivity: str, shown: list[str]) -> None:
+    kernel.run(f"get_ipython().ast_node_interactivity = {interactivity!r}")
+    ran = kernel.run("%%twin\n1\n2\n3")
+    assert [o["data"]["text/plain"] for o in ran.outputs if o["type"] == "execute_result"] == shown
+
+
+@pytest.mark.parametrize("head", ["%%time\n%%twin\n", "%%twin\n%%time\n", "%%twin\n\n%%time\n", "%%twin\n\n    "])
+def test_a_twin_cell_goes_with_other_magics_blank_lines_and_indents(kernel: Kernel, head: str) -> None:
+    kernel.run(LAYER)
+    ran = kernel.run(head + "y = fc(x)\n")
+    assert ran.status == "ok"
+    assert "1 call: 1 agrees" in bundle(ran)["text/plain"]
+
+
+def test_a_twin_cell_called_by_code_runs_and_fails_like_one(kernel: Kernel) -> None:
+    """As `jupyter nbconvert --to script` writes it."""
+    kernel.run(LAYER)
+    ran = kernel.run("get_ipython().run_cell_magic('twin', '', 'y = fc(x)\\n1 / 0\\n')\nafter = 1")
+    assert ran.status == "error"
+    assert {o["ename"] for o in ran.outputs if o["type"] == "error"} == {"ZeroDivisionError"}
+    assert "1 call: 1 agrees" in bundle(ran)["text/plain"]
+    assert kernel.value("'after' in globals()") is False
+
+
+def test_a_captured_cell_within_a_twin_cell_does_not_end_it(kernel: Kernel) -> None:
+    inner = "get_ipython().run_cell('fc(x);')"
+    ran = kernel.run("%%twin\n" + LAYER + inner + "\nfc(x);")
+    assert "2 calls: 2 agree" in bundle(ran)["text/plain"]
+
+
+def test_an_argument_of_a_twin_cell_is_told_to_be_unused(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin fc\nx = 1")
+    assert (ran.status, ran.text) == ("ok", "%%twin takes no argument; 'fc' was not used.\n")
+
+
+def test_a_twin_cell_without_a_body_gets_the_shells_own_words(kernel: Kernel) -> None:
+    assert "cell body is empty" in kernel.run("%%twin\n").text
+
+
+def test_a_twin_cell_waits_for_an_empty_line_in_a_terminal(kernel: Kernel) -> None:
+    assert kernel.value(r"get_ipython().check_complete('%%twin\nx = 1')[0]") == "incomplete"
+    assert kernel.value(r"get_ipython().check_complete('%%twin\nx = 1\n\n')[0]") == "complete"
+
+
+def test_a_twin_cell_that_is_no_python_is_an_error_at_its_line(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin\nx = 1\nx = = 2")
+    (error,) = ran.outputs
+    assert error["ename"] == "SyntaxError"
+    assert "line 3" in re.sub(r"\x1b\[[0-9;]*m", "", "".join(error["traceback"]))
+
+
 def test_a_twin_cell_reports_the_gradients_of_earlier_calls(kernel: Kernel) -> None:
     kernel.run(LAYER + "y = fc(x)")
     assert "weight gradient" in bundle(kernel.run("%%twin\ny.sum().backward()"))["text/plain"]
@@ -251,7 +315,7 @@ def test_an_error_in_a_twin_cell_propagates_and_is_reported(kernel: Kernel) -> N
     (error,) = [o for o in ran.outputs if o["type"] == "error"]
     assert error["ename"] == "RuntimeError"
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "".join(error["traceback"]))
-    assert "magics.py" not in trace
+    assert "torchtwin/kernel" not in trace
     assert "line 5" in trace
     assert "takes 2" in bundle(ran)["text/plain"]
 

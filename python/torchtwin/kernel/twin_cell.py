@@ -1,0 +1,87 @@
+"""`%%twin`: IPython runs the cell itself, as if the first line were not there, and the report follows at its end.
+
+So whatever IPython does for a cell holds here too: top-level `await`, `ast_node_interactivity`, breakpoints,
+tracebacks. A cell magic that executed its body itself could not even await, while the kernel's loop runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.inputtransformer2 import cell_magic, leading_indent
+
+from torchtwin.kernel.session import Session
+
+REPORT_AT_END = "--cell"
+"""The argument of `%twin` that stands for `%%twin`, within the cell that it becomes."""
+_FIRST_LINE = re.compile(r"%%twin(?=\s)(?P<argument>.*)")
+
+
+class PlainCell:
+    """An input transformer for IPython: a line that starts the report in place of `%%twin`, the others as they are."""
+
+    # IPython then leaves it out when it asks whether an input is complete: a cell magic waits for an empty line.
+    has_side_effects = True
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        first = _FIRST_LINE.match(lines[0]) if lines else None
+        start = next((at for at, line in enumerate(lines) if at and line.strip()), None)
+        if first is None or start is None:  # IPython has its own words for a magic without a body
+            return lines
+        argument = f"{REPORT_AT_END} {first['argument'].strip()}".rstrip()
+        begin = f"get_ipython().run_line_magic('twin', {argument!r})\n"
+        body = cell_magic(leading_indent(lines[start:]))  # type: ignore[no-untyped-call]
+        return [begin, *lines[1:start], *body]
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A cell whose report is due."""
+
+    depth: int
+    """How many cells it runs within, itself included."""
+    after: int
+    """The sequence number before its first call."""
+    was_watched: bool
+
+
+class CellReports:
+    """Reports the calls of each `%%twin` cell when it has ended, whether it raised or not."""
+
+    def __init__(self, shell: Any, session: Session, report: Callable[[int], None]) -> None:
+        self._events = shell.events
+        self._session = session
+        self._report = report
+        """Displays what happened after a sequence number."""
+        self._depth = 0
+        self._due: list[_Begun] = []
+
+    def start(self) -> None:
+        self._events.register("pre_execute", self._cell_begins)
+        self._events.register("post_execute", self._cell_ended)
+
+    def stop(self) -> None:
+        self._events.unregister("pre_execute", self._cell_begins)
+        self._events.unregister("post_execute", self._cell_ended)
+        self._due.clear()
+
+    def begin(self) -> None:
+        """The cell that runs is to be watched, and reported."""
+        self._due.append(_Begun(self._depth, self._session.page(0, limit=1).latest, self._session.watching))
+        self._session.watch()
+
+    def _cell_begins(self) -> None:
+        self._depth += 1
+
+    def _cell_ended(self) -> None:
+        while self._due and self._due[-1].depth >= self._depth:
+            self._end(self._due.pop())
+        self._depth = max(self._depth - 1, 0)
+
+    def _end(self, begun: _Begun) -> None:
+        self._session.guard(self._report)(begun.after)
+        if not begun.was_watched:
+            self._session.unwatch()
