@@ -7,16 +7,19 @@ import { Section } from './Section';
 
 const STEP = 100;
 
-const none = ({ tally }: CallLog) => (tally.failed ? 'No other calls yet.' : 'Run a cell that calls nn.Linear.');
+interface Props {
+  calls: CallLog;
+  watching: boolean;
+}
 
 /** The calls that did not raise, newest first, a hundred at first. */
-export function CallList({ calls }: { calls: CallLog }) {
+export function CallList({ calls, watching }: Props) {
   const [shown, setShown] = useState(STEP);
   const newest = calls.newest(shown, (outcome) => outcome !== 'failed');
   const older = calls.size - calls.tally.failed - newest.length;
   return (
     <Section title='Calls' remark='newest first'>
-      {newest.length === 0 && <p className='jp-Torchtwin-more'>{none(calls)}</p>}
+      {newest.length === 0 && <p className='jp-Torchtwin-more'>{none(calls, watching)}</p>}
       {newest.map((call) => (
         <CallCard key={call.id} call={call} />
       ))}
@@ -28,4 +31,9 @@ export function CallList({ calls }: { calls: CallLog }) {
       )}
     </Section>
   );
+}
+
+function none({ tally }: CallLog, watching: boolean): string {
+  if (!watching) return 'The watch is off: switch it on to record the calls of nn.Linear.';
+  return tally.failed ? 'No other calls yet.' : 'Run a cell that calls nn.Linear.';
 }

@@ -21,7 +21,7 @@ export function Failures({ calls }: { calls: CallLog }) {
       {failed.slice(0, shown).map((call) => (
         <FailureCard key={call.id} call={call} />
       ))}
-      <div className='jp-Torchtwin-actions'>
+      <div className='jp-Torchtwin-actions jp-mod-end'>
         {more > 0 && <Button onClick={() => setShown(shown + STEP)}>{earlier(more)}</Button>}
         {failed[0] && <DismissButton count={failed.length} onClick={() => dismiss(failed[0]?.id ?? 0)} />}
         {dismissed > 0 && failed.length === 0 && (

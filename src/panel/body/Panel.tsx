@@ -45,7 +45,7 @@ function Data({ sync: { records } }: { sync: KernelSync }) {
     <>
       <Failures calls={records.calls} />
       {records.tensors && records.tensors.rows.length > 0 && <TensorSection tensors={records.tensors} />}
-      <CallList calls={records.calls} />
+      <CallList calls={records.calls} watching={records.state?.watching !== false} />
       {unknown.length > 0 && (
         <p className='jp-Torchtwin-more'>Unknown to this version of the panel: {unknown.join(', ')}.</p>
       )}

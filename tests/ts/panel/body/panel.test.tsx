@@ -2,7 +2,7 @@ import { act, fireEvent, render, screen, waitFor, within } from '@testing-librar
 import { describe, expect, test } from 'vitest';
 import { Panel } from '../../../../src/panel';
 import { type KernelView, RequestError } from '../../../../src/panel/host';
-import type { Request } from '../../../../src/protocol';
+import type { DecodedEvent, Request } from '../../../../src/protocol';
 import { callOf, fixture } from '../../fixtures';
 import { FakeHost, view } from '../../harness/fakeHost';
 import { call, calls, page } from '../model/build';
@@ -394,6 +394,15 @@ describe('every other screen', () => {
     await show(value(name));
     expect(screen.getByRole('status', { name: `Watch: ${word}` })).toBeTruthy();
     expect(screen.getByRole('heading', { name: title })).toBeTruthy();
+  });
+
+  test('says beside the tensors, too, that the watch is off', async () => {
+    const exercise = value('page-exercise.json') as ReturnType<typeof page>;
+    const tensors = exercise.envelopes.map(({ event }) => event).filter(({ type }) => type === 'tensors');
+    const [off] = (value('page-off.json') as ReturnType<typeof page>).envelopes.map(({ event }) => event);
+    const { container } = await show(page([off as DecodedEvent, ...tensors]));
+    expect(container.textContent).toContain('The watch is off: switch it on to record the calls of nn.Linear.');
+    expect(container.textContent).not.toContain('Run a cell');
   });
 
   test('names an unknown event instead of guessing', async () => {
