@@ -49,6 +49,11 @@ class Watched:
     """Of `input`, `weight` and `bias`."""
     requires_grad: dict[str, bool]
 
+    @property
+    def trains_bias_alone(self) -> bool:
+        """Where the product needs no gradient, the call's part of the graph may be the addition alone."""
+        return not self.requires_grad["input"] and not self.requires_grad["weight"]
+
 
 @dataclass(frozen=True)
 class Share:
@@ -78,12 +83,13 @@ class GradientCheck:
         if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
             return "the graph's tensors are packed by hooks, as a checkpoint does"
         nodes = list(_nodes_of_the_call(output.grad_fn))
-        if not nodes or nodes[-1].name() not in _MULTIPLIES:
-            return f"the graph of the call ends in {nodes[-1].name() if nodes else 'nothing'}, which is not followed"
+        last = nodes[-1].name() if nodes else "nothing"
+        if last not in _MULTIPLIES and not (last == _ADDS and call.trains_bias_alone):
+            return f"the graph of the call ends in {last}, which is not followed"
         arrivals = [self._passes.watch(leaf, call.id, operand, call.names[operand]) for operand, leaf in _leaves(nodes)]
         for node in nodes:
             if node.name() in (_ADDS, *_MULTIPLIES):
-                self._handles.add(node.register_hook(self._hook(call, node.name(), arrivals)))
+                self._handles.add(node.register_hook(self._hook(call, node.name(), node is nodes[-1], arrivals)))
         return None
 
     def stop(self) -> None:
@@ -92,22 +98,23 @@ class GradientCheck:
         self._passes.stop()
 
     def _hook(
-        self, call: Watched, name: str, arrivals: list[Arrival]
+        self, call: Watched, name: str, is_last: bool, arrivals: list[Arrival]
     ) -> Callable[[Sequence[Tensor | None], Sequence[Tensor | None]], None]:
         @self._guard
         def check(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
             g = grad_outputs[0]
             if g is None:
                 return
-            if name in _MULTIPLIES:
+            if is_last:
                 for arrival in arrivals:
                     arrival.expect()
             with quiet(g.device.type):
                 if reason := _unreadable(g):
-                    self._report(call.id, [Share(role, unchecked(reason)) for role in _MULTIPLIES.get(name, ())], None)
+                    roles = _MULTIPLIES.get(name, ("bias",))
+                    self._report(call.id, [Share(role, unchecked(reason)) for role in roles], None)
                     return
                 shares = list(_shares(call, name, grad_inputs, g.detach()))
-                of_output = _as(g.detach(), call.shapes["output"]) if name in _MULTIPLIES else None
+                of_output = _as(g.detach(), call.shapes["output"]) if is_last else None
                 self._report(call.id, shares, of_output)
 
         def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
@@ -159,6 +166,8 @@ def _leaves(nodes: list[Node]) -> Iterator[tuple[str, Node]]:
 def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: Tensor) -> Iterator[Share]:
     if name == _ADDS:
         yield from _bias_share(call, grad_inputs[1], _as(g, call.shapes["output"]))
+        if call.trains_bias_alone:
+            yield from (Share(role, _not_required(call, role)) for role in ("weight", "input"))
         return
     roles = dict(zip(_MULTIPLIES[name], grad_inputs, strict=False))
     node = torch._C._current_autograd_node()
@@ -226,7 +235,11 @@ def _as(tensor: Tensor, shape: torch.Size | None) -> Tensor:
     return tensor if shape is None else tensor.reshape(shape)
 
 
+def _not_required(call: Watched, operand: str) -> Verdict:
+    return unchecked(f"`{call.names[operand]}` does not require grad")
+
+
 def _missing(call: Watched, operand: str, gradient: Tensor | None) -> Verdict | None:
     if not call.requires_grad[operand]:
-        return unchecked(f"`{call.names[operand]}` does not require grad")
+        return _not_required(call, operand)
     return unchecked("this backward did not ask for it") if gradient is None else None

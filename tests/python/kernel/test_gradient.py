@@ -184,6 +184,27 @@ def test_a_frozen_weight_with_a_strided_batch_is_followed(notebook: Notebook, bi
     assert kinds(after)[2] in {"identical", "rounding"}
 
 
+@pytest.mark.parametrize("x", SHAPES.values(), ids=SHAPES.keys())
+def test_a_bias_that_is_trained_alone_is_checked(notebook: Notebook, x: str) -> None:
+    call = notebook.call(f"fc = nn.Linear(6, 2)\nfc.weight.requires_grad_(False)\nx = {x}\ny = fc(x)")
+    for passes in (1, 2):
+        after = backward(notebook, call, "y.sum().backward(retain_graph=True)")
+        rows = float(notebook.names["x"].numel() // 6)
+        assert kinds(after) == ["unchecked", "identical", "unchecked"]
+        assert after.values.grad_bias == [rows, rows]
+        assert notebook.names["fc"].bias.grad.tolist() == [passes * rows] * 2
+    noted = after.gradients.bias and after.gradients.bias.note
+    assert noted == ("`fc.bias.grad` holds 2 backward passes" if rows else None)
+
+
+def test_batched_gradients_of_every_operand_say_so(notebook: Notebook) -> None:
+    """Also of a bias that is added by a node of its own."""
+    call = notebook.call("fc = nn.Linear(2, 3)\nx = torch.randn(3, 2, 1).permute(2, 0, 1).expand(2, 3, 2)\ny = fc(x)")
+    after = backward(notebook, call, "torch.autograd.grad(y, fc.bias, torch.ones(2, 2, 3, 3), is_grads_batched=True)")
+    assert after.gradients.bias is not None
+    assert after.gradients.bias.reason == "a batch of gradients at once"
+
+
 def test_hooks_on_saved_tensors_run_as_often_as_without_us(notebook: Notebook) -> None:
     call = notebook.call(
         "unpacked = []\nfc = nn.Linear(2, 3)\nx = torch.randn(1, 2, requires_grad=True)\n"
