@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 
 import pytest
 import torch
@@ -179,11 +180,16 @@ def test_torch_jit_script_still_compiles(session: Session) -> None:
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.trace")
 def test_torch_jit_trace_holds_nothing_of_ours(session: Session) -> None:
-    layer, x = nn.Linear(2, 3), torch.ones(1, 2)
-    watched = str(torch.jit.trace(layer, x).graph)  # type: ignore[no-untyped-call]
+    net, x = nn.Sequential(nn.Linear(2, 3)), torch.ones(1, 2)
+
+    def traced() -> str:
+        """The graph, numbered as it was recorded: what was recorded and then found dead has left gaps."""
+        graph = str(torch.jit.trace(net, x, check_trace=False).graph)  # type: ignore[no-untyped-call]
+        return re.sub(r"\.___torch_mangle_\d+| # .*", "", graph)
+
+    watched, recorded = traced(), calls(session)
     session.unwatch()
-    plain = str(torch.jit.trace(layer, x).graph)  # type: ignore[no-untyped-call]
-    assert watched.count("aten::") == plain.count("aten::") == 1
+    assert (watched, recorded) == (traced(), 0)
 
 
 def test_fx_records_the_builtin(session: Session) -> None:
