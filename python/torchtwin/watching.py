@@ -58,7 +58,7 @@ def records() -> list[dict[str, Any]]:
     (elements of small operands) and `time` (seconds since the epoch).
 
     A verdict has `kind`, `message`, `reason`, `equal_elements`, `elements`, `max_abs_diff`, `max_ulp_diff`, `units`,
-    `bound`, `coverage`, `diagnosis` and `note`.
+    `bound`, `outside` (row-major places of elements that rounding cannot explain), `coverage`, `diagnosis` and `note`.
     """
     from torchtwin.kernel.recorder import plain
     from torchtwin.kernel.session import session

@@ -124,6 +124,7 @@ export interface Verdict {
   max_ulp_diff?: number | null;
   message: string;
   note?: string | null;
+  outside?: number[] | null;
   reason?: string | null;
   units?: ElementValue | null;
 }
@@ -191,7 +192,8 @@ export interface Site {
 /**
  * Elements in row-major order, each field null where the tensor is unknown or has more than 256 elements.
  *
- *     The `twin_*` fields are what the formula gave. They are null too where they equal the layer's bit for bit.
+ *     Operands are as the layer multiplied them, cast as autocast did. The `twin_*` fields are what the formula gave. They
+ *     are null too where they equal the layer's bit for bit.
  */
 export interface Values {
   bias?: ElementValue[] | null;

@@ -754,7 +754,7 @@ validate29.errors = vErrors;
 return errors === 0;
 }
 
-const schema14 = {"properties":{"bound":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"coverage":{"anyOf":[{"type":"string"},{"type":"null"}]},"diagnosis":{"anyOf":[{"$ref":"#/$defs/Diagnosis"},{"type":"null"}]},"elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"equal_elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"kind":{"enum":["different","identical","rounding","unchecked"]},"max_abs_diff":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"max_ulp_diff":{"anyOf":[{"type":"integer"},{"type":"null"}]},"message":{"type":"string"},"note":{"anyOf":[{"type":"string"},{"type":"null"}]},"reason":{"anyOf":[{"type":"string"},{"type":"null"}]},"units":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]}},"required":["kind","message"],"type":"object"};
+const schema14 = {"properties":{"bound":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"coverage":{"anyOf":[{"type":"string"},{"type":"null"}]},"diagnosis":{"anyOf":[{"$ref":"#/$defs/Diagnosis"},{"type":"null"}]},"elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"equal_elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"kind":{"enum":["different","identical","rounding","unchecked"]},"max_abs_diff":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"max_ulp_diff":{"anyOf":[{"type":"integer"},{"type":"null"}]},"message":{"type":"string"},"note":{"anyOf":[{"type":"string"},{"type":"null"}]},"outside":{"anyOf":[{"items":{"type":"integer"},"type":"array"},{"type":"null"}]},"reason":{"anyOf":[{"type":"string"},{"type":"null"}]},"units":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]}},"required":["kind","message"],"type":"object"};
 const schema15 = {"anyOf":[{"type":"number"},{"enum":["-inf","inf","nan"]}]};
 
 function validate34(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -1381,14 +1381,21 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.reason !== undefined){
-let data10 = data.reason;
+if(data.outside !== undefined){
+let data10 = data.outside;
 const _errs49 = errors;
 const _errs50 = errors;
 let valid9 = false;
 const _errs51 = errors;
-if(typeof data10 !== "string"){
-const err21 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(errors === _errs51){
+if(Array.isArray(data10)){
+var valid10 = true;
+const len0 = data10.length;
+for(let i0=0; i0<len0; i0++){
+let data11 = data10[i0];
+const _errs53 = errors;
+if(!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))){
+const err21 = {instancePath:instancePath+"/outside/" + i0,schemaPath:"#/properties/outside/anyOf/0/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -1397,12 +1404,14 @@ vErrors.push(err21);
 }
 errors++;
 }
-var _valid8 = _errs51 === errors;
-valid9 = valid9 || _valid8;
-if(!valid9){
-const _errs53 = errors;
-if(data10 !== null){
-const err22 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+var valid10 = _errs53 === errors;
+if(!valid10){
+break;
+}
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/outside",schemaPath:"#/properties/outside/anyOf/0/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -1411,16 +1420,31 @@ vErrors.push(err22);
 }
 errors++;
 }
-var _valid8 = _errs53 === errors;
-valid9 = valid9 || _valid8;
 }
+var _valid8 = _errs51 === errors;
+valid9 = valid9 || _valid8;
 if(!valid9){
-const err23 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const _errs55 = errors;
+if(data10 !== null){
+const err23 = {instancePath:instancePath+"/outside",schemaPath:"#/properties/outside/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
 if(vErrors === null){
 vErrors = [err23];
 }
 else {
 vErrors.push(err23);
+}
+errors++;
+}
+var _valid8 = _errs55 === errors;
+valid9 = valid9 || _valid8;
+}
+if(!valid9){
+const err24 = {instancePath:instancePath+"/outside",schemaPath:"#/properties/outside/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
 }
 errors++;
 validate33.errors = vErrors;
@@ -1443,35 +1467,14 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.units !== undefined){
-let data11 = data.units;
-const _errs55 = errors;
-const _errs56 = errors;
-let valid10 = false;
+if(data.reason !== undefined){
+let data12 = data.reason;
 const _errs57 = errors;
-if(!(validate34(data11, {instancePath:instancePath+"/units",parentData:data,parentDataProperty:"units",rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
-errors = vErrors.length;
-}
-var _valid9 = _errs57 === errors;
-valid10 = valid10 || _valid9;
-if(!valid10){
 const _errs58 = errors;
-if(data11 !== null){
-const err24 = {instancePath:instancePath+"/units",schemaPath:"#/properties/units/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
-if(vErrors === null){
-vErrors = [err24];
-}
-else {
-vErrors.push(err24);
-}
-errors++;
-}
-var _valid9 = _errs58 === errors;
-valid10 = valid10 || _valid9;
-}
-if(!valid10){
-const err25 = {instancePath:instancePath+"/units",schemaPath:"#/properties/units/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+let valid11 = false;
+const _errs59 = errors;
+if(typeof data12 !== "string"){
+const err25 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -1479,24 +1482,108 @@ else {
 vErrors.push(err25);
 }
 errors++;
+}
+var _valid9 = _errs59 === errors;
+valid11 = valid11 || _valid9;
+if(!valid11){
+const _errs61 = errors;
+if(data12 !== null){
+const err26 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+var _valid9 = _errs61 === errors;
+valid11 = valid11 || _valid9;
+}
+if(!valid11){
+const err27 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
 validate33.errors = vErrors;
 return false;
 }
 else {
-errors = _errs56;
+errors = _errs58;
 if(vErrors !== null){
-if(_errs56){
-vErrors.length = _errs56;
+if(_errs58){
+vErrors.length = _errs58;
 }
 else {
 vErrors = null;
 }
 }
 }
-var valid0 = _errs55 === errors;
+var valid0 = _errs57 === errors;
 }
 else {
 var valid0 = true;
+}
+if(valid0){
+if(data.units !== undefined){
+let data13 = data.units;
+const _errs63 = errors;
+const _errs64 = errors;
+let valid12 = false;
+const _errs65 = errors;
+if(!(validate34(data13, {instancePath:instancePath+"/units",parentData:data,parentDataProperty:"units",rootData}))){
+vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+errors = vErrors.length;
+}
+var _valid10 = _errs65 === errors;
+valid12 = valid12 || _valid10;
+if(!valid12){
+const _errs66 = errors;
+if(data13 !== null){
+const err28 = {instancePath:instancePath+"/units",schemaPath:"#/properties/units/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+var _valid10 = _errs66 === errors;
+valid12 = valid12 || _valid10;
+}
+if(!valid12){
+const err29 = {instancePath:instancePath+"/units",schemaPath:"#/properties/units/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+validate33.errors = vErrors;
+return false;
+}
+else {
+errors = _errs64;
+if(vErrors !== null){
+if(_errs64){
+vErrors.length = _errs64;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs63 === errors;
+}
+else {
+var valid0 = true;
+}
 }
 }
 }

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.bounds import Arithmetic, Exact, allowance, gamma, usual_bound
-from torchtwin.kernel.values import number
+from torchtwin.kernel.values import MAX_ELEMENTS, number
 from torchtwin.protocol import Diagnosis, Verdict
 
 _EMPTY = "identical: both are empty"
@@ -194,7 +194,9 @@ def _different(facts: _Facts, layer: Tensor, formula: Tensor, exact: Exact) -> V
         f"first {_place(first, layer)}: layer {_at(layer, first)}, formula {_at(formula, first)}, "
         f"exact {_at(exact.value, first)}"
     )
-    return _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula))
+    verdict = _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula))
+    places = facts.outside.reshape(-1).nonzero()[:MAX_ELEMENTS, 0]
+    return msgspec.structs.replace(verdict, outside=places.tolist())
 
 
 def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor) -> Diagnosis:

@@ -27,7 +27,7 @@ from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.quiet import quiet
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
 from torchtwin.kernel.tensors import TensorTable
-from torchtwin.kernel.twin import expression, gradient_formulas, twin
+from torchtwin.kernel.twin import Twin, expression, gradient_formulas, twin
 from torchtwin.kernel.values import Allowance
 from torchtwin.protocol import Call, GradientFormulas, GradientNames, Gradients, Operand, Operands, Values, Verdict
 
@@ -65,7 +65,7 @@ class Recording:
         caller = callsite.caller(frame)
         names = self._namer.names(caller, input, weight, bias)
         text = expression(names, input, weight, bias, output.dtype)
-        forward, formula = self._checked(input, weight, bias, output, text)
+        forward, values = self._checked(input, weight, bias, output, text)
         operands = {"input": input, "weight": weight, "bias": bias, "output": output}
         id = self._recorder.next_id()
         call = Call(
@@ -79,7 +79,7 @@ class Recording:
             gradient_formulas=gradient_formulas(names, input, weight, bias, output.dtype),
             gradient_names=_gradient_names(names, bias),
             error=None,
-            values=self._values(operands, forward, formula),
+            values=values,
             time=time.time(),
         )
         self._recorder.add(call)
@@ -89,24 +89,28 @@ class Recording:
 
     def _checked(
         self, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, text: str
-    ) -> tuple[Verdict, Tensor | None]:
-        """A fault of ours costs the verdict, not the record."""
+    ) -> tuple[Verdict, Values]:
+        """A fault of ours costs the verdict, not the record. What is not checked may not be readable at all."""
         if reason := reason_not_to_check(input, weight, bias, output):
-            return unchecked(reason), None
+            return unchecked(reason), Values()
         try:
             with quiet(output.device.type):
-                return check_output(twin(input, weight, bias, output), output, text)
+                used = twin(input, weight, bias, output)
+                forward, formula = check_output(used, output, text)
+                return forward, self._values(used, output, formula if forward.kind != "identical" else None)
         except Exception as error:
             self._guard.caught(error)
-            return unchecked("an internal error of Torchtwin"), None
+            return unchecked("an internal error of Torchtwin"), Values()
 
-    def _values(self, operands: dict[str, Tensor | None], forward: Verdict, formula: Tensor | None) -> Values:
-        if forward.kind == "unchecked":  # it may not be readable at all
-            return Values()
+    def _values(self, used: Twin, output: Tensor, formula: Tensor | None) -> Values:
         take = self._allowance.numbers
-        differs = forward.kind != "identical"
-        values = {role: take(tensor) for role, tensor in operands.items()}
-        return Values(**values, twin_output=take(formula) if differs else None)
+        return Values(
+            input=take(used.input),
+            weight=take(used.weight),
+            bias=take(used.bias),
+            output=take(output),
+            twin_output=take(formula),
+        )
 
     def _watch_gradients(self, watched: Watched, output: Tensor, forward: Verdict) -> None:
         reason = forward.reason if forward.kind == "unchecked" else self._gradients.watch(watched, output)

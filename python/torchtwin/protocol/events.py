@@ -45,6 +45,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """Largest difference in multiples of u * (|x| |w|^T + |b|), u the unit roundoff of the dtype."""
     bound: Number | None = None
     """How much rounding can explain, in the same unit, at the same element."""
+    outside: list[int] | None = None
+    """Places, in row-major order, of the first 256 elements that rounding can't explain; only for `different`."""
     coverage: str | None = None
     """`all`: every element was compared."""
     diagnosis: Diagnosis | None = None
@@ -135,7 +137,8 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
 class Values(msgspec.Struct, frozen=True, gc=False):
     """Elements in row-major order, each field null where the tensor is unknown or has more than 256 elements.
 
-    The `twin_*` fields are what the formula gave. They are null too where they equal the layer's bit for bit.
+    Operands are as the layer multiplied them, cast as autocast did. The `twin_*` fields are what the formula gave. They
+    are null too where they equal the layer's bit for bit.
     """
 
     input: list[Number] | None = None

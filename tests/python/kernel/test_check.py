@@ -97,6 +97,17 @@ def test_under_autocast_the_twin_casts_as_the_layer_did(notebook: Notebook, cach
     assert torch.allclose(formula.float(), notebook.names["y"].float(), atol=0.1)
 
 
+def test_under_autocast_the_elements_that_travel_are_those_that_were_multiplied(notebook: Notebook) -> None:
+    call = notebook.call(
+        "fc = nn.Linear(2, 3)\nx = torch.tensor([[0.1, 0.2]])\n"
+        "with torch.autocast('cpu', torch.bfloat16):\n    y = fc(x)"
+    )
+    assert call.values.input == [0.10009765625, 0.2001953125]  # 0.1 and 0.2 in eight bits
+    fc = notebook.names["fc"]
+    assert call.values.weight == [float(value.bfloat16()) for value in fc.weight.detach().flatten()]
+    assert call.values.bias == [float(value.bfloat16()) for value in fc.bias.detach()]
+
+
 def test_nan_and_infinity_on_both_sides_agree(notebook: Notebook) -> None:
     call = notebook.call("x = torch.tensor([[float('nan'), 1.], [float('inf'), 1.]])\nfc = nn.Linear(2, 3)\ny = fc(x)")
     assert call.forward.kind == "identical"

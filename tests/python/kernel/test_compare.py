@@ -77,8 +77,19 @@ def test_one_wrong_element_among_many_is_found_and_placed() -> None:
     assert found.kind == "different"
     assert "1 of 63 elements lies outside" in found.message
     assert "first [3, 5]" in found.message
+    assert found.outside == [3 * 7 + 5]
     assert found.diagnosis is not None
     assert found.diagnosis.code == "unexplained"
+
+
+def test_the_places_told_are_bounded() -> None:
+    layer, x, w = torch.ones(20, 20), torch.zeros(20, 2), torch.zeros(20, 2)
+    assert verdict(layer, torch.zeros(20, 20), x, w).outside == list(range(256))
+
+
+def test_only_what_is_different_has_places() -> None:
+    layer, formula, x, w, b = honest_pair()
+    assert verdict(layer, formula, x, w, b).outside is None
 
 
 def test_the_place_is_given_in_the_layers_own_shape() -> None:
