@@ -71,6 +71,7 @@ export class JupyterHost implements Host {
     return {
       id: link ? id : null,
       name: source ? nameOf(source) : '',
+      kernelName: source && link ? contextOf(source).kernelDisplayName : '',
       status: link?.status ?? (source && isStarting(source) ? { type: 'connecting' } : { type: 'none' }),
       busy: link?.busy ?? false,
       restarting: link?.restarting ?? false,

@@ -17,6 +17,8 @@ export interface KernelView {
   id: string | null;
   /** What a person calls it: the notebook's file name. */
   name: string;
+  /** The kernel's display name, `Python 3 (ipykernel)`; empty where there is no kernel. */
+  kernelName: string;
   status: KernelStatus;
   /** Whether a cell is running, so that answers may be late. */
   busy: boolean;

@@ -17,7 +17,14 @@ export interface Snapshot {
   sync: KernelSync | null;
 }
 
-const NO_KERNEL: KernelView = { id: null, name: '', status: { type: 'none' }, busy: false, restarting: false };
+const NO_KERNEL: KernelView = {
+  id: null,
+  name: '',
+  kernelName: '',
+  status: { type: 'none' },
+  busy: false,
+  restarting: false,
+};
 
 /** Everything the panel knows, of every kernel, and what a person can do. Knows no DOM. */
 export class PanelModel {

@@ -5,6 +5,7 @@ export function view(change: Partial<KernelView> = {}): KernelView {
   return {
     id: 'k1',
     name: 'linear_by_hand.ipynb',
+    kernelName: 'Python 3 (ipykernel)',
     status: { type: 'ready' },
     busy: false,
     restarting: false,
