@@ -1,4 +1,4 @@
-"""Decides which calls are checked. The only place where that is decided."""
+"""Decides which calls and which gradients are checked. What the autograd graph looks like is `gradient.py`'s to know."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ _PLAIN = (Tensor, nn.Parameter)
 def reason_not_to_check(input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor) -> str | None:
     """Why this call stays `unchecked`; null when all its elements are to be checked, forward and backward."""
     operands = [t for t in (input, weight, bias, output) if t is not None]
-    return _tracing() or next((r for t in operands if (r := _unreadable(t))), None) or _too_large(input, weight)
+    return _surroundings() or next((r for t in operands if (r := _unreadable(t))), None) or _too_large(input, weight)
+
+
+def reason_not_to_check_gradient(gradient: Tensor) -> str | None:
+    """Why the gradients of a call that was checked stay `unchecked`, given the gradient of its output."""
+    if reason := _surroundings():
+        return reason
+    if torch._C._functorch.is_functorch_wrapped_tensor(gradient) or _is_legacy_batch(gradient):
+        return "a batch of gradients at once"
+    return None
 
 
 def multiply_adds(input: Tensor, weight: Tensor) -> int:
@@ -23,12 +32,23 @@ def multiply_adds(input: Tensor, weight: Tensor) -> int:
     return rows * weight.numel()
 
 
-def _tracing() -> str | None:
+def _surroundings() -> str | None:
     if torch._C._len_torch_dispatch_stack():
         return "inside a torch dispatch mode"
+    if torch._C._autograd._profiler_enabled():
+        return "a profiler is running, and would count the check"
     if torch.cuda._initialized and torch.cuda.is_current_stream_capturing():
         return "inside a CUDA graph capture"
     return None
+
+
+def _is_legacy_batch(gradient: Tensor) -> bool:
+    """Of `torch.autograd.grad(is_grads_batched=True)`: its stand-in knows few operations, and has no name in Python."""
+    try:
+        gradient.detach()
+    except RuntimeError:
+        return True
+    return False
 
 
 def _unreadable(tensor: Tensor) -> str | None:

@@ -19,10 +19,11 @@ from torch.autograd.graph import Node
 
 from torchtwin.kernel.bounds import arithmetic, exact_product, exact_sum
 from torchtwin.kernel.compare import judge, unchecked
+from torchtwin.kernel.coverage import reason_not_to_check_gradient
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles
 from torchtwin.kernel.passes import Arrival, Passes
-from torchtwin.kernel.quiet import quiet
+from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict
 
 # Where the operands stand among the inputs of the nodes that multiply.
@@ -101,6 +102,7 @@ class GradientCheck:
         self, call: Watched, name: str, is_last: bool, arrivals: list[Arrival]
     ) -> Callable[[Sequence[Tensor | None], Sequence[Tensor | None]], None]:
         @self._guard
+        @quietly
         def check(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
             g = grad_outputs[0]
             if g is None:
@@ -108,37 +110,19 @@ class GradientCheck:
             if is_last:
                 for arrival in arrivals:
                     arrival.expect()
-            with quiet(g.device.type):
-                if reason := _unreadable(g):
-                    roles = _MULTIPLIES.get(name, ("bias",))
-                    self._report(call.id, [Share(role, unchecked(reason)) for role in roles], None)
-                    return
-                shares = list(_shares(call, name, grad_inputs, g.detach()))
-                of_output = _as(g.detach(), call.shapes["output"]) if is_last else None
-                self._report(call.id, shares, of_output)
+            if reason := reason_not_to_check_gradient(g):
+                roles = _MULTIPLIES.get(name, ("bias",))
+                self._report(call.id, [Share(role, unchecked(reason)) for role in roles], None)
+                return
+            shares = list(_shares(call, name, grad_inputs, g.detach()))
+            of_output = _as(g.detach(), call.shapes["output"]) if is_last else None
+            self._report(call.id, shares, of_output)
 
         def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
             if not torch.compiler.is_compiling():  # compiled autograd traces through hooks
                 check(grad_inputs, grad_outputs)
 
         return hook
-
-
-def _unreadable(gradient: Tensor) -> str | None:
-    if torch._C._len_torch_dispatch_stack():
-        return "inside a torch dispatch mode"
-    if torch._C._functorch.is_functorch_wrapped_tensor(gradient) or _is_legacy_batch(gradient):
-        return "a batch of gradients at once"
-    return None
-
-
-def _is_legacy_batch(gradient: Tensor) -> bool:
-    """Of `torch.autograd.grad(is_grads_batched=True)`: its stand-in knows few operations, and has no name in Python."""
-    try:
-        gradient.detach()
-    except RuntimeError:
-        return True
-    return False
 
 
 def _nodes_of_the_call(node: Node | None) -> Iterator[Node]:

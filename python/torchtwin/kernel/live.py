@@ -7,10 +7,10 @@ import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from torchtwin.kernel.namespace import has_storage
+from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.twin import twin
 from torchtwin.kernel.values import number, numbers
 from torchtwin.protocol import ElementRequest, ElementTerms, Number, Refused
@@ -66,12 +66,9 @@ class Live:
         self._outputs = alive
         return {builtins.id(ref()): text for ref, text in alive.values()}
 
+    @quietly
     def element(self, request: ElementRequest, names: dict[str, str]) -> ElementTerms | Refused:
         """How one element of the output came about. `names` are those of the operands."""
-        with torch._C.DisableTorchFunction():
-            return self._element(request, names)
-
-    def _element(self, request: ElementRequest, names: dict[str, str]) -> ElementTerms | Refused:
         if request.of != "output":
             return Refused("too_large", "This gradient was too large to travel with the call, and it is not kept.")
         held = {role: tensor.get() for role, tensor in self._calls.get(request.call, {}).items()}

@@ -6,10 +6,8 @@ import re
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import ParamSpec
 
 import msgspec
-import torch
 from torch import Tensor
 
 from torchtwin.kernel import callsite, failure
@@ -24,7 +22,7 @@ from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.live import Live
 from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
-from torchtwin.kernel.quiet import quiet
+from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
 from torchtwin.kernel.tensors import TensorTable
 from torchtwin.kernel.twin import Twin, expression, gradient_formulas, twin
@@ -44,8 +42,8 @@ class Recording:
         self.live = Live(MAX_CALLS)
         self.tensors = TensorTable(self.live.outputs)
         self._gradients = GradientCheck(guard, self._gradient_arrived, Passes(guard, self._note_gradient))
-        self.returned: Callable[..., None] = guard(_unseen(self._returned))
-        self.raised: Callable[..., None] = guard(_unseen(self._raised))
+        self.returned: Callable[..., None] = guard(quietly(self._returned))
+        self.raised: Callable[..., None] = guard(quietly(self._raised))
 
     def cell_begins(self) -> None:
         """The namespace may be another than before."""
@@ -94,10 +92,9 @@ class Recording:
         if reason := reason_not_to_check(input, weight, bias, output):
             return unchecked(reason), Values()
         try:
-            with quiet(output.device.type):
-                used = twin(input, weight, bias, output)
-                forward, formula = check_output(used, output, text)
-                return forward, self._values(used, output, formula if forward.kind != "identical" else None)
+            used = twin(input, weight, bias, output)
+            forward, formula = check_output(used, output, text)
+            return forward, self._values(used, output, formula if forward.kind != "identical" else None)
         except Exception as error:
             self._guard.caught(error)
             return unchecked("an internal error of Torchtwin"), Values()
@@ -178,18 +175,7 @@ class Recording:
         )
 
 
-P = ParamSpec("P")
 _NAMED = re.compile(r"[A-Za-z_][\w.]*$|[\w.]+(\[[^\]]*\][\w.]*)+$")
-
-
-def _unseen(function: Callable[P, None]) -> Callable[P, None]:
-    """Under a function mode of the user's, even a look at a shape would be a call that the mode sees."""
-
-    def without_modes(*args: P.args, **kwargs: P.kwargs) -> None:
-        with torch._C.DisableTorchFunction():
-            function(*args, **kwargs)
-
-    return without_modes
 
 
 def _is_symbolic(tensor: Tensor) -> bool:

@@ -17,7 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles, alive
-from torchtwin.kernel.quiet import quiet
+from torchtwin.kernel.quiet import quietly
 
 Note = Callable[[int, str, str], None]
 """Takes the call's id, the operand and the sentence."""
@@ -80,6 +80,7 @@ class Passes:
 
     def _hook(self, parameter: weakref.ref[Tensor]) -> Callable[[Any], None]:
         @self._guard
+        @quietly
         def hook(gradients: object) -> None:
             target = parameter()
             state = self._of.get(target) if target is not None else None
@@ -133,8 +134,7 @@ def _is_empty(gradient: Tensor | None) -> bool:
         return True
     if gradient.layout != torch.strided:
         return False
-    with quiet(gradient.device.type):
-        return not bool(gradient.any())
+    return not bool(gradient.any())
 
 
 def _sentence(state: _Accumulation, name: str, calls: int) -> str | None:

@@ -1,32 +1,28 @@
-"""The surroundings of our own arithmetic: the user's modes neither see it nor change it."""
+"""The surroundings of our own work: the user's modes neither see it nor change it."""
 
 from __future__ import annotations
 
-from types import TracebackType
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
-import torch
+from torch._C import DisableTorchFunction, _AutoDispatchBelowAutograd, _DisableAutocast, _DisableTorchDispatch
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class quiet:
-    """No gradients, no autocast, no `__torch_function__`: what runs inside leaves no trace in the user's graph.
+def quietly(function: Callable[P, R]) -> Callable[P, R]:
+    """Runs `function` without gradients and autocast, and unseen by function modes, dispatch modes and subclasses.
 
-    Cheaper than a stack of torch's own context managers; it is entered for every checked call.
+    Torch's own guards written in C++, entered by `with` itself: an interrupt can come only before one is entered or
+    after it has been left. In a context manager written in Python it can come between a switch and the switch back,
+    and would leave the user with gradients off.
     """
 
-    def __init__(self, device: str = "cpu") -> None:
-        self._device = device
+    @functools.wraps(function)
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
+        with DisableTorchFunction(), _DisableTorchDispatch(), _AutoDispatchBelowAutograd(), _DisableAutocast():
+            return function(*args, **kwargs)
 
-    def __enter__(self) -> None:
-        self._grad = torch.is_grad_enabled()
-        self._autocast = torch.is_autocast_enabled(self._device)
-        self._functions = torch._C.DisableTorchFunction()
-        self._functions.__enter__()
-        torch._C._set_grad_enabled(False)
-        torch.set_autocast_enabled(self._device, False)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        torch.set_autocast_enabled(self._device, self._autocast)
-        torch._C._set_grad_enabled(self._grad)
-        self._functions.__exit__(None, None, None)
+    return quiet

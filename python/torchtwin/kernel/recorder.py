@@ -65,9 +65,7 @@ class Recorder:
             self._calls[call.id] = call
             self._put(("call", call.id), call)
             if len(self._calls) > self._max_calls:
-                oldest = next(iter(self._calls))
-                del self._calls[oldest], self._events["call", oldest]
-                self._dropped += 1
+                self._drop_oldest()
         self._listener()
 
     def update(self, id: int, change: Callable[[Call], Call]) -> None:
@@ -107,6 +105,12 @@ class Recorder:
             upto = shown[-1][0] if len(shown) < len(events) else self._seq
             envelopes = [Envelope(PROTOCOL, self.session, seq, event) for seq, event in shown]
             return Page(PROTOCOL, self.session, min(after, upto), upto, self._seq, envelopes)
+
+    def _drop_oldest(self) -> None:
+        oldest = next(iter(self._calls))
+        self._dropped += 1
+        self._calls.pop(oldest)
+        self._events.pop(("call", oldest), None)  # missing if the user interrupted the cell just before it was put there
 
     def _put(self, key: Hashable, event: Event) -> None:
         self._seq += 1

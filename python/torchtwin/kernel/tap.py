@@ -5,6 +5,8 @@ Why this function and no other: docs/architecture.md, "The tap".
 
 from __future__ import annotations
 
+import copy
+import functools
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.autograd.graph import Node
 
 
 class Observer(Protocol):
@@ -78,7 +81,7 @@ class WatchedLinear:
     """
 
     def __init__(self, original: Callable[..., Any], observer: Observer) -> None:
-        from torch import Tensor
+        from torch import Tensor, is_anomaly_enabled
         from torch._C import _get_tracing_state
         from torch.compiler import is_compiling
 
@@ -88,9 +91,8 @@ class WatchedLinear:
         self._tensor = Tensor
         self._tracing = _get_tracing_state
         self._compiling = is_compiling
-        self.__doc__ = original.__doc__
-        self.__name__ = self.__qualname__ = "linear"
-        self.__module__ = "torch.nn.functional"
+        self._anomaly = is_anomaly_enabled
+        functools.update_wrapper(self, original, updated=())
 
     def __call__(self, *operands: Any, **named: Any) -> Any:
         # Under torch.compile this line is decided while tracing: no graph break.
@@ -104,6 +106,8 @@ class WatchedLinear:
             # A bare `raise` adds no entry for this frame: the user's traceback ends where it would without us.
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
             raise
+        if self._anomaly():
+            _take_from_anomaly_traceback(getattr(output, "grad_fn", None))
         input, weight, bias, *others = _arranged(operands, named)
         if not others and self._are_tensors(input, weight, bias, output):
             self._observer.returned(sys._getframe(1), input, weight, bias, output)
@@ -118,6 +122,19 @@ class WatchedLinear:
     def __repr__(self) -> str:
         return repr(self.original)
 
+    def __copy__(self) -> WatchedLinear:
+        return self
+
+    def __deepcopy__(self, memo: object) -> WatchedLinear:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as the original, so that it loads where Torchtwin is not installed."""
+        return copy.copy, (self.original,)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
     def _are_tensors(self, input: object, weight: object, bias: object, output: object) -> bool:
         """Not the proxies of torch.fx and the like, for which the original has made whatever it makes."""
         operands = (input, weight, output) if bias is None else (input, weight, bias, output)
@@ -131,6 +148,17 @@ class WatchedLinear:
         input, weight, bias, *_ = _arranged(operands, named)
         if not any(_stands_for_a_tensor(value, self._tensor) for value in (input, weight, bias)):
             self._observer.raised(frame, input, weight, bias, error)
+
+
+def _take_from_anomaly_traceback(node: Node | None) -> None:
+    """Anomaly detection notes with each node where it was made, for a person to read: there, too, no line of ours."""
+    noted: Any = {} if node is None else node.metadata
+    lines = noted.get("traceback_")
+    if node is None or not lines or f'"{__file__}"' not in lines[-1]:
+        return
+    lines.pop()
+    for source, _ in node.next_functions:
+        _take_from_anomaly_traceback(source)
 
 
 def _arranged(operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

@@ -6,13 +6,13 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from torchtwin.kernel.describe import dtype_name, shape
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.namespace import has_storage, modules, owned_tensors, shown
+from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import TensorRow, Tensors
 
 MAX_ROWS = 500
@@ -34,12 +34,9 @@ class TensorTable:
     def forget(self) -> None:
         self._before.clear()
 
+    @quietly  # a look at a subclass would be a call of the user's code
     def after_cell(self, names: Mapping[str, Any]) -> Tensors:
         """The rows, in the order in which the names were bound first."""
-        with torch._C.DisableTorchFunction():  # a look at a subclass would be a call of the user's code
-            return self._made(names)
-
-    def _made(self, names: Mapping[str, Any]) -> Tensors:
         tensors = {name: value for name, value in shown(names) if is_tensor(value) and _can_be_described(value)}
         sharing = _sharing(tensors, names)
         outputs = self._outputs()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 import pickle
 import re
+import signal
+from random import Random
 
 import pytest
 import torch
@@ -98,7 +102,7 @@ def test_watching_twice_is_harmless(session: Session) -> None:
 
 
 def test_a_wrapper_put_on_after_ours_stays(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = F.linear
+    ours, plain = F.linear, torch._C._nn.linear
 
     def theirs(*operands: Tensor) -> Tensor:
         return ours(*operands)
@@ -108,6 +112,8 @@ def test_a_wrapper_put_on_after_ours_stays(session: Session, monkeypatch: pytest
     assert F.linear is theirs
     F.linear(torch.ones(1, 2), torch.ones(3, 2))
     assert calls(session) == 0
+    monkeypatch.undo()
+    F.linear = plain
 
 
 @pytest.mark.parametrize(
@@ -221,6 +227,71 @@ def test_a_watched_model_copies_and_pickles(session: Session) -> None:
     layer(torch.ones(1, 2)).sum().backward()
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         assert torch.equal(twin.weight, layer.weight)
+
+
+def test_the_function_itself_is_copied_and_pickled_as_torchs_own(session: Session) -> None:
+    class Holds(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.function = F.linear
+
+    assert copy.deepcopy(Holds()).function(torch.ones(1, 2), torch.ones(3, 2)).tolist() == [[2.0] * 3]
+    assert copy.copy(F.linear) is F.linear
+    pickled = pickle.dumps(functools.partial(F.linear, bias=None))
+    assert b"torchtwin" not in pickled
+    assert pickle.loads(pickled).func is torch._C._nn.linear
+
+
+def test_the_function_looks_like_torchs_own(session: Session) -> None:
+    builtin = torch._C._nn.linear
+    for name in ("__name__", "__qualname__", "__module__", "__doc__", "__self__", "__text_signature__"):
+        assert getattr(F.linear, name) == getattr(builtin, name), name
+    with pytest.raises(ValueError, match="no signature found"):
+        inspect.signature(F.linear)
+
+
+@pytest.mark.filterwarnings("ignore:Error detected", "ignore:Anomaly Detection")
+def test_anomaly_detection_tells_of_no_line_of_ours(session: Session) -> None:
+    layer = nn.Linear(2, 3)
+    with torch.autograd.set_detect_anomaly(True):
+        out = layer(torch.ones(5, 2, 1).mT.expand(5, 4, 2))
+        nodes = [out.grad_fn]
+        for node in nodes:
+            if node is not None:
+                nodes += [source for source, _ in node.next_functions]
+        noted = [line for node in nodes if node for line in node.metadata.get("traceback_", [])]  # type: ignore[attr-defined]
+    assert len([node for node in nodes if node]) > 3
+    assert any("F.linear(" in line for line in noted)
+    assert not any("torchtwin/kernel" in line for line in noted)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_leaves_the_modes_as_they_were(session: Session) -> None:
+    layer, x, random = nn.Linear(8, 8), torch.randn(4, 8), Random(0)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        try:
+            # Again after a while, for an interrupt within a destructor is ignored.
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(0.001, 0.003), 0.2)
+            while True:
+                layer(x).sum().backward()
+        except KeyboardInterrupt:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(300):
+            interrupted()
+            assert torch.is_grad_enabled()
+            assert not torch.is_autocast_enabled("cpu")
+            assert torch._C._is_torch_function_enabled()
+            assert layer(x).requires_grad
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_putting_on_and_taking_off_can_be_repeated() -> None:
