@@ -25,17 +25,20 @@ export function Sentence({ text }: { text: string }) {
   );
 }
 
-/** Code that may break after a point, a comma, a bracket or an operator. */
-export function Formula({ text }: { text: string }) {
-  const parts = text.split(/(?<=[.,(@])/);
+/** Code that may break before a point and after a comma, a bracket or an operator; `short` is what is seen of it. */
+export function Formula({ text, short = text }: { text: string; short?: string }) {
+  const parts = short.split(/(?<=[,(@])|(?<![…\s])(?=\.[A-Za-z])/);
+  const seen = parts.map((part, index) => (
+    <Fragment key={String(index)}>
+      {index > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ));
+  if (short === text) return <code title={text}>{seen}</code>;
   return (
     <code title={text}>
-      {parts.map((part, index) => (
-        <Fragment key={String(index)}>
-          {index > 0 && <wbr />}
-          {part}
-        </Fragment>
-      ))}
+      <span aria-hidden='true'>{seen}</span>
+      <span className='jp-Torchtwin-unseen'>{text}</span>
     </code>
   );
 }

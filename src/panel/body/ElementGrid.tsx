@@ -60,8 +60,8 @@ interface CellProps extends Omit<Props, 'chosen'> {
 }
 
 function Cell({ call, tensor, flat, chosen, stop, choose, walk }: CellProps) {
-  const layer = shortest(tensor.layer?.[flat] ?? 'nan', tensor.dtype);
-  const twin = shortest(tensor.twin?.[flat] ?? 'nan', tensor.dtype);
+  const value = tensor.layer?.[flat] ?? 'nan';
+  const layer = shortest(value, tensor.dtype);
   const agrees = agreement(call, tensor, flat);
   return (
     <td>
@@ -69,22 +69,27 @@ function Cell({ call, tensor, flat, chosen, stop, choose, walk }: CellProps) {
         type='button'
         aria-pressed={chosen}
         aria-label={`${elementName(tensor, flat)}: ${layer}, ${WORDS[agrees]}`}
-        title={`${elementName(tensor, flat)}\nlayer ${layer}\nformula ${twin}`}
+        title={`${elementName(tensor, flat)}\nlayer ${layer}${formulaLine(tensor, flat)}`}
         className={`jp-Torchtwin-cell jp-mod-${agrees}`}
         data-flat={flat}
         tabIndex={stop ? 0 : -1}
         onClick={() => choose(flat)}
         onKeyDown={walk}
       >
-        {compact(tensor.layer?.[flat] ?? 'nan', tensor.dtype)} <span aria-hidden='true'>{AGREEMENT_SIGN[agrees]}</span>
+        {compact(value, tensor.dtype)} <span aria-hidden='true'>{AGREEMENT_SIGN[agrees]}</span>
       </button>
     </td>
   );
 }
 
+function formulaLine({ twin, dtype }: Compared, flat: number): string {
+  const value = twin?.[flat];
+  return value === undefined ? '' : `\nformula ${shortest(value, dtype)}`;
+}
+
 const WORDS: Record<Agreement, string> = {
   same: 'equal in layer and formula',
   rounding: 'differs by rounding',
-  different: 'differs',
-  unchecked: 'not checked',
+  different: 'differs beyond rounding',
+  unchecked: 'not compared',
 };

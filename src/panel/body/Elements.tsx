@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import type { Call } from '../../protocol';
+import { elementsNotKept } from '../model/notKept';
 import { type Compared, comparedTensors } from '../model/tensorOf';
 import { ElementChoice } from './ElementChoice';
 import { ElementGrid } from './ElementGrid';
@@ -28,16 +29,26 @@ export function Elements({ call }: { call: Call }) {
 
 const TABS = { output: 'output', weight: 'weight grad', bias: 'bias grad', input: 'input grad' };
 
+interface ChooserProps {
+  call: Call;
+  tensor: Compared;
+  chosen: number | null;
+  choose: (flat: number) => void;
+}
+
+/** All elements where they are here; else the kernel can be asked for one, but keeps no gradient. */
+function Chooser({ call, tensor, chosen, choose }: ChooserProps) {
+  if (tensor.layer) return <ElementGrid call={call} tensor={tensor} chosen={chosen} choose={choose} />;
+  if (tensor.target === 'output') return <ElementChoice tensor={tensor} choose={choose} />;
+  return <p className='jp-Torchtwin-quiet'>{elementsNotKept(tensor)}</p>;
+}
+
 function ElementsOf({ call, tensor }: { call: Call; tensor: Compared }) {
   const [chosen, choose] = useState<number | null>(null);
   const [said, say] = useState('');
   return (
     <>
-      {tensor.layer ? (
-        <ElementGrid call={call} tensor={tensor} chosen={chosen} choose={choose} />
-      ) : (
-        <ElementChoice tensor={tensor} choose={choose} />
-      )}
+      <Chooser call={call} tensor={tensor} chosen={chosen} choose={choose} />
       {chosen !== null && <HowItCame key={chosen} call={call} tensor={tensor} flat={chosen} say={say} />}
       <span role='status' className='jp-Torchtwin-unseen'>
         {said}

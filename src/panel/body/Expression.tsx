@@ -1,5 +1,7 @@
+import { Fragment } from 'react';
 import type { Call } from '../../protocol';
 import { type Dimension, type Term, terms, unspelled } from '../model/expression';
+import type { Factor } from '../model/gradientShapes';
 import { Formula, Name } from './Code';
 
 /** The expression with the shape of every operand under it. Breaks between operands where it is too long. */
@@ -37,6 +39,23 @@ function Part({ term: { operator, name, shape } }: { term: Term }) {
         <Shape dimensions={shape} />
       </span>
     </span>
+  );
+}
+
+/** What a formula takes, by its shapes, as they stand in it: `[3, 1] @ [1, 2]`. */
+export function Factors({ factors }: { factors: Factor[] }) {
+  return (
+    <div className='jp-Torchtwin-factors'>
+      {factors.map(({ operator, shape }, index) => (
+        <Fragment key={String(index)}>
+          {index > 0 && ' '}
+          <span>
+            {operator && <span className='jp-Torchtwin-operator'>{operator} </span>}
+            <Shape dimensions={shape} />
+          </span>
+        </Fragment>
+      ))}
+    </div>
   );
 }
 

@@ -1,13 +1,17 @@
-import type { Call, Verdict } from '../../protocol';
-import { shapeText } from '../model/names';
+import type { Call, Operands, Verdict } from '../../protocol';
+import { type Factor, type GradientRole, gradientShapes } from '../model/gradientShapes';
+import { shortenIn } from '../model/names';
 import { Formula, Name } from './Code';
+import { Factors, Shape } from './Expression';
 import { VerdictSentence } from './Verdicts';
 
 interface Line {
-  role: 'weight' | 'bias' | 'input';
+  role: GradientRole;
   name: string;
   shape: number[];
   formula: string;
+  /** What the formula takes. */
+  factors: Factor[];
   verdict: Verdict | null;
 }
 
@@ -27,32 +31,37 @@ export function GradientTable({ call }: { call: Call }) {
       </thead>
       <tbody>
         {linesOf(call).map((line) => (
-          <Row key={line.role} line={line} />
+          <Row key={line.role} line={line} operands={call.operands} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function linesOf({ operands, gradients, gradient_formulas: formulas, gradient_names: names }: Call): Line[] {
-  const roles = ['weight', 'bias', 'input'] as const;
-  return roles.flatMap((role) => {
-    const [operand, formula, name] = [operands[role], formulas[role], names[role]];
+const ROLES: GradientRole[] = ['weight', 'bias', 'input'];
+
+function linesOf(call: Call): Line[] {
+  return ROLES.flatMap((role) => {
+    const [operand, formula, name] = [call.operands[role], call.gradient_formulas[role], call.gradient_names[role]];
     if (!operand || formula === null || name === null) return [];
-    return [{ role, name, shape: operand.shape, formula, verdict: gradients[role] ?? null }];
+    const verdict = call.gradients[role] ?? null;
+    return [{ role, name, shape: operand.shape, formula, factors: gradientShapes(call, role), verdict }];
   });
 }
 
-function Row({ line: { name, shape, formula, verdict } }: { line: Line }) {
+function Row({ line, operands: { input, weight } }: { line: Line; operands: Operands }) {
+  const { name, shape, formula, factors, verdict } = line;
+  const long = [input, weight].flatMap((operand) => operand?.name ?? []);
   return (
     <tr>
       <th scope='row'>
-        <Formula text={name} />
+        <Name name={name} />
         <br />
-        <code className='jp-Torchtwin-shape'>{shapeText(shape)}</code>
+        <Shape dimensions={shape.map((size) => ({ size, mark: null }))} />
       </th>
       <td>
-        <Formula text={formula} />
+        <Formula text={formula} short={shortenIn(formula, long)} />
+        <Factors factors={factors} />
       </td>
       <td>
         {verdict ? (

@@ -1,11 +1,12 @@
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { Call } from '../../protocol';
 import { type Answer, mayPass } from '../model/answer';
-import { type Derivation, derivationOf, derive, sentence, summary } from '../model/elements';
-import { shortest } from '../model/numbers';
+import { derivationOf, derive } from '../model/elements';
+import { FACTORS_NOT_KEPT } from '../model/notKept';
 import { type Compared, unravel } from '../model/tensorOf';
 import { Sentence } from './Code';
 import { useModel } from './context';
+import { Sum } from './Sum';
 
 interface Props {
   call: Call;
@@ -15,11 +16,34 @@ interface Props {
   say: (text: string) => void;
 }
 
-/** How one element came about, from the values at hand or else from the kernel. */
+/** How one element came about, from the values at hand or else, of the output, from the kernel. */
 export function HowItCame(props: Props) {
   const { call, tensor, flat } = props;
   const local = derive(call, tensor, flat);
-  return local ? <Sum derivation={local} {...props} /> : <Asked {...props} />;
+  if (!local && tensor.target === 'output') return <Asked {...props} />;
+  return (
+    <How>{(focus) => (local ? <Sum derivation={local} focus={focus} {...props} /> : <NotKept say={props.say} />)}</How>
+  );
+}
+
+interface HowProps {
+  refused?: boolean;
+  /** Drawn with the way to move the focus here, for a button that is about to go. */
+  children: (focus: () => void) => ReactNode;
+}
+
+function How({ refused, children }: HowProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  return (
+    <div ref={frame} tabIndex={-1} className={`jp-Torchtwin-how${refused ? ' jp-mod-refused' : ''}`}>
+      {children(() => frame.current?.focus())}
+    </div>
+  );
+}
+
+function NotKept({ say }: Pick<Props, 'say'>) {
+  useEffect(() => say(FACTORS_NOT_KEPT), [say]);
+  return <Sentence text={FACTORS_NOT_KEPT} />;
 }
 
 function Asked(props: Props) {
@@ -38,65 +62,43 @@ function Asked(props: Props) {
       wanted = false;
     };
   }, [model, call.id, target, flat, attempt]);
-  if (answer?.type === 'terms') {
-    return <Sum derivation={derivationOf(answer.terms, tensor, flat)} {...props} />;
-  }
-  return <Waiting answer={answer} again={() => setAttempt(attempt + 1)} say={say} />;
+  return (
+    <How refused={answer?.type === 'refused'}>
+      {(focus) =>
+        answer?.type === 'terms' ? (
+          <Sum derivation={derivationOf(answer.terms, tensor, flat)} focus={focus} {...props} />
+        ) : (
+          <Waiting answer={answer} again={() => setAttempt(attempt + 1)} focus={focus} say={say} />
+        )
+      }
+    </How>
+  );
 }
 
 const ASKING = 'Asking the kernel…';
 
-interface WaitingProps {
+interface WaitingProps extends Pick<Props, 'say'> {
   answer: Answer | null;
   again: () => void;
-  say: Props['say'];
+  focus: () => void;
 }
 
-function Waiting({ answer, again, say }: WaitingProps) {
+function Waiting({ answer, again, focus, say }: WaitingProps) {
   const refusal = answer?.type === 'refused' ? answer : null;
   useEffect(() => say(refusal?.message.replaceAll('`', '') ?? ASKING), [say, refusal]);
-  if (!refusal) return <p className='jp-Torchtwin-how'>{ASKING}</p>;
+  if (!refusal) return ASKING;
+  const ask = () => {
+    focus();
+    again();
+  };
   return (
-    <p className='jp-Torchtwin-how jp-mod-refused'>
+    <>
       <Sentence text={refusal.message} />{' '}
       {mayPass(refusal) && (
-        <button type='button' className='jp-Torchtwin-button' onClick={again}>
+        <button type='button' className='jp-Torchtwin-button' onClick={ask}>
           Ask again
         </button>
       )}
-    </p>
+    </>
   );
-}
-
-const SHOWN = 8;
-
-function Sum({ derivation, tensor, flat, say }: Props & { derivation: Derivation }) {
-  const [all, setAll] = useState(false);
-  const { head, hidden, tail, exact } = summary(derivation, all ? Number.POSITIVE_INFINITY : SHOWN);
-  const spoken = sentence(derivation, SHOWN);
-  useEffect(() => say(spoken), [say, spoken]);
-  return (
-    <div className='jp-Torchtwin-how'>
-      <code>
-        {head}
-        {hidden > 0 && (
-          <button type='button' className='jp-Torchtwin-link' onClick={() => setAll(true)}>
-            {`… ${hidden} more …`}
-          </button>
-        )}
-        {tail}
-      </code>
-      <div className='jp-Torchtwin-quiet'>{derivation.caption}</div>
-      {exact !== null && <div className='jp-Torchtwin-quiet'>{`in float64: ${exact}`}</div>}
-      <Formula tensor={tensor} flat={flat} />
-    </div>
-  );
-}
-
-/** The formula's value, where it is another than the layer's. */
-function Formula({ tensor: { layer, twin, dtype }, flat }: Pick<Props, 'tensor' | 'flat'>) {
-  const [mine, formula] = [layer?.[flat], twin?.[flat]];
-  if (mine === undefined || formula === undefined || mine === formula) return null;
-  const text = `layer ${shortest(mine, dtype)}, formula ${shortest(formula, dtype)}`;
-  return <div className='jp-Torchtwin-quiet'>{text}</div>;
 }

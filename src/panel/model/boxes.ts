@@ -1,5 +1,4 @@
 import type { Call } from '../../protocol';
-import { product } from './elements';
 
 /** A tensor drawn as a rectangle: width and height in pixels, the sizes they stand for, and what is stacked behind. */
 export interface Box {
@@ -21,7 +20,7 @@ const UNIT = 20;
 /** The boxes of `input @ weight.T + bias = output`, in proportion as far as that can be seen. */
 export function boxes(call: Call): Box[] {
   const { input, weight_t, bias, output } = call.operands;
-  const tensors = Object.entries({ input, weight_t, bias, output }).flatMap(([, tensor]) => tensor ?? []);
+  const tensors = [input, weight_t, bias, output].filter((tensor) => tensor !== null);
   const length = scale(tensors.flatMap(({ shape }) => shape.slice(-2)));
   const box = (role: Box['role']): Box[] => {
     const tensor = call.operands[role];
@@ -54,9 +53,4 @@ export function drawingSentence(call: Call): string {
 function spoken({ operands }: Call, role: Box['role']): string {
   const tensor = operands[role];
   return tensor ? `${tensor.name}, ${tensor.shape.join(' by ') || 'a single number'}` : '';
-}
-
-/** How many matrices are stacked. */
-export function depth({ batch }: Box): number {
-  return product(batch);
 }

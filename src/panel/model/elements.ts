@@ -82,14 +82,20 @@ function weightParts(call: Call, { rows, inner, outer }: Matrices, flat: number)
   };
 }
 
-/** db[n] = sum over m of g[m, n] */
+/** db[n] = sum over m of g[m, n], for a bias of another shape over all that it was spread to. */
 function biasParts(
-  { operands, values: { grad_output: grad } }: Call,
+  { operands: { bias, output }, values: { grad_output: grad } }: Call,
   { rows, outer }: Matrices,
   flat: number,
 ): Parts | null {
-  if (!grad || product(operands.bias?.shape ?? []) !== outer) return null;
-  return { caption: `sum of column ${flat} of g`, left: column(grad, flat, rows, outer), right: null };
+  if (!grad || !bias) return null;
+  const size = product(bias.shape);
+  if (size === outer) {
+    return { caption: `sum of column ${flat} of g`, left: column(grad, flat, rows, outer), right: null };
+  }
+  if (size === 1) return { caption: 'sum of all of g', left: grad, right: null };
+  if (size !== grad.length || !output) return null;
+  return { caption: `g${shapeText(unravel(flat, output.shape))}`, left: slice(grad, flat, 1), right: null };
 }
 
 /** dx[m, k] = sum over n of g[m, n] w[n, k] */

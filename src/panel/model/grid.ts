@@ -1,4 +1,4 @@
-import type { Call } from '../../protocol';
+import type { Call, ElementValue } from '../../protocol';
 import { toNumber } from './numbers';
 import type { Compared } from './tensorOf';
 
@@ -6,13 +6,19 @@ export type Agreement = 'same' | 'rounding' | 'different' | 'unchecked';
 
 export const AGREEMENT_SIGN: Record<Agreement, string> = { same: '✓', rounding: '≈', different: '≠', unchecked: '' };
 
-/** Whether layer and formula have the same value in an element (NaN equals NaN, 0 equals -0). */
+/** What an element comes to: the same value (NaN equals NaN, 0 equals -0), apart by rounding, or further apart. */
 export function agreement(call: Call, { target, layer, twin }: Compared, flat: number): Agreement {
   const verdict = target === 'output' ? call.forward : call.gradients[target];
   if (!verdict || verdict.kind === 'unchecked') return 'unchecked';
-  const [mine, formula] = [toNumber(layer?.[flat] ?? 'nan'), toNumber(twin?.[flat] ?? 'nan')];
-  if (mine === formula || (Number.isNaN(mine) && Number.isNaN(formula))) return 'same';
-  return verdict.kind === 'rounding' ? 'rounding' : 'different';
+  if (sameValue(layer?.[flat], twin?.[flat])) return 'same';
+  if (verdict.outside?.includes(flat)) return 'different';
+  return twin ? 'rounding' : 'unchecked';
+}
+
+function sameValue(layer: ElementValue | undefined, twin: ElementValue | undefined): boolean {
+  if (layer === undefined || twin === undefined) return false;
+  const [mine, formula] = [toNumber(layer), toNumber(twin)];
+  return mine === formula || (Number.isNaN(mine) && Number.isNaN(formula));
 }
 
 /** As many columns as the last dimension has. */

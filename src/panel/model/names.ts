@@ -9,6 +9,11 @@ export function shorten(name: string, limit = NAME_LIMIT): string {
   return `…${start > 0 && start < room.length - 4 ? room.slice(start) : room}`;
 }
 
+/** Code with these names shortened in it. */
+export function shortenIn(code: string, names: readonly string[]): string {
+  return names.reduce((text, name) => text.replaceAll(name, shorten(name)), code);
+}
+
 /** `[1, 2]`, as Python prints it. */
 export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;

@@ -38,12 +38,20 @@ export function toNumber(value: ElementValue): number {
   return value === 'inf' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
 }
 
-/** The shortest decimal that the dtype maps back to the same value. */
+/**
+ * The shortest decimal that the dtype maps back to the same value. What the dtype does not have at all is of a wider
+ * one: an operand before the cast of autocast.
+ */
 export function shortest(value: ElementValue | number, dtype: string): string {
   const number = toNumber(value);
   if (Number.isNaN(number)) return 'nan';
   if (!Number.isFinite(number)) return number > 0 ? 'inf' : '-inf';
   if (Object.is(number, -0)) return '-0';
+  const own = [dtype, 'float32'].find((each) => roundTo(each, number) === number) ?? 'float64';
+  return shortestOf(number, own);
+}
+
+function shortestOf(number: number, dtype: string): string {
   for (let digits = 1; digits < 17; digits++) {
     const candidate = Number(number.toPrecision(digits));
     if (roundTo(dtype, candidate) === number) return String(candidate);

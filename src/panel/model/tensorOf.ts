@@ -9,13 +9,21 @@ export interface Compared {
   /** `fc_out`, `weight gradient`. */
   label: string;
   shape: number[];
+  /** What the layer computed in: under autocast another than the operand's. */
   dtype: string;
   /** Row-major; null where they did not travel. */
   layer: ElementValue[] | null;
+  /** The same of the formula; null too where nothing was compared. */
   twin: ElementValue[] | null;
 }
 
-/** What can be looked into: the output, and every gradient that backward has given and that was compared. */
+/** Of larger tensors no element travels. */
+export const TRAVELS = 256;
+
+/**
+ * What can be looked into: the output, whose elements the kernel tells while the operands live, checked or not; and
+ * every gradient that backward has given. Gradients are not kept, so of an unchecked one there is nothing but what came.
+ */
 export function comparedTensors(call: Call): Compared[] {
   const targets: Target[] = ['output', 'weight', 'bias', 'input'];
   return targets.flatMap((target) => compared(call, target) ?? []);
@@ -26,9 +34,12 @@ function compared(call: Call, target: Target): Compared | null {
   const verdict = target === 'output' ? call.forward : call.gradients[target];
   if (!operand || !verdict || call.error || !operand.shape.every((size) => size > 0)) return null;
   const { layer, twin } = valuesOf(call, target);
-  if (verdict.kind === 'unchecked' && !layer) return null;
+  if (target !== 'output' && verdict.kind === 'unchecked' && !layer) return null;
   const label = target === 'output' ? operand.name : `${target} gradient`;
-  return { target, label, shape: operand.shape, dtype: operand.dtype, layer, twin: twin ?? layer };
+  const dtype = call.operands.output?.dtype ?? operand.dtype;
+  // The formula's values do not travel where they are the layer's.
+  const same = verdict.kind === 'identical';
+  return { target, label, shape: operand.shape, dtype, layer, twin: twin ?? (same ? layer : null) };
 }
 
 function valuesOf({ values }: Call, target: Target) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { derivationOf, derive, result, summands, total } from '../../../../src/panel/model/elements';
-import { comparedTensors, parseIndex, ravel, type Target, unravel } from '../../../../src/panel/model/tensorOf';
+import { comparedTensors, type Target } from '../../../../src/panel/model/tensorOf';
 import type { Call } from '../../../../src/protocol';
 import { callOf } from '../../fixtures';
 
@@ -95,8 +95,44 @@ describe('an element of a gradient', () => {
   });
 });
 
-test('the exercise offers its output and two gradients, not the input gradient that was never made', () => {
-  expect(comparedTensors(exercise).map(({ target }) => target)).toEqual(['output', 'weight', 'bias']);
+describe('under autocast', () => {
+  const call = callOf('page-autocast.json');
+
+  test('the factors are told in the digits of the dtype they were multiplied in', () => {
+    expect(summands(derivation(call, 'output', 4))).toEqual(['0.1·1', '0.2·0.125', '0.3·(-0.5)', '0.4·3', '0.2']);
+    expect(summands(derivation(call, 'weight', 0))).toEqual(['1·1', '1·0.1']);
+    expect(result(derivation(call, 'weight', 0)).value).toBe('1.1');
+  });
+
+  test('a factor of another precision, as of an output that is gone, is told in its own digits', () => {
+    const terms = { type: 'element', left_name: 'x[0]', right_name: 'w[1]', bias: null, bias_name: null } as const;
+    const answer = { ...terms, left: [0.1562262922525406], right: [0.42069244384765625], layer: null };
+    expect(summands(derivationOf(answer, tensor(call, 'output'), 1))).toEqual(['0.15622629·0.42069244']);
+  });
+});
+
+describe('a bias spread over the output', () => {
+  /** Two rows of output. */
+  const spread = (shape: number[]): Call => ({
+    ...exercise,
+    operands: {
+      ...exercise.operands,
+      input: { name: 'x', shape: [2, 2], dtype: 'float32', device: 'cpu', requires_grad: true },
+      bias: { name: 'b', shape, dtype: 'float32', device: 'cpu', requires_grad: true },
+      output: { name: 'y', shape: [2, 3], dtype: 'float32', device: 'cpu', requires_grad: true },
+    },
+    values: { ...exercise.values, grad_output: [1, 2, 3, 4, 5, 6], grad_bias: [21] },
+  });
+
+  test('as one number gets all of g', () => {
+    const whole = derivation(spread([1]), 'bias', 0);
+    expect([summands(whole).join(' + '), whole.caption]).toEqual(['1 + 2 + 3 + 4 + 5 + 6', 'sum of all of g']);
+  });
+
+  test('not at all gets its own element of g', () => {
+    const own = derivation(spread([2, 3]), 'bias', 4);
+    expect([summands(own), own.caption]).toEqual([['5'], 'g[1, 1]']);
+  });
 });
 
 test('an element that the kernel explains reads like one from values at hand', () => {
@@ -122,23 +158,4 @@ test('values that did not travel leave nothing to derive', () => {
 test('a layer value that the exact sum does not round to is marked', () => {
   const call: Call = { ...exercise, values: { ...exercise.values, output: [381, 682.0001, 983] } };
   expect(result(derivation(call, 'output', 1))).toEqual({ sign: '≈', value: '682.0001', exact: '682' });
-});
-
-describe('indices', () => {
-  test('go to row-major places and back', () => {
-    expect(unravel(23, [2, 3, 4])).toEqual([1, 2, 3]);
-    expect(ravel([1, 2, 3], [2, 3, 4])).toBe(23);
-  });
-
-  test.each(['1, 2', '[2, 0, 0]', '0, 0, 4', 'a, b, c', '0, 0, -1', '0, 0, 1.5', ''])(
-    '%j is no index of [2, 3, 4]',
-    (text) => {
-      expect(parseIndex(text, [2, 3, 4])).toBeNull();
-    },
-  );
-
-  test('are read with or without brackets', () => {
-    expect(parseIndex('[1, 2, 3]', [2, 3, 4])).toEqual([1, 2, 3]);
-    expect(parseIndex('1,2,3', [2, 3, 4])).toEqual([1, 2, 3]);
-  });
 });

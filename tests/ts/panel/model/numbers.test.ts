@@ -19,6 +19,15 @@ describe('the shortest decimal', () => {
     expect(roundTo(dtype, Number(text))).toBe(value);
   });
 
+  test.each([
+    [Math.fround(0.15622629), 'bfloat16', '0.15622629'],
+    [Math.fround(0.42069244), 'float16', '0.42069244'],
+    [0.1, 'float16', '0.1'],
+    [0.1 + 0.2, 'float32', '0.30000000000000004'],
+  ])('of %d, which %s does not have, is that of the next wider dtype: %s', (value, dtype, text) => {
+    expect(shortest(value, dtype)).toBe(text);
+  });
+
   test.each(['nan', 'inf', '-inf'] as const)('of %s is the word', (word) => {
     expect(shortest(word, 'float32')).toBe(word);
   });

@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { boxes, drawingSentence, scale } from '../../../../src/panel/model/boxes';
 import { terms, unspelled } from '../../../../src/panel/model/expression';
 import { gaugeOf } from '../../../../src/panel/model/gauge';
-import { move } from '../../../../src/panel/model/grid';
-import { pieces, shorten } from '../../../../src/panel/model/names';
+import { pieces, shorten, shortenIn } from '../../../../src/panel/model/names';
 import { siteText } from '../../../../src/panel/model/site';
 import { type Chip, chips, isLeader } from '../../../../src/panel/model/verdictText';
 import { callOf } from '../../fixtures';
@@ -54,6 +53,12 @@ describe('long names', () => {
     ['hidden_states_after_attention', '…_after_attention'],
     ['aaaaaaaaaaaaaaaaaaaaaaaaaa', '…aaaaaaaaaaaaaaaaa'],
   ])('%s becomes %s', (name, short) => expect(shorten(name)).toBe(short));
+});
+
+test('long names are shortened inside a formula, the rest of it stays', () => {
+  const names = ['hidden_states_after_attention', 'fc.weight'];
+  const formula = 'g.T @ hidden_states_after_attention.flatten(0, -2) @ fc.weight';
+  expect(shortenIn(formula, names)).toBe('g.T @ …_after_attention.flatten(0, -2) @ fc.weight');
 });
 
 test('backticks mark code', () => {
@@ -135,10 +140,4 @@ describe('the drawing', () => {
   test('is told in a sentence', () => {
     expect(drawingSentence(exercise)).toBe('x, 1 by 2, times w.T, 2 by 3, plus b, 1 by 3, gives fc_out, 1 by 3');
   });
-});
-
-test('arrow keys stay within the grid', () => {
-  const at = (key: string, from: number) => move(key, from, 3, 6);
-  expect([at('ArrowRight', 1), at('ArrowLeft', 0), at('ArrowDown', 1), at('ArrowDown', 4)]).toEqual([2, 0, 4, 4]);
-  expect([at('ArrowUp', 4), at('Home', 5), at('End', 3), at('a', 1)]).toEqual([1, 3, 5, null]);
 });
