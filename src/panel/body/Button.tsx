@@ -1,15 +1,25 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { useLeavesFocus } from './focus';
 
 interface Props {
   children: ReactNode;
   onClick: () => void;
-  disabled?: boolean;
+  /** Not the attribute `disabled`, which would take the focus away from the button. */
+  idle?: boolean;
   title?: string;
 }
 
-export function Button({ children, onClick, disabled, title }: Props) {
+export function Button({ children, onClick, idle = false, title }: Props) {
+  const element = useLeavesFocus<HTMLButtonElement>();
   return (
-    <button type='button' className='jp-Torchtwin-button' onClick={onClick} disabled={disabled} title={title}>
+    <button
+      ref={element}
+      type='button'
+      className='jp-Torchtwin-button'
+      onClick={() => idle || onClick()}
+      aria-disabled={idle}
+      title={title}
+    >
       {children}
     </button>
   );

@@ -1,4 +1,4 @@
-import { memo, useId, useState } from 'react';
+import { memo, useId } from 'react';
 import type { Call } from '../../protocol';
 import { Name } from './Code';
 import { Detail } from './Detail';
@@ -7,9 +7,14 @@ import { Place } from './Place';
 import { Chevron } from './Section';
 import { Remarks, Verdicts } from './Verdicts';
 
+interface Props {
+  call: Call;
+  open: boolean;
+  toggle: (id: number) => void;
+}
+
 /** One call: what it was, what it equals, what the checks say; opened, how it came about. */
-export const CallCard = memo(function CallCard({ call }: { call: Call }) {
-  const [open, setOpen] = useState(false);
+export const CallCard = memo(function CallCard({ call, open, toggle }: Props) {
   const id = useId();
   return (
     <article
@@ -18,7 +23,7 @@ export const CallCard = memo(function CallCard({ call }: { call: Call }) {
     >
       <div className='jp-Torchtwin-row'>
         <h3 className='jp-Torchtwin-callName'>
-          <button type='button' aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
+          <button type='button' aria-expanded={open} aria-controls={id} onClick={() => toggle(call.id)}>
             <Chevron />
             <Name name={call.name} limit={34} />
           </button>

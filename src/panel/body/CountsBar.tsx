@@ -1,14 +1,22 @@
+import { useEffect, useState } from 'react';
+import { announce, SILENCE } from '../model/announcement';
 import type { Counts } from '../model/counts';
 import { count } from '../model/numbers';
 import { SayingButton } from './Button';
 import { useCopy } from './context';
 
+interface Props {
+  counts: Counts;
+  /** Whether a cell runs, so that the counts are about to change. */
+  busy: boolean;
+}
+
 /** How many calls there were and what came of them. */
-export function CountsBar({ counts }: { counts: Counts }) {
+export function CountsBar({ counts, busy }: Props) {
   const { calls, failed, differs, agrees, unchecked, dropped } = counts;
   return (
     <div className='jp-Torchtwin-counts'>
-      <div role='status' aria-live='polite' aria-label='Counts' className='jp-Torchtwin-countsRow'>
+      <div className='jp-Torchtwin-countsRow'>
         <Count number={calls} word={calls === 1 ? 'call' : 'calls'} />
         {failed > 0 && <Count number={failed} word='failed' tone='error' />}
         {differs > 0 && <Count number={differs} word={differs === 1 ? 'differs' : 'differ'} tone='error' />}
@@ -17,7 +25,19 @@ export function CountsBar({ counts }: { counts: Counts }) {
         {dropped > 0 && <Count number={dropped} word='dropped' tone='quiet' title={DROPPED} />}
       </div>
       <InternalErrorsNote counts={counts} />
+      <Spoken counts={counts} busy={busy} />
     </div>
+  );
+}
+
+/** The same to be read aloud, when it is worth it. */
+function Spoken({ counts, busy }: Props) {
+  const [now, say] = useState(SILENCE);
+  useEffect(() => say((before) => announce(before, counts, busy)));
+  return (
+    <span role='status' aria-label='Counts' className='jp-Torchtwin-unseen'>
+      {now.text}
+    </span>
   );
 }
 

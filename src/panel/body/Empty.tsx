@@ -9,100 +9,88 @@ const WAITING = 'Calls are recorded from `import torch` on.';
 const LOAD = '%load_ext torchtwin';
 const ELSEWHERE = `Where Torchtwin isn’t loaded by itself, as in a terminal: \`${LOAD}\``;
 
-/** Every screen without data. */
-export function Empty({ screen }: { screen: Exclude<Screen, { type: 'data' }> }) {
-  const model = useModel();
-  switch (screen.type) {
-    case 'no-kernel':
-      return <Message title='No kernel'>Open a notebook or a console with a Python kernel.</Message>;
-    case 'other-language':
-      return (
-        <Message title='Not a Python kernel'>Torchtwin watches PyTorch; this kernel runs {screen.language}.</Message>
-      );
-    case 'connecting':
-      return <Message title='Connecting to the kernel…' />;
-    case 'loading':
-      return <Message title='Loading Torchtwin into the kernel…' />;
-    case 'reading':
-      return <Message title='Reading the records…' />;
-    case 'kernel-busy':
-      return <Message title='The kernel is busy'>What it has recorded is shown as soon as it answers.</Message>;
-    case 'missing':
-      return <Missing install={screen.install} />;
-    case 'not-loaded':
-      return <NotLoaded />;
-    case 'other-protocol':
-      return (
-        <Message title='Reload the page' alert>
-          The kernel runs another version of Torchtwin than this page (protocol {screen.protocol}).
-        </Message>
-      );
-    case 'error':
-      return (
-        <Message
-          title='Torchtwin can’t show this kernel'
-          alert
-          actions={<SayingButton work={() => model.retry().then(() => '')}>Try again</SayingButton>}
-        >
-          <code className='jp-Torchtwin-line'>{screen.message}</code>
-        </Message>
-      );
-    case 'empty':
-      return <Nothing watching={screen.watching} torch={screen.torch} />;
-  }
-}
-
-interface MessageProps {
-  title: string;
-  alert?: boolean;
-  /** Announced along with the title. */
-  children?: ReactNode;
-  /** Below it, not announced. */
-  actions?: ReactNode;
-}
-
-function Message({ title, alert, children, actions }: MessageProps) {
+/** What stands where there is no data. The region stays, empty, beside data: only changes of a region are announced. */
+export function Empty({ screen }: { screen: Screen }) {
+  const words = wordsOf(screen);
   return (
-    <div className='jp-Torchtwin-message'>
-      <div role={alert ? 'alert' : 'status'}>
-        <h2>{title}</h2>
-        {children && <div>{children}</div>}
+    <div className={words ? 'jp-Torchtwin-message' : undefined}>
+      <div role='status'>
+        {words && <h2>{words.title}</h2>}
+        {words?.text && <div>{words.text}</div>}
       </div>
-      {actions}
+      <Ways screen={screen} />
     </div>
   );
 }
 
-function Missing({ install }: { install: string }) {
-  return (
-    <Message title='Torchtwin isn’t installed in this kernel' actions={<CodeLine text={install} />}>
-      <p>Run this in a cell, then restart the kernel:</p>
-    </Message>
-  );
+interface Words {
+  title: string;
+  text?: ReactNode;
 }
 
-function NotLoaded() {
+function wordsOf(screen: Screen): Words | null {
+  switch (screen.type) {
+    case 'no-kernel':
+      return { title: 'No kernel', text: 'Open a notebook or a console with a Python kernel.' };
+    case 'other-language':
+      return { title: 'Not a Python kernel', text: `Torchtwin watches PyTorch; this kernel runs ${screen.language}.` };
+    case 'connecting':
+      return { title: 'Connecting to the kernel…' };
+    case 'loading':
+      return { title: 'Loading Torchtwin into the kernel…' };
+    case 'reading':
+      return { title: 'Reading the records…' };
+    case 'kernel-busy':
+      return { title: 'The kernel is busy', text: 'What it has recorded is shown as soon as it answers.' };
+    case 'missing':
+      return { title: 'Torchtwin isn’t installed in this kernel', text: MISSING };
+    case 'not-loaded':
+      return { title: 'Torchtwin isn’t loaded', text: 'Load it into this kernel to record what nn.Linear does.' };
+    case 'other-protocol':
+      return { title: 'Reload the page', text: otherProtocol(screen.protocol) };
+    case 'error':
+      return { title: 'Torchtwin can’t show this kernel', text: <ErrorLine message={screen.message} /> };
+    case 'empty':
+      return nothing(screen.watching, screen.torch);
+    case 'data':
+      return null;
+  }
+}
+
+const MISSING = 'Run this in a cell, then restart the kernel:';
+
+function otherProtocol(protocol: number): string {
+  return `The kernel runs another version of Torchtwin than this page (protocol ${protocol}).`;
+}
+
+function nothing(watching: boolean, torch: boolean): Words {
+  if (!watching) return { title: 'The watch is off', text: 'Switch it on to record the calls of nn.Linear.' };
+  return { title: 'Run a cell that calls nn.Linear', text: <Sentence text={torch ? WATCHING : WAITING} /> };
+}
+
+function ErrorLine({ message }: { message: string }) {
+  return <code className='jp-Torchtwin-line'>{message}</code>;
+}
+
+/** What a person can do about it. Outside of the region: what is announced holds nothing to click. */
+function Ways({ screen }: { screen: Screen }) {
   const model = useModel();
-  const ways = (
+  if (screen.type === 'missing') return <CodeLine text={screen.install} />;
+  if (screen.type === 'error') {
+    return <SayingButton work={() => model.retry().then(() => '')}>Try again</SayingButton>;
+  }
+  if (screen.type === 'not-loaded') return <LoadingWays />;
+  return screen.type === 'empty' && screen.watching ? <Elsewhere /> : null;
+}
+
+function LoadingWays() {
+  const model = useModel();
+  return (
     <>
       <SayingButton work={() => model.load().then(() => '')}>Load</SayingButton>
       <p>Or run this in a cell:</p>
       <CodeLine text={LOAD} />
     </>
-  );
-  return (
-    <Message title='Torchtwin isn’t loaded' actions={ways}>
-      <p>Load it into this kernel to record what nn.Linear does.</p>
-    </Message>
-  );
-}
-
-function Nothing({ watching, torch }: { watching: boolean; torch: boolean }) {
-  if (!watching) return <Message title='The watch is off'>Switch it on to record the calls of nn.Linear.</Message>;
-  return (
-    <Message title='Run a cell that calls nn.Linear' actions={<Elsewhere />}>
-      <Sentence text={torch ? WATCHING : WAITING} />
-    </Message>
   );
 }
 

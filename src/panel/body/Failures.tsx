@@ -1,9 +1,11 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import type { Call } from '../../protocol';
 import { CAPACITY, type CallLog } from '../model/callLog';
 import { Button } from './Button';
 import { Sentence } from './Code';
+import { useReading } from './context';
 import { Expression, Spelled } from './Expression';
+import { useFocusAfter } from './focus';
 import { Place } from './Place';
 
 const AT_FIRST = 1;
@@ -11,22 +13,25 @@ const STEP = 10;
 
 /** The calls that raised, explained, newest first; the earlier ones on request. They stay until dismissed or cleared. */
 export function Failures({ calls }: { calls: CallLog }) {
+  const reading = useReading();
   const [shown, setShown] = useState(AT_FIRST);
-  const [dismissed, dismiss] = useState(0);
+  const section = useRef<HTMLElement>(null);
+  const focusAfter = useFocusAfter();
   if (calls.tally.failed === 0) return null;
-  const failed = calls.newest(CAPACITY, (outcome, id) => outcome === 'failed' && id > dismissed);
+  const failed = calls.newest(CAPACITY, (outcome, id) => outcome === 'failed' && id > reading.dismissed);
   const more = failed.length - shown;
+  const showEarlier = () => {
+    setShown(shown + STEP);
+    if (more <= STEP) focusAfter(() => section.current?.querySelectorAll('article')[shown]);
+  };
   return (
-    <section aria-label='Failed calls' className='jp-Torchtwin-failures'>
+    <section ref={section} aria-label='Failed calls' className='jp-Torchtwin-failures'>
       {failed.slice(0, shown).map((call) => (
         <FailureCard key={call.id} call={call} />
       ))}
       <div className='jp-Torchtwin-actions jp-mod-end'>
-        {more > 0 && <Button onClick={() => setShown(shown + STEP)}>{earlier(more)}</Button>}
-        {failed[0] && <DismissButton count={failed.length} onClick={() => dismiss(failed[0]?.id ?? 0)} />}
-        {dismissed > 0 && failed.length === 0 && (
-          <Button onClick={() => dismiss(0)}>Show the failed calls again</Button>
-        )}
+        {more > 0 && <Button onClick={showEarlier}>{earlier(more)}</Button>}
+        <PutAway failed={failed} dismiss={(upTo) => reading.dismiss(upTo)} />
       </div>
     </section>
   );
@@ -36,15 +41,19 @@ function earlier(more: number): string {
   return more === 1 ? 'Show 1 earlier failed call' : `Show earlier failed calls (${more})`;
 }
 
-function DismissButton({ count, onClick }: { count: number; onClick: () => void }) {
-  return <Button onClick={onClick}>{count === 1 ? 'Dismiss' : 'Dismiss all'}</Button>;
+/** Puts the failed calls away and gets them back: one button, which keeps the focus. */
+function PutAway({ failed, dismiss }: { failed: Call[]; dismiss: (upTo: number) => void }) {
+  const word = failed.length === 1 ? 'Dismiss' : 'Dismiss all';
+  return (
+    <Button onClick={() => dismiss(failed[0]?.id ?? 0)}>{failed[0] ? word : 'Show the failed calls again'}</Button>
+  );
 }
 
 function FailureCard({ call }: { call: Call }) {
   if (!call.error) return null;
   const { explanation, suggestions, type, message } = call.error;
   return (
-    <article className='jp-Torchtwin-failure' aria-label={`Failed call of ${call.name}`}>
+    <article tabIndex={-1} className='jp-Torchtwin-failure' aria-label={`Failed call of ${call.name}`}>
       <div className='jp-Torchtwin-row'>
         <span className='jp-Torchtwin-error'>
           <span aria-hidden='true'>✕ </span>call of <b>{call.name}</b> failed

@@ -1,15 +1,12 @@
-import { useState } from 'react';
-import type { Answer } from '../model/answer';
 import type { Snapshot } from '../model/panelModel';
 import { Button } from './Button';
 import { useModel } from './context';
+import { type Action, useAction } from './useAction';
 
 /** Whose calls these are, how the watch stands, and the switches. */
 export function Head({ view, watch, sync }: Snapshot) {
-  const model = useModel();
-  const { notice, working, run } = useAction();
-  const state = sync?.records.state;
-  const usable = view.status.type === 'ready' && !view.restarting && !working;
+  const { notice, working, run } = useAction({ view, sync });
+  const idle = view.status.type !== 'ready' || view.restarting || working;
   return (
     <>
       <header className='jp-Torchtwin-head'>
@@ -20,41 +17,36 @@ export function Head({ view, watch, sync }: Snapshot) {
         <span className='jp-Torchtwin-watch' role='status' aria-label={`Watch: ${watch.word}`}>
           {watch.word}
         </span>
-        {state && (
-          <span className='jp-Torchtwin-switches'>
-            <Button
-              disabled={!usable}
-              onClick={() => run(model.setWatch(!state.watching))}
-              title={SWITCH(state.watching)}
-            >
-              {state.watching ? 'Off' : 'On'}
-            </Button>
-            <Button disabled={!usable} onClick={() => run(model.clear())} title='Forget all recorded calls'>
-              Clear
-            </Button>
-          </span>
-        )}
+        <Switches sync={sync} idle={idle} run={run} />
       </header>
-      {notice && (
-        <p role='alert' className='jp-Torchtwin-notice'>
-          {notice}
-        </p>
-      )}
+      <div role='alert'>{notice && <p className='jp-Torchtwin-notice'>{notice}</p>}</div>
     </>
   );
 }
 
-const SWITCH = (watching: boolean) => (watching ? 'Stop recording calls' : 'Record calls of nn.Linear');
-
-/** Runs one action at a time and keeps the sentence that says why it failed. */
-function useAction() {
-  const [notice, setNotice] = useState('');
-  const [working, setWorking] = useState(false);
-  const run = async (action: Promise<Answer>) => {
-    setWorking(true);
-    const answer = await action;
-    setWorking(false);
-    setNotice(answer.type === 'refused' ? answer.message : '');
-  };
-  return { notice, working, run };
+interface SwitchesProps extends Pick<Snapshot, 'sync'> {
+  idle: boolean;
+  run: (action: Action) => void;
 }
+
+function Switches({ sync, idle, run }: SwitchesProps) {
+  const model = useModel();
+  const state = sync?.records.state;
+  if (!state) return null;
+  const { watching } = state;
+  const { clearings } = sync.records;
+  const turn: Action = { ask: () => model.setWatch(!watching), done: (now) => now.state?.watching === !watching };
+  const clear: Action = { ask: () => model.clear(), done: (now) => now.clearings > clearings };
+  return (
+    <span className='jp-Torchtwin-switches'>
+      <Button idle={idle} onClick={() => run(turn)} title={SWITCH(watching)}>
+        {watching ? 'Off' : 'On'}
+      </Button>
+      <Button idle={idle} onClick={() => run(clear)} title='Forget all recorded calls'>
+        Clear
+      </Button>
+    </span>
+  );
+}
+
+const SWITCH = (watching: boolean) => (watching ? 'Stop recording calls' : 'Record calls of nn.Linear');

@@ -4,7 +4,7 @@ import type { KernelSync } from '../model/kernelSync';
 import type { PanelModel, Snapshot } from '../model/panelModel';
 import { CallList } from './CallList';
 import { CountsBar } from './CountsBar';
-import { ModelProvider } from './context';
+import { ModelProvider, ReadingProvider } from './context';
 import { Empty } from './Empty';
 import { Failures } from './Failures';
 import { Head } from './Head';
@@ -24,31 +24,27 @@ export function PanelBody({ model }: { model: PanelModel }) {
 }
 
 function Content({ snapshot: { view, screen, sync } }: { snapshot: Snapshot }) {
-  const shown = sync && sync.records.session !== null && view.status.type === 'ready';
+  const counted = sync && sync.records.session !== null && view.status.type === 'ready';
+  const key = `${view.id} ${sync?.records.session}`;
   return (
-    <div className='jp-Torchtwin-content' aria-busy={view.restarting}>
-      {shown && <CountsBar counts={countsOf(sync.records)} />}
-      {sync && screen.type === 'data' ? <Data key={dataKey(view.id, sync)} sync={sync} /> : null}
-      {screen.type !== 'data' && <Empty screen={screen} />}
+    <div className='jp-Torchtwin-content' tabIndex={-1} aria-busy={view.restarting}>
+      {counted && <CountsBar key={`counts ${key}`} counts={countsOf(sync.records)} busy={view.busy} />}
+      {sync && screen.type === 'data' && <Data key={`data ${key}`} sync={sync} />}
+      <Empty screen={screen} />
     </div>
   );
-}
-
-/** Another kernel or session starts with everything folded. */
-function dataKey(id: string | null, { records }: KernelSync): string {
-  return `${id} ${records.session}`;
 }
 
 function Data({ sync: { records } }: { sync: KernelSync }) {
   const unknown = [...records.unknown];
   return (
-    <>
+    <ReadingProvider value={records.reading}>
       <Failures calls={records.calls} />
       {records.tensors && records.tensors.rows.length > 0 && <TensorSection tensors={records.tensors} />}
       <CallList calls={records.calls} watching={records.state?.watching !== false} />
       {unknown.length > 0 && (
         <p className='jp-Torchtwin-more'>Unknown to this version of the panel: {unknown.join(', ')}.</p>
       )}
-    </>
+    </ReadingProvider>
   );
 }

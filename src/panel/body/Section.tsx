@@ -1,4 +1,5 @@
-import { type ReactNode, useId, useState } from 'react';
+import { type ReactNode, useId } from 'react';
+import { useReading } from './context';
 
 interface Props {
   title: string;
@@ -8,12 +9,18 @@ interface Props {
 
 /** A part of the panel under a heading that folds it. */
 export function Section({ title, remark, children }: Props) {
-  const [open, setOpen] = useState(true);
+  const reading = useReading();
+  const open = !reading.isFolded(title);
   const id = useId();
   return (
     <section aria-labelledby={`${id}title`} className='jp-Torchtwin-section'>
       <h2 className='jp-Torchtwin-heading'>
-        <button type='button' aria-expanded={open} aria-controls={`${id}body`} onClick={() => setOpen(!open)}>
+        <button
+          type='button'
+          aria-expanded={open}
+          aria-controls={`${id}body`}
+          onClick={() => reading.fold(title, open)}
+        >
           <Chevron />
           <span id={`${id}title`}>{title}</span> <span className='jp-Torchtwin-remark'>{remark}</span>
         </button>

@@ -1,6 +1,6 @@
 import { Fragment, type ReactNode } from 'react';
 import type { TensorRow, Tensors } from '../../protocol';
-import { shapeText } from '../model/names';
+import { shapeText, shorten } from '../model/names';
 import { count } from '../model/numbers';
 import { Name } from './Code';
 import { Section } from './Section';
@@ -17,9 +17,10 @@ export function TensorSection({ tensors }: { tensors: Tensors }) {
   );
 }
 
+/** Name and shape are stacked above the rest in a panel of usual width where side by side they leave it no room. */
 function TensorTable({ rows }: { rows: TensorRow[] }) {
   return (
-    <table className='jp-Torchtwin-table jp-Torchtwin-tensors'>
+    <table className={`jp-Torchtwin-table jp-Torchtwin-tensors${isWide(rows) ? ' jp-mod-wide' : ''}`}>
       <thead>
         <tr>
           <th scope='col'>name</th>
@@ -36,13 +37,22 @@ function TensorTable({ rows }: { rows: TensorRow[] }) {
   );
 }
 
+/** Characters that a name may have, that a shape may have on one line, and that both may have beside the rest. */
+const [NAME, SHAPE, BOTH] = [22, 21, 28];
+
+function isWide(rows: TensorRow[]): boolean {
+  const longest = (texts: string[]) => Math.max(0, ...texts.map((text) => text.length));
+  const names = longest(rows.map(({ name }) => shorten(name, NAME)));
+  return names + Math.min(SHAPE, longest(rows.map(({ shape }) => shapeText(shape)))) > BOTH;
+}
+
 function Row({ row }: { row: TensorRow }) {
   return (
     <tr className={row.changed ? 'jp-mod-changed' : undefined}>
       <th scope='row'>
-        <Name name={row.name} limit={22} />
+        <Name name={row.name} limit={NAME} />
       </th>
-      <td>
+      <td className={shapeText(row.shape).length > SHAPE ? 'jp-mod-long' : undefined}>
         <code>{shapeText(row.shape)}</code>
       </td>
       <td className='jp-Torchtwin-quiet'>

@@ -1,5 +1,6 @@
 import type { DecodedEnvelope, DecodedPage, State, Tensors } from '../../protocol';
 import { CallLog } from './callLog';
+import { Reading } from './reading';
 
 /** `gap`: something before the page is missing. `stale`: the page is of a session that has ended. */
 export type Applied = 'in-order' | 'gap' | 'stale';
@@ -19,6 +20,10 @@ export class Records {
   state: State | null = null;
   tensors: Tensors | null = null;
   calls = new CallLog();
+  /** What a person has done with them. */
+  reading = new Reading();
+  /** How often the records were cleared. */
+  clearings = 0;
   /** Names of the kinds of event that this build does not know. */
   unknown = new Set<string>();
   private stateSeq = 0;
@@ -55,6 +60,8 @@ export class Records {
     this.upto = this.horizon = this.stateSeq = this.tensorsSeq = 0;
     this.state = this.tensors = null;
     this.calls = new CallLog();
+    this.reading = new Reading();
+    this.clearings = 0;
     this.unknown = new Set();
   }
 
@@ -62,10 +69,15 @@ export class Records {
     if (seq <= this.upto) return;
     this.begun ||= event.type === 'call' || (event.type === 'tensors' && event.rows.length > 0);
     if (event.type === 'call') this.calls.put(event, seq);
-    else if (event.type === 'cleared') this.calls.clear(event.up_to);
+    else if (event.type === 'cleared') this.clear(event.up_to);
     else if (event.type === 'state') this.takeState(event, seq);
     else if (event.type === 'tensors') this.takeTensors(event, seq);
     else this.unknown.add(event.name);
+  }
+
+  private clear(upTo: number): void {
+    this.calls.clear(upTo);
+    this.clearings += 1;
   }
 
   private takeState(state: State, seq: number): void {

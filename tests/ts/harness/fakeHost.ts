@@ -22,6 +22,11 @@ export class FakeHost implements Host {
   canReveal = true;
   private listeners = new Set<(message: HostMessage) => void>();
 
+  /** How many listen. */
+  get heard(): number {
+    return this.listeners.size;
+  }
+
   constructor(
     public answer: (request: Request, kernel: string) => unknown = () => ({ type: 'done' }),
     private focused: KernelView = view(),
