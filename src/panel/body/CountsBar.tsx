@@ -16,7 +16,8 @@ export function CountsBar({ counts, busy }: Props) {
   const { calls, failed, differs, agrees, unchecked, dropped } = counts;
   return (
     <div className='jp-Torchtwin-counts'>
-      <div className='jp-Torchtwin-countsRow'>
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset is for inputs */}
+      <div role='group' aria-label='Counts' className='jp-Torchtwin-countsRow'>
         <Count number={calls} word={calls === 1 ? 'call' : 'calls'} />
         {failed > 0 && <Count number={failed} word='failed' tone='error' />}
         {differs > 0 && <Count number={differs} word={differs === 1 ? 'differs' : 'differ'} tone='error' />}
@@ -35,7 +36,7 @@ function Spoken({ counts, busy }: Props) {
   const [now, say] = useState(SILENCE);
   useEffect(() => say((before) => announce(before, counts, busy)));
   return (
-    <span role='status' aria-label='Counts' className='jp-Torchtwin-unseen'>
+    <span role='status' aria-label='Counts read aloud' className='jp-Torchtwin-unseen'>
       {now.text}
     </span>
   );

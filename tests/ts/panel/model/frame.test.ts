@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { eachFrame } from '../../../../src/panel/model/frame';
 
 beforeEach(() => vi.useFakeTimers());
@@ -37,4 +37,35 @@ test('draws nothing after it was cancelled', () => {
   frame.cancel();
   vi.advanceTimersByTime(100);
   expect(work).not.toHaveBeenCalled();
+});
+
+describe('a hidden page', () => {
+  beforeEach(() => {
+    vi.spyOn(document, 'hidden', 'get').mockReturnValue(true);
+    // A browser gives it no frames.
+    vi.stubGlobal('requestAnimationFrame', () => 0);
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
+
+  test('is drawn all the same, now and then', () => {
+    const work = vi.fn();
+    const frame = eachFrame(work);
+    frame.request();
+    vi.advanceTimersByTime(100);
+    expect(work).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(100);
+    expect(work).toHaveBeenCalledTimes(1);
+  });
+
+  test('is not drawn after it was cancelled', () => {
+    const work = vi.fn();
+    const frame = eachFrame(work);
+    frame.request();
+    frame.cancel();
+    vi.advanceTimersByTime(1000);
+    expect(work).not.toHaveBeenCalled();
+  });
 });

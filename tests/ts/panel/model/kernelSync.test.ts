@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type KernelView, RequestError } from '../../../../src/panel/host';
-import { KernelSync, RETRY_AFTER } from '../../../../src/panel/model/kernelSync';
+import { KernelSync, LONG_BUSY, RETRY_AFTER } from '../../../../src/panel/model/kernelSync';
 import type { Request } from '../../../../src/protocol';
 import { view } from '../../harness/fakeHost';
 import { calls, page } from './build';
@@ -18,7 +18,8 @@ function sync(answer: (request: Request) => unknown) {
     const id = setTimeout(callback, ms);
     return () => clearTimeout(id);
   };
-  return { asked, kernel: new KernelSync({ ask, changed: () => {}, later }) };
+  const changed = vi.fn();
+  return { asked, changed, kernel: new KernelSync({ ask, changed, later }) };
 }
 
 /** A kernel that has `count` calls and gives two a page. */
@@ -178,5 +179,51 @@ describe('trouble', () => {
     kernel.see(view());
     await settled();
     expect(kernel.trouble).toEqual({ type: 'failed', message: 'KeyError: 3' });
+  });
+});
+
+describe('a cell that runs long', () => {
+  const busy = view({ busy: true });
+  const idle = view();
+
+  test('is told after a while, and no more once it has ended', async () => {
+    const { changed, kernel } = sync(paged(0));
+    kernel.see(busy);
+    await vi.advanceTimersByTimeAsync(LONG_BUSY - 1);
+    expect(kernel.longBusy).toBe(false);
+    changed.mockClear();
+    kernel.see(busy);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([kernel.longBusy, changed.mock.calls.length]).toEqual([true, 1]);
+    kernel.see(idle);
+    expect(kernel.longBusy).toBe(false);
+  });
+
+  test('is not made of many short ones', async () => {
+    const { kernel } = sync(paged(0));
+    for (let times = 0; times < 10; times++) {
+      kernel.see(busy);
+      await vi.advanceTimersByTimeAsync(LONG_BUSY / 2);
+      expect(kernel.longBusy).toBe(false);
+      kernel.see(idle);
+      await vi.advanceTimersByTimeAsync(LONG_BUSY / 10);
+    }
+  });
+
+  test('is told of a kernel that is not ready, too, as soon as it is', async () => {
+    const { kernel } = sync(paged(0));
+    kernel.see(view({ busy: true, status: { type: 'loading' } }));
+    await vi.advanceTimersByTimeAsync(LONG_BUSY);
+    expect(kernel.longBusy).toBe(true);
+  });
+
+  test('is not waited for once the panel is gone', async () => {
+    const { changed, kernel } = sync(paged(0));
+    kernel.see(busy);
+    await settled();
+    kernel.dispose();
+    changed.mockClear();
+    await vi.advanceTimersByTimeAsync(2 * LONG_BUSY);
+    expect(changed).not.toHaveBeenCalled();
   });
 });
