@@ -6,7 +6,6 @@ import ast
 import dis
 import functools
 import itertools
-import linecache
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,13 +16,13 @@ import torch
 from torch import nn
 
 from torchtwin.kernel.kinds import is_module
-from torchtwin.kernel.source import was_edited
+from torchtwin.kernel.source import Span, lines_of
 
 TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 
-# What lies between the user's `fc(x)` and the layer's `forward`.
 _SWAPS = os.path.join(TORCH, "nn", "utils", "stateless.py")
 _STORES = ("STORE_NAME", "STORE_FAST", "STORE_GLOBAL", "STORE_DEREF")
+# What lies between the user's `fc(x)` and the layer's `forward`.
 _MODULE_CALL = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
 
 Route = Literal["module", "forward", "function", "inside"]
@@ -110,23 +109,26 @@ def _text(code: CodeType, file: str, instruction: int) -> Text:
     position = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
     line, end_line, column, end_column = position or (None, None, None, None)
     first = line or code.co_firstlineno
-    lines = linecache.getlines(file)
-    if not 0 < first <= len(lines) or was_edited(file):
+    span = None
+    if line is not None and end_line is not None and column is not None and end_column is not None:
+        span = (line, end_line, column, end_column)
+    lines = lines_of(code, span)
+    if not 0 < first <= len(lines):
         return Text(file, first)
     source = lines[first - 1].strip()
-    if line is None or end_line is None or column is None or end_column is None:
+    if span is None:
         return Text(file, first, source)
-    segment = _cut(lines, line - 1, end_line - 1, column, end_column)
-    return _words(Text(file, first, source, target=_stored(code, instruction)), segment)
+    return _words(Text(file, first, source, target=_stored(code, instruction)), _cut(lines, span))
 
 
-def _cut(lines: list[str], first: int, last: int, column: int, end_column: int) -> str:
-    """A piece of source. Columns count UTF-8 bytes."""
-    head, tail = lines[first].encode(), lines[last].encode()
+def _cut(lines: list[str], span: Span) -> str:
+    """A piece of source."""
+    first, last, column, end_column = span
+    head, tail = lines[first - 1].encode(), lines[last - 1].encode()
     if first == last:
         parts = [head[column:end_column]]
     else:
-        parts = [head[column:], *(line.encode() for line in lines[first + 1 : last]), tail[:end_column]]
+        parts = [head[column:], *(line.encode() for line in lines[first : last - 1]), tail[:end_column]]
     return b"".join(parts).decode()
 
 

@@ -1,4 +1,4 @@
-"""Decides which calls and which gradients are checked. What the autograd graph looks like is `gradient.py`'s to know."""
+"""Decides which calls and gradients are checked; `gradient.py` alone knows which autograd graphs it can follow."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from torchtwin.kernel.namespace import has_storage
+from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.twin import twin
 from torchtwin.kernel.values import number, numbers

@@ -12,8 +12,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from torchtwin.kernel.callsite import Caller
+from torchtwin.kernel.identity import has_storage, same_view, variable
 from torchtwin.kernel.kinds import is_tensor
-from torchtwin.kernel.namespace import has_storage, same_view, variable
 from torchtwin.kernel.owners import Owners
 from torchtwin.kernel.resolve import attribute, parsed
 from torchtwin.kernel.view import View
@@ -39,6 +39,10 @@ class Names:
     weight_itself: str
     """The name of the very object, to which `.grad` belongs; `w` may share its memory and have a `.grad` of its own."""
     bias_itself: str
+    placeholders: frozenset[str]
+    """Those of the names that stand for a tensor without one: `input`, which nobody can look up."""
+    gradients: dict[str, str]
+    """Where autograd puts the gradient of each operand: `fc.weight.grad`."""
 
 
 class Namer:
@@ -56,18 +60,26 @@ class Namer:
     def names(self, caller: Caller, input: object, weight: object, bias: object) -> Names:
         """The names of the operands of one call, tensors or whatever else the user passed."""
         view = View(caller)
-        input_text = view.input(input)
-        weight_itself = self._itself(view, weight, "weight", 1)
-        bias_itself = self._itself(view, bias, "bias", 2)
+        placeholder = {role: view.free(role) for role in ("input", "weight", "bias")}
+        written = view.input(input)
+        input_text = written if written and _can_stand(written, view) else view.same(input)
+        weight_itself = self._itself(view, weight, "weight", 1) or placeholder["weight"]
+        bias_itself = self._itself(view, bias, "bias", 2) or placeholder["bias"]
         return Names(
             call=self._call_name(view, weight),
-            input=_short(input_text) if input_text else _origin(input),
+            input=(_short(written) if written else _origin(input)) or placeholder["input"],
             weight=self._alias(view, weight) or weight_itself,
             bias=self._alias(view, bias) or bias_itself,
             output=view.target or "output",
-            input_text=input_text if input_text and _can_stand(input_text, view) else "input",
+            input_text=input_text or placeholder["input"],
             weight_itself=weight_itself,
             bias_itself=bias_itself,
+            placeholders=frozenset(placeholder.values()),
+            gradients={
+                "input": view.gradient(input_text, input),
+                "weight": view.gradient(weight_itself, weight),
+                "bias": view.gradient(bias_itself, bias),
+            },
         )
 
     def _call_name(self, view: View, weight: object) -> str:
@@ -77,22 +89,22 @@ class Namer:
         if caller.plain and path:
             return path
         if owner := self._owners.owner(weight):
-            return owner[0]
+            return owner.path
         if caller.module is not None:
             return path or view.module or type(caller.module).__name__
         return caller.text.callee if caller.text.callee and view.is_function_call else "linear"
 
-    def _itself(self, view: View, tensor: object, role: str, position: int) -> str:
+    def _itself(self, view: View, tensor: object, role: str, position: int) -> str | None:
         """A variable that is this object; else the function's argument; else an attribute of the module."""
         if not is_tensor(tensor):
-            return role
+            return None
         if name := view.same(tensor):
             return name
-        if view.is_function_call and (written := view.argument(role, position)):
+        if view.is_function_call and (written := view.argument(role, position)) and _can_stand(written, view):
             return written
         if path := self._path_of_holder(view, tensor, role):
             return f"{path}.{role}"
-        return self._owned(view, tensor) or role
+        return self._owned(view, tensor)
 
     def _path_of_holder(self, view: View, tensor: Tensor, role: str) -> str | None:
         """The module whose `forward` runs, if it is known to hold the tensor in this role."""
@@ -109,10 +121,9 @@ class Namer:
         base = tensor._base
         owner, part_of = self._owners.owner(tensor), self._owners.owner(base)
         found = owner or part_of
-        if found is None or view.caller.swapped or not view.leads_to(found[0]):
+        if found is None or view.caller.swapped or not view.leads_to(found.path):
             return None
-        name = f"{found[0]}.{found[1]}"
-        return name if owner is not None or base is None else _rows(name, base, tensor)
+        return found.words if owner is not None or base is None else _rows(found.words, base, tensor)
 
     def _alias(self, view: View, tensor: object) -> str | None:
         """A variable that is this tensor, or the same elements of the same memory."""
@@ -145,23 +156,21 @@ def _still(scope: Mapping[str, Any], name: str, tensor: Tensor) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _short(text: str) -> str:
+def _short(text: str) -> str | None:
     """`relu(...)` for a call, the text itself for anything else that is not too long."""
     node = parsed(text)
     if isinstance(node, ast.Call):
         return f"{ast.unparse(node.func).split('.')[-1]}(...)"
     words = " ".join(text.split())
-    return words if len(words) <= MAX_TEXT else "input"
+    return words if len(words) <= MAX_TEXT else None
 
 
-def _origin(input: object) -> str:
+def _origin(input: object) -> str | None:
     """What autograd says produced a nameless input: `relu(...)`."""
-    node = getattr(input, "grad_fn", None)
-    if node is None:
-        return "input"
-    made_by = _BACKWARD.match(node.name())
+    node = input.grad_fn if is_tensor(input) else None
+    made_by = None if node is None else _BACKWARD.match(node.name())
     if made_by is None:
-        return "input"
+        return None
     operation = _snake(made_by[1])
     return f"{_USUAL_WORDS.get(operation, operation)}(...)"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -175,22 +174,14 @@ class Recording:
         )
 
 
-_NAMED = re.compile(r"[A-Za-z_][\w.]*$|[\w.]+(\[[^\]]*\][\w.]*)+$")
-
-
 def _is_symbolic(tensor: Tensor) -> bool:
     """Whether a tracer follows the sizes: reading one as a number would fix it in the user's graph."""
     return not tensor.is_nested and any(type(size) is not int for size in tensor.shape)
 
 
 def _gradient_names(names: Names, bias: object) -> GradientNames:
-    of_bias = None if bias is None else _grad_of(names.bias_itself)
-    return GradientNames(_grad_of(names.weight_itself), of_bias, _grad_of(names.input_text))
-
-
-def _grad_of(name: str) -> str:
-    """`x.grad`; what has no name has no `.grad` that could be looked up."""
-    return f"{name}.grad" if _NAMED.match(name) else "its gradient"
+    where = names.gradients
+    return GradientNames(where["weight"], None if bias is None else where["bias"], where["input"])
 
 
 def _watched(id: int, names: Names, operands: dict[str, Tensor | None]) -> Watched:

@@ -110,7 +110,7 @@ class Recorder:
         oldest = next(iter(self._calls))
         self._dropped += 1
         self._calls.pop(oldest)
-        self._events.pop(("call", oldest), None)  # missing if the user interrupted the cell just before it was put there
+        self._events.pop(("call", oldest), None)  # an interrupt may have come before it was put there
 
     def _put(self, key: Hashable, event: Event) -> None:
         self._seq += 1

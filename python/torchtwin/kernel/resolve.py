@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
-from torch import nn
-
 from torchtwin.kernel.kinds import is_module
+from torchtwin.kernel.modules import held
 
 
 def resolve(text: str, scopes: list[Mapping[str, Any]]) -> object:
@@ -29,12 +29,15 @@ def parsed(text: str) -> ast.expr | None:
 
 def follow(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
     """The same for words that are parsed already."""
-    if isinstance(node, ast.Name):
-        return next((scope[node.id] for scope in scopes if node.id in scope), None)
-    if isinstance(node, ast.Attribute):
-        return attribute(follow(node.value, scopes), node.attr)
-    if isinstance(node, ast.Subscript):
-        return _item(follow(node.value, scopes), _follow_index(node.slice, scopes))
+    match node:
+        case ast.Name(name):
+            return next((scope[name] for scope in scopes if name in scope), None)
+        case ast.Attribute(value, name):
+            return attribute(follow(value, scopes), name)
+        case ast.Call(ast.Name("getattr"), [value, ast.Constant(str() as name)]):
+            return attribute(follow(value, scopes), name)
+        case ast.Subscript(value, index):
+            return _item(follow(value, scopes), _follow_index(index, scopes))
     return None
 
 
@@ -43,10 +46,20 @@ def _follow_index(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
 
 
 def attribute(value: object, name: str) -> object:
-    """From the object's own dictionaries only: anything else may be the user's code."""
+    """From the object's own dictionaries only: anything else may be the user's code, as a property of its class is."""
     own = _own(value)
-    places = (own.get("_modules"), own.get("_parameters"), own) if is_module(value) else (own,)
-    return next((place[name] for place in places if isinstance(place, Mapping) and name in place), None)
+    for place in (own.get("_modules"), own.get("_parameters")) if is_module(value) else ():
+        if isinstance(place, Mapping) and name in place:
+            return place[name]
+    return own[name] if name in own and not _computes(type(value), name) else None
+
+
+def _computes(kind: type, name: str) -> bool:
+    """Whether a property or the like of the class comes before what the object itself holds under this name."""
+    if issubclass(kind, ModuleType):
+        return False
+    stands = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    return stands is not None and hasattr(type(stands), "__set__")
 
 
 def _own(value: object) -> Mapping[str, Any]:
@@ -60,11 +73,8 @@ def _own(value: object) -> Mapping[str, Any]:
 def _item(value: object, index: object) -> object:
     if type(index) not in (int, str):  # another key's hash and comparison may be the user's code
         return None
-    if is_module(value) and issubclass(type(value), nn.Sequential | nn.ModuleList) and isinstance(index, int):
-        children = list(value._modules.values())
-        return children[index] if -len(children) <= index < len(children) else None
-    if is_module(value) and issubclass(type(value), nn.ModuleDict):
-        return value._modules.get(str(index))
+    if is_module(value):
+        return held(value, index)  # type: ignore[arg-type]
     try:
         return value[index] if type(value) in (list, tuple, dict) else None  # type: ignore[index]
     except (LookupError, TypeError):

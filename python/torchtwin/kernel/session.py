@@ -91,7 +91,7 @@ class Session:
         """The names in the notebook have settled."""
         self.cells.ended()
         if self._recording is not None and self.watching:
-            from torchtwin.kernel.namespace import notebook
+            from torchtwin.kernel.scopes import notebook
 
             self.recorder.say(self._recording.tensors.after_cell(notebook()))
         self.say_state()

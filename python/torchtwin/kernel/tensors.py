@@ -10,9 +10,11 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from torchtwin.kernel.describe import dtype_name, shape
+from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.kinds import is_tensor
-from torchtwin.kernel.namespace import has_storage, modules, owned_tensors, shown
+from torchtwin.kernel.modules import modules, owned_tensors
 from torchtwin.kernel.quiet import quietly
+from torchtwin.kernel.scopes import shown
 from torchtwin.protocol import TensorRow, Tensors
 
 MAX_ROWS = 500
@@ -105,5 +107,5 @@ def _sharing(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> dict[ob
 
 def _named(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
     for path, module in modules(names):
-        yield from ((f"{path}.{attribute}", tensor) for attribute, tensor in owned_tensors(module))
+        yield from owned_tensors(path, module)
     yield from tensors.items()

@@ -8,16 +8,21 @@ from collections.abc import Callable, Mapping
 from inspect import CO_OPTIMIZED
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from torchtwin.kernel.callsite import Caller
+from torchtwin.kernel.identity import variable
 from torchtwin.kernel.kinds import is_module, is_tensor
-from torchtwin.kernel.namespace import modules, notebook, variable, visible
+from torchtwin.kernel.modules import modules
 from torchtwin.kernel.repeatable import is_repeatable
 from torchtwin.kernel.resolve import follow, parsed, resolve
+from torchtwin.kernel.scopes import notebook, visible
 
-_ROOT = re.compile(r"[.\[]")
+_ROOT = re.compile(r"[.,\[]")
+_ROWS = re.compile(r"(.*)(\[\d+:\d+\])$")
+NOWHERE = "its gradient"
+"""Of a tensor that is no leaf, whose gradient is not kept, or that no words lead to."""
 
 
 class View:
@@ -49,12 +54,12 @@ class View:
     def input(self, tensor: object) -> str | None:
         """The argument as written where the user's call is the layer's own call; else a variable that is the tensor."""
         written = self.argument("input", 0) if self._passes_its_argument() else None
-        if written is not None and self._fits(written, tensor):
-            return written
-        return self.same(tensor) if is_tensor(tensor) else None
+        return written or self.same(tensor)
 
-    def same(self, tensor: Tensor) -> str | None:
-        """A variable that is the very object."""
+    def same(self, tensor: object) -> str | None:
+        """A variable that is the very object, if that is a tensor."""
+        if not is_tensor(tensor):
+            return None
         return self._find(lambda scope: _same_object(scope, tensor))
 
     def local_alias(self, tensor: Tensor) -> str | None:
@@ -67,9 +72,25 @@ class View:
         local = (*code.co_varnames, *code.co_cellvars, *code.co_freevars) if code.co_flags & CO_OPTIMIZED else ()
         return name in local or any(name in scope for scope in self._scopes[:-1])
 
+    def free(self, role: str) -> str:
+        """A word for an operand that has none. It must not be anybody's: `input`, else `input_`."""
+        while self.is_shadowed(role) or role in self.globals:
+            role += "_"
+        return role
+
+    def gradient(self, words: str | None, tensor: object) -> str:
+        """Where autograd puts the tensor's gradient: `fc.weight.grad`; of rows, `mha.in_proj_weight.grad[8:16]`."""
+        if words is None or not is_tensor(tensor):
+            return NOWHERE
+        if self._resolve(words) is tensor and (tensor.is_leaf or tensor.retains_grad):
+            return f"{words}.grad"
+        rows = _ROWS.match(words)
+        is_part = rows is not None and tensor._base is not None and self._resolve(rows[1]) is tensor._base
+        return f"{rows[1]}.grad{rows[2]}" if rows is not None and is_part else NOWHERE
+
     def leads_to(self, path: str) -> bool:
         """Whether a path of the notebook's namespace means the same here."""
-        root = _ROOT.split(path, maxsplit=1)[0]
+        root = _ROOT.split(path.removeprefix("getattr("), maxsplit=1)[0]
         return not self.is_shadowed(root) or self._resolve(root) is notebook().get(root, self)
 
     def within_container(self) -> str | None:
@@ -81,9 +102,11 @@ class View:
         return next((path for path, found in modules({callee: container}) if found is module), None)
 
     def is_repeatable(self, words: str) -> bool:
-        """Whether the words give the same when they are run again."""
+        """Whether the words give the same when they are run again; a bare name does, whatever it stands for."""
         node = parsed(words)
-        return node is not None and is_repeatable(node, lambda part: follow(part, self._scopes))
+        if node is None or isinstance(node, ast.Name):
+            return node is not None
+        return is_repeatable(node, lambda part: follow(part, self._scopes))
 
     def _find(self, search: Callable[[Mapping[str, Any]], str | None]) -> str | None:
         for depth, scope in enumerate(self._scopes):
@@ -116,16 +139,13 @@ class View:
 
     def _knows_module(self) -> bool:
         route, callee = self.caller.route, self.caller.text.callee
-        return self.module is not None or (route == "module" and _made_on_the_spot(callee))
+        return self.module is not None or (route == "module" and self._makes_a_module(callee))
 
-    def _fits(self, written: str, value: object) -> bool:
-        """A bare name can be looked up; anything longer is believed, since it is the very text of the argument."""
-        return not written.isidentifier() or self._resolve(written) is value
-
-
-def _made_on_the_spot(callee: str | None) -> bool:
-    """`nn.Linear(2, 3)(x)`: what was called has no name, but the argument is the layer's all the same."""
-    return callee is not None and isinstance(parsed(callee), ast.Call)
+    def _makes_a_module(self, callee: str | None) -> bool:
+        """`nn.Linear(2, 3)(x)`: what was called has no name, but the argument is the layer's all the same."""
+        node = None if callee is None else parsed(callee)
+        made = follow(node.func, self._scopes) if isinstance(node, ast.Call) else None
+        return isinstance(made, type) and issubclass(made, nn.Module)
 
 
 def _same_object(scope: Mapping[str, Any], tensor: Tensor) -> str | None:

@@ -63,7 +63,7 @@ def session() -> Iterator[Session]:
 def notebook(session: Session, monkeypatch: pytest.MonkeyPatch) -> Notebook:
     made = Notebook(session)
     monkeypatch.setattr(owners, "notebook", lambda: made.names)
-    for module in ("namespace", "view"):
+    for module in ("scopes", "view"):
         monkeypatch.setattr(f"torchtwin.kernel.{module}.notebook", lambda: made.names)
     torch.manual_seed(0)
     return made

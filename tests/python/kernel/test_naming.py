@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import linecache
 import os
 import time
 from pathlib import Path
 
 import pytest
+import torch
 from tests.python.kernel.conftest import Notebook
+
+from torchtwin.kernel import callsite
 
 FC = "x = torch.randn(4, 2)\nfc = nn.Linear(2, 3)\n"
 
@@ -178,11 +182,181 @@ def test_a_global_name_that_a_local_one_hides_is_not_used(notebook: Notebook) ->
     assert call.expression == "torch.ones(1, 2) @ layer.weight.T + layer.bias"
 
 
-@pytest.mark.parametrize("argument", ["next(batches)", "stack.pop()", "a.add_(1)", "torch.rand(4, 2)", "fc0(a)"])
+STATEFUL = """
+import operator, random
+class Draws:
+    def __getitem__(self, at): return torch.rand(4, 2)
+    def __add__(self, other): return torch.rand(4, 2)
+    @property
+    def sample(self): return torch.rand(4, 2)
+class Shadowed:
+    sample = property(lambda self: torch.rand(4, 2))
+    def __init__(self): self.__dict__["sample"] = torch.ones(4, 2)
+def load(a): return torch.rand(4, 2)
+a = torch.ones(4, 2)
+batches = iter([a.clone() for _ in range(9)])
+stack = [a.clone() for _ in range(9)]
+draws, shadowed, fc0 = Draws(), Shadowed(), nn.Identity()
+class helpers: load = staticmethod(load)
+"""
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "next(batches)",
+        "stack.pop()",
+        "a.add_(1)",
+        "torch.rand(4, 2)",
+        "fc0(a) * 1",
+        "load(a)",
+        "helpers.load(a)",
+        "draws[0]",
+        "draws.sample",
+        "shadowed.sample",
+        "draws + 1",
+        "torch.relu(next(batches))",
+        "torch.add(a, 1, out=a)",
+        "F.leaky_relu(a, inplace=True)",
+        "F.leaky_relu(a, 0.1, True)",
+        "F.dropout(a, 0.5) * 1",
+        "F.scaled_dot_product_attention(a, a, a, dropout_p=0.5)",
+        "random.choice(stack) * 1",
+    ],
+)
 def test_words_that_may_give_something_else_next_time_are_not_repeated(notebook: Notebook, argument: str) -> None:
-    notebook.run(FC + "a = torch.ones(4, 2)\nbatches = iter([a])\nstack = [a]\nfc0 = nn.Identity()")
+    notebook.run(FC + STATEFUL)
+    assert notebook.call(f"y = fc({argument})").expression.startswith(("input @", "a @"))
+
+
+def test_a_variable_that_is_the_input_stands_for_words_that_cannot(notebook: Notebook) -> None:
+    assert notebook.call(FC + "y = fc(next(iter([x])))").expression == "x @ fc.weight.T + fc.bias"
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "a * 2 + 1",
+        "-a[:, :]",
+        "a[1:3]",
+        "a.T.T",
+        "a.reshape(2, 4).view(-1, 2)",
+        "torch.stack([a, a], dim=0)",
+        "relu(a)",
+        "F.softmax(a, dim=-1)",
+        "torch.tensor([[1.0, 2.0]])",
+        "torch.from_numpy(array).float()",
+        "held.sample",
+        "stack[0]",
+        "by_name['a']",
+        "a.max(0).values",
+        "a[a[:, 0] > 0]",
+        "a[i].unsqueeze(0)",
+    ],
+)
+def test_words_that_give_the_same_again_are_repeated(notebook: Notebook, argument: str) -> None:
+    notebook.run(
+        FC + "import types, numpy\nfrom torch.nn.functional import relu\na = torch.ones(4, 2)\ni = 1\nstack = [a * 3]\n"
+        "by_name = {'a': a * 4}\narray = numpy.ones((4, 2))\nheld = types.SimpleNamespace(sample=a * 5)"
+    )
     call = notebook.call(f"y = fc({argument})")
-    assert call.expression == "input @ fc.weight.T + fc.bias" or call.expression == "a @ fc.weight.T + fc.bias"
+    assert argument in call.expression
+    assert torch.equal(eval(call.expression, notebook.names), notebook.names["y"])
+
+
+@pytest.mark.parametrize(
+    ("source", "expression"),
+    [
+        ("y = F.linear(x, torch.randn(3, 2))", "x @ weight.T"),
+        ("y = F.linear(x, weight=next(iter([fc.weight * 2])))", "x @ weight.T"),
+        ("y = F.linear(x, fc.weight * 2, bias=torch.rand(3))", "x @ (fc.weight * 2).T + bias"),
+    ],
+)
+def test_nor_are_those_of_a_weight_or_a_bias(notebook: Notebook, source: str, expression: str) -> None:
+    assert notebook.call(FC + source).expression == expression
+
+
+@pytest.mark.parametrize(
+    ("source", "expression"),
+    [
+        ("input = torch.ones(4, 2)\ny = fc(next(iter([x])) * 1)", "input_ @ fc.weight.T + fc.bias"),
+        ("weight = bias = torch.ones(3)\ny = nn.Linear(2, 3)(x)", "x @ weight_.T + bias_"),
+        ("def f(input, input_):\n    return fc(next(iter([x])) * 1)\nf(1, 2)", "input__ @ fc.weight.T + fc.bias"),
+    ],
+)
+def test_a_word_for_a_nameless_operand_is_nobody_elses(notebook: Notebook, source: str, expression: str) -> None:
+    assert notebook.call(FC + source).expression == expression
+
+
+NAMED = """
+from collections import OrderedDict
+x = torch.ones(1, 2)
+by_word = nn.Sequential(OrderedDict(one=nn.Linear(2, 2), two=nn.Linear(2, 2)))
+added = nn.Module(); added.add_module("my-layer", nn.Linear(2, 2)); added.add_module("0", nn.Linear(2, 2))
+by_name = nn.ModuleDict({"in": nn.Linear(2, 2), "a b": nn.Linear(2, 2), "plain": nn.Linear(2, 2)})
+gap = nn.Sequential(nn.Linear(2, 2)); gap.add_module("7", nn.Linear(2, 2))
+class Own(nn.ModuleList):
+    def __getitem__(self, at): return None
+own = Own([nn.Linear(2, 2)])
+weights = nn.ParameterList([nn.Parameter(torch.ones(2, 2))])
+odd = nn.Module(); odd.register_parameter("0w", nn.Parameter(torch.ones(2, 2)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "weight"),
+    [
+        ("by_word", "by_word.one.weight"),
+        ("added._modules['my-layer']", "getattr(added, 'my-layer').weight"),
+        ("added._modules['0']", "getattr(added, '0').weight"),
+        ("by_name._modules['in']", "by_name['in'].weight"),
+        ("by_name._modules['a b']", "by_name['a b'].weight"),
+        ("by_name._modules['plain']", "by_name.plain.weight"),
+        ("gap._modules['7']", "getattr(gap, '7').weight"),
+        ("own._modules['0']", "getattr(own, '0').weight"),
+        ("lambda x: F.linear(x, *weights)", "weights[0]"),
+        ("lambda x: F.linear(x, *odd._parameters.values())", "getattr(odd, '0w')"),
+    ],
+)
+def test_the_way_to_a_module_or_weight_can_be_typed(notebook: Notebook, call: str, weight: str) -> None:
+    calls = notebook.run(NAMED + f"ys = list(map({call}, [x]))")
+    assert calls[0].operands.weight is not None
+    assert calls[0].operands.weight.name == weight
+    assert eval(weight, notebook.names).shape == (2, 2)
+
+
+def test_a_module_goes_by_the_name_that_it_has_now(notebook: Notebook) -> None:
+    calls = notebook.run(
+        "a, b, x = nn.Linear(2, 2), nn.Linear(2, 2), torch.ones(1, 2)\nys = list(map(a, [x]))\n"
+        "a, b = b, a\nys += list(map(a, [x]))\nys += list(map(b, [x]))"
+    )
+    assert [c.name for c in calls] == ["a", "a", "b"]
+    assert [c.expression for c in calls[1:]] == [f"x @ {m}.weight.T + {m}.bias" for m in "ab"]
+
+
+def test_a_name_that_is_gone_is_not_used(notebook: Notebook) -> None:
+    calls = notebook.run(
+        "layers, x = [nn.Linear(2, 2)], torch.ones(1, 2)\nkept = {1.5: layers[0]}\n"
+        "run = lambda: list(map(kept[1.5], [x]))\nrun()\ndel layers\nrun()"
+    )
+    assert [c.expression for c in calls] == ["x @ layers[0].weight.T + layers[0].bias", "x @ weight.T + bias"]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("y = fc(x)", ("fc.weight.grad", "fc.bias.grad", "x.grad")),
+        ("y = fc(x[:1])", ("fc.weight.grad", "fc.bias.grad", "its gradient")),
+        ("h = x * fc.weight[0]\ny = fc(h)", ("fc.weight.grad", "fc.bias.grad", "its gradient")),
+        ("h = x * fc.weight[0]\nh.retain_grad()\ny = fc(h)", ("fc.weight.grad", "fc.bias.grad", "h.grad")),
+        ("y = nn.Linear(2, 3)(next(iter([x])))", ("its gradient", "its gradient", "x.grad")),
+    ],
+)
+def test_a_gradient_is_named_where_it_can_be_found(
+    notebook: Notebook, source: str, names: tuple[str, str, str]
+) -> None:
+    found = notebook.call(FC + source).gradient_names
+    assert (found.weight, found.bias, found.input) == names
 
 
 def test_the_output_of_a_container_is_not_that_of_its_first_layer(notebook: Notebook) -> None:
@@ -218,10 +392,10 @@ def test_tensors_put_into_a_module_for_one_call_do_not_go_by_its_parameters(note
 
 def test_a_path_whose_root_is_hidden_is_not_used(notebook: Notebook) -> None:
     call = notebook.call(
-        "net = nn.Sequential(nn.Linear(2, 3))\ndef run(call):\n    net = 'no'\n    return call(torch.ones(1, 2))\n"
-        "run(lambda x, m=net: m(x))"
+        "net = nn.Sequential(nn.Linear(2, 3))\nkept = {1.5: net}\n"
+        "def run(x):\n    net = 'no'\n    return list(map(kept[1.5], [x]))\nrun(torch.ones(1, 2))"
     )
-    assert "net[0]" not in call.expression
+    assert (call.name, call.expression) == ("net[0]", "x @ weight.T + bias")
 
 
 def test_a_file_that_was_edited_lends_no_words(notebook: Notebook, tmp_path: Path) -> None:
@@ -240,6 +414,33 @@ def test_a_file_that_was_edited_lends_no_words(notebook: Notebook, tmp_path: Pat
     assert call.site.source is None
 
 
+@pytest.mark.parametrize("source", ["fc(x * 2)", "fc(\n        x\n    )"])
+def test_a_file_that_was_not_edited_lends_its_words(notebook: Notebook, tmp_path: Path, source: str) -> None:
+    file = tmp_path / "layers_as_imported.py"
+    file.write_text(f"def other():\n    pass\n\ndef run(fc, x):\n    return {source}\n")
+    spec = importlib.util.spec_from_file_location("layers_as_imported", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    notebook.names["run"] = module.run
+    call = notebook.call(FC + "run(fc, x)")
+    assert call.expression.startswith("(x * 2) @" if "*" in source else "x @")
+    file.write_text(f"import os\n\ndef run(fc, x):\n    return {source.replace('x', 'y')}\n")
+    assert notebook.call("run(fc, x)").expression == call.expression  # of the text as it was read before
+    linecache.checkcache(str(file))
+    callsite._text.cache_clear()
+    assert notebook.call("run(fc, x)").site.source is None
+
+
+def test_rows_of_a_packed_weight_that_begin_within_a_row_have_no_name(notebook: Notebook) -> None:
+    call = notebook.call(
+        "x = torch.ones(1, 2)\nm = nn.Module(); m.p = nn.Parameter(torch.ones(4, 2))\n"
+        "y = F.linear(x, *[m.p.as_strided((2, 2), (2, 1), 1)])"
+    )
+    assert call.expression == "x @ weight.T"
+
+
 def test_attention_is_named_by_its_rows_of_the_packed_weight(notebook: Notebook) -> None:
     calls = notebook.run(
         "mha = nn.MultiheadAttention(8, 2, batch_first=True)\nq = torch.randn(1, 3, 8)\nk = torch.randn(1, 3, 8)\n"
@@ -248,6 +449,8 @@ def test_attention_is_named_by_its_rows_of_the_packed_weight(notebook: Notebook)
     names = [c.operands.weight.name for c in calls if c.operands.weight]
     assert names == ["mha.in_proj_weight[0:8]", "mha.in_proj_weight[8:24]", "mha.out_proj.weight"]
     assert [c.name for c in calls] == ["mha", "mha", "mha.out_proj"]
+    grads = [c.gradient_names.weight for c in calls]
+    assert grads == ["mha.in_proj_weight.grad[0:8]", "mha.in_proj_weight.grad[8:24]", "mha.out_proj.weight.grad"]
 
 
 def test_the_property_of_a_parametrised_module_is_not_run(notebook: Notebook) -> None:
@@ -292,3 +495,23 @@ def test_a_locals_dict_that_the_user_holds_is_left_alone(notebook: Notebook) -> 
         "    return sorted(mine)\nseen = run()"
     )
     assert notebook.names["seen"] == ["a"]
+
+
+def test_a_locals_dict_that_a_helper_holds_is_left_alone(notebook: Notebook) -> None:
+    notebook.run(
+        "import sys\ndef helper():\n    return sys._getframe(1).f_locals\n"
+        "def run():\n    a = torch.ones(1, 2)\n    mine = helper()\n    mine['extra'] = 1\n    nn.Linear(2, 3)(a)\n"
+        "    return sorted(mine), 'extra' in helper()\nseen = run()"
+    )
+    held, extra = notebook.names["seen"]
+    assert {"a", "extra"} <= set(held)
+    assert extra
+
+
+def test_what_a_helper_put_into_the_locals_stays_there(notebook: Notebook) -> None:
+    notebook.run(
+        "import sys\ndef helper():\n    return sys._getframe(1).f_locals\n"
+        "def run():\n    a = torch.ones(1, 2)\n    helper()['extra'] = 1\n    nn.Linear(2, 3)(a)\n"
+        "    return sorted(helper())\nseen = run()"
+    )
+    assert notebook.names["seen"] == ["a", "extra"]
