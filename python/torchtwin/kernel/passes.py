@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Variable
-from torch.autograd.graph import Node
+from torch.autograd.graph import Node, _engine_run_backward
+from torch.utils.checkpoint import CheckpointFunction
 from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -32,6 +35,10 @@ class _Accumulation:
     passes: int = 0
     known: bool = True
     """Whether all that `.grad` holds was seen arriving."""
+    nested: bool = False
+    """Whether some of it came from a backward within a backward, which tells nothing of how many passes there were."""
+    hooked: bool = False
+    """Whether a hook of the user's runs on `.grad` after each accumulation."""
     left: tuple[int, int] | None = None
     """The `id` and version of `.grad` when the last backward ended."""
     arriving: list[tuple[int, Arrival]] = field(default_factory=list)
@@ -102,11 +109,24 @@ class Passes:
 
 def _count(state: _Accumulation, parameter: Tensor) -> None:
     """One more pass arrives; `.grad` still holds what it held before."""
+    is_nested = _is_nested()
+    state.hooked = bool(getattr(parameter, "_post_accumulate_grad_hooks", None))
     if _is_empty(parameter.grad):
-        state.passes, state.known = 1, True
+        state.passes, state.known, state.nested = 1, True, is_nested
         return
+    state.nested = state.nested or is_nested
     state.known = state.known and state.passes > 0 and state.left == _mark(parameter.grad)
     state.passes += 1
+
+
+def _is_nested() -> bool:
+    """Whether this backward runs within another, as a reentrant checkpoint's does."""
+    frame: FrameType | None = sys._getframe(1)
+    running = 0
+    while frame is not None:
+        running += frame.f_code is _engine_run_backward.__code__ or frame.f_code is CheckpointFunction.backward.__code__
+        frame = frame.f_back
+    return running > 1
 
 
 def _remember(state: _Accumulation, parameter: weakref.ref[Tensor]) -> None:
@@ -138,8 +158,12 @@ def _is_empty(gradient: Tensor | None) -> bool:
 
 
 def _sentence(state: _Accumulation, name: str, calls: int) -> str | None:
+    if state.nested:
+        return None
     if not state.known:
         return f"`{name}.grad` held other values before this backward, which were added to"
+    if state.passes > 1 and state.hooked:
+        return f"`{name}.grad` was added to by {state.passes} backward passes, and a hook of yours runs after each"
     if state.passes > 1:
         return f"`{name}.grad` holds {state.passes} backward passes"
-    return f"`{name}.grad` is the sum over {calls} calls" if calls > 1 else None
+    return f"`{name}.grad` holds the shares of {calls} calls" if calls > 1 else None

@@ -140,6 +140,57 @@ def test_a_gradient_that_something_else_added_to_is_told(notebook: Notebook) -> 
     assert call.gradients.bias.note == "`fc.bias.grad` holds 2 backward passes"
 
 
+def note(call: Call) -> str | None:
+    assert call.gradients.weight is not None
+    return call.gradients.weight.note
+
+
+def test_a_backward_within_a_backward_is_no_pass_of_its_own(notebook: Notebook) -> None:
+    """As reentrant checkpoints run one."""
+    calls = notebook.run(
+        "from torch.utils.checkpoint import checkpoint\nfc = nn.Linear(2, 2)\n"
+        "x = torch.ones(1, 2, requires_grad=True)\n"
+        "y = fc(checkpoint(fc, checkpoint(fc, x, use_reentrant=True), use_reentrant=True))\ny.sum().backward()"
+    )
+    assert {note(call) for call in map(notebook.again, calls) if call.gradients.weight} == {None}
+
+
+def test_a_hook_on_the_accumulated_gradient_is_told(notebook: Notebook) -> None:
+    notebook.run(
+        "fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\n"
+        "fc.weight.register_post_accumulate_grad_hook(lambda p: setattr(p.grad, 'data', p.grad / 2))\nfc(x).sum().backward()"
+    )
+    after = backward(notebook, notebook.call("y = fc(x)"), "y.sum().backward()")
+    assert note(after) == "`fc.weight.grad` was added to by 2 backward passes, and a hook of yours runs after each"
+
+
+def test_a_penalty_on_the_weight_is_not_counted_as_a_call(notebook: Notebook) -> None:
+    calls = notebook.run(
+        "fc = nn.Linear(2, 2)\ny = fc(fc(torch.ones(1, 2)))\n(y.sum() + (fc.weight ** 2).sum()).backward()"
+    )
+    assert {note(notebook.again(call)) for call in calls} == {"`fc.weight.grad` holds the shares of 2 calls"}
+
+
+def test_a_call_whose_gradient_was_asked_for_alone_takes_no_part_in_a_later_pass(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(2, 3)\nx = torch.ones(1, 2, requires_grad=True)\ny = fc(x)")
+    notebook.run("(fc.weight ** 2).sum().backward()")
+    after = backward(notebook, call, "torch.autograd.grad(y.sum(), x)\n(fc.weight ** 2).sum().backward()")
+    assert kinds(after) == ["unchecked", "unchecked", "identical"]
+    assert note(after) is None
+
+
+def test_a_gradient_made_in_inference_mode_is_no_fault_of_ours(notebook: Notebook) -> None:
+    notebook.run(
+        "fc = nn.Linear(2, 3)\nfc(torch.ones(1, 2)).sum().backward()\n"
+        "with torch.inference_mode(): g = torch.ones(3, 2)\nfc.weight.grad = g"
+    )
+    call = notebook.call("y = fc(torch.ones(1, 2))")
+    with pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
+        notebook.run("y.sum().backward()")
+    assert kinds(notebook.again(call))[:2] == ["identical", "identical"]
+    assert notebook.session.guard.report() is None
+
+
 def test_under_autocast_passes_are_counted_too(notebook: Notebook) -> None:
     source = "with torch.autocast('cpu', torch.bfloat16): y = fc(x)\ny.sum().backward()"
     notebook.run("fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\n" + source)
@@ -230,7 +281,7 @@ def test_several_calls_of_one_layer_in_one_backward_are_judged_each(notebook: No
     after = [notebook.again(call) for call in calls]
     assert all(set(kinds(call)) <= {"identical", "rounding"} for call in after)
     notes = {call.gradients.weight.note for call in after if call.gradients.weight}
-    assert notes == {"`fc.weight.grad` is the sum over 4 calls"}
+    assert notes == {"`fc.weight.grad` holds the shares of 4 calls"}
     total = sum(torch.tensor(call.values.grad_weight, dtype=torch.float64) for call in after)
     assert total == pytest.approx(notebook.names["fc"].weight.grad.flatten().double(), rel=1e-5)
 
