@@ -1,5 +1,4 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import type { ISessionContext } from '@jupyterlab/apputils';
 import { ConsolePanel } from '@jupyterlab/console';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { type ISignal, Signal } from '@lumino/signaling';
@@ -10,10 +9,6 @@ export type Source = NotebookPanel | ConsolePanel;
 
 export function isSource(widget: Widget | null): widget is Source {
   return widget instanceof NotebookPanel || widget instanceof ConsolePanel;
-}
-
-export function contextOf(source: Source): ISessionContext {
-  return source.sessionContext;
 }
 
 /** The notebook or console that the user looks at, or looked at last. */

@@ -2,7 +2,7 @@ import type { Kernel, KernelMessage } from '@jupyterlab/services';
 
 import type { KernelStatus } from '../panel/host';
 
-const INSTALL = 'pip install torchtwin';
+const INSTALL = '%pip install torchtwin';
 
 const EXTENSIONS = '__import__("IPython").get_ipython().extension_manager';
 const INSTALLED = '__import__("importlib.util").util.find_spec("torchtwin") is not None';
@@ -41,7 +41,7 @@ async function evaluate(kernel: Kernel.IKernelConnection, expression: string): P
   return reply ? statusOf(reply.content) : { type: 'failed', message: 'The kernel gave no answer.' };
 }
 
-function statusOf(content: KernelMessage.IExecuteReplyMsg['content']): KernelStatus {
+export function statusOf(content: KernelMessage.IExecuteReplyMsg['content']): KernelStatus {
   if (content.status !== 'ok') {
     return { type: 'failed', message: 'The kernel gave up the request.' };
   }

@@ -1,11 +1,11 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { Clipboard } from '@jupyterlab/apputils';
+import { Clipboard, type ISessionContext } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import { Signal } from '@lumino/signaling';
 
-import { type Host, type HostMessage, type KernelView, RequestError } from '../panel/host';
+import { type Host, type HostMessage, type KernelStatus, type KernelView, RequestError } from '../panel/host';
 import type { Request, Site } from '../protocol';
-import { contextOf, type Focus, type Source } from './focus';
+import type { Focus } from './focus';
 import type { Kernels } from './kernels';
 import type { KernelLink } from './link';
 import { reveal } from './reveal';
@@ -65,14 +65,16 @@ export class JupyterHost implements Host {
   }
 
   private view(): KernelView {
-    const source = this.focus.current;
-    const id = source ? (contextOf(source).session?.kernel?.id ?? null) : null;
-    const link = id ? this.kernels.link(id) : null;
+    const context = this.focus.current?.sessionContext ?? null;
+    const kernel = context?.session?.kernel ?? null;
+    const link = kernel && this.kernels.link(kernel.id);
+    const status = link?.status ?? statusOf(context);
+    const there = link !== null || status.type === 'dead';
     return {
-      id: link ? id : null,
-      name: source ? nameOf(source) : '',
-      kernelName: source && link ? contextOf(source).kernelDisplayName : '',
-      status: link?.status ?? (source && isStarting(source) ? { type: 'connecting' } : { type: 'none' }),
+      id: there && kernel ? kernel.id : null,
+      name: context ? nameOf(context) : '',
+      kernelName: there && context ? context.kernelDisplayName : '',
+      status,
       busy: link?.busy ?? false,
       restarting: link?.restarting ?? false,
     };
@@ -102,12 +104,16 @@ export class JupyterHost implements Host {
   private told = '';
 }
 
-function nameOf(source: Source): string {
-  const { path, name, type } = contextOf(source);
+function nameOf({ path, name, type }: ISessionContext): string {
   return type === 'notebook' ? PathExt.basename(path) : name;
 }
 
-function isStarting(source: Source): boolean {
-  const status = contextOf(source).kernelDisplayStatus;
-  return status === 'connecting' || status === 'initializing' || status === 'starting';
+/** The status where there is no link: no kernel yet, or none any more. */
+function statusOf(context: ISessionContext | null): KernelStatus {
+  if (context?.session?.kernel?.status === 'dead') {
+    return { type: 'dead' };
+  }
+  const status = context?.kernelDisplayStatus;
+  const starting = status === 'connecting' || status === 'initializing' || status === 'starting';
+  return { type: starting ? 'connecting' : 'none' };
 }

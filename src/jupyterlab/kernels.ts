@@ -3,7 +3,7 @@ import type { Kernel } from '@jupyterlab/services';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { AutoLoad } from './autoload';
-import { contextOf, type Source } from './focus';
+import type { Source } from './focus';
 import { KernelLink } from './link';
 
 /** One link to each kernel behind an open notebook or console, however many of these share it. */
@@ -31,14 +31,17 @@ export class Kernels {
 
   /** The notebooks and consoles of a kernel. */
   sources(id: string): Source[] {
-    return [...this.all].filter((source) => contextOf(source).session?.kernel?.id === id);
+    return [...this.all].filter((source) => source.sessionContext.session?.kernel?.id === id);
   }
 
   watch(source: Source): void {
-    const context = contextOf(source);
+    const { sessionContext: context } = source;
     this.all.add(source);
+    context.sessionChanged.connect(this.update, this);
     context.kernelChanged.connect(this.update, this);
     context.statusChanged.connect(this.update, this);
+    context.connectionStatusChanged.connect(this.update, this);
+    context.propertyChanged.connect(this.update, this);
     source.disposed.connect(this.leave, this);
     this.update();
   }
@@ -66,16 +69,15 @@ export class Kernels {
       }
     }
     for (const [kernel, context] of connections) {
-      if (!this.links.has(kernel.id)) {
-        this.add(kernel, context);
-      }
+      const link = this.links.get(kernel.id) ?? this.add(kernel, context);
+      link.follow(kernel);
     }
     this._changed.emit();
   }
 
   private connections(): Map<Kernel.IKernelConnection, ISessionContext> {
     const found = new Map<Kernel.IKernelConnection, ISessionContext>();
-    for (const context of [...this.all].map(contextOf)) {
+    for (const { sessionContext: context } of this.all) {
       const kernel = context.session?.kernel;
       if (kernel && !kernel.isDisposed) {
         found.set(kernel, context);
@@ -84,14 +86,16 @@ export class Kernels {
     return found;
   }
 
-  private add(kernel: Kernel.IKernelConnection, context: ISessionContext): void {
-    const language = context.specsManager.specs?.kernelspecs[kernel.name]?.language ?? null;
+  private add(kernel: Kernel.IKernelConnection, context: ISessionContext): KernelLink {
+    // A spec need not name its language; it is "" then.
+    const language = context.specsManager.specs?.kernelspecs[kernel.name]?.language || null;
     const link = new KernelLink(kernel, language, this.autoLoad);
     this.links.set(kernel.id, link);
     link.changed.connect(() => this._changed.emit());
     link.connected.connect(() => this._connected.emit());
     link.paged.connect((_, page) => this._paged.emit({ kernel: kernel.id, page }));
     link.start();
+    return link;
   }
 
   private readonly all = new Set<Source>();

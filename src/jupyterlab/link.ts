@@ -4,7 +4,9 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { type KernelStatus, RequestError } from '../panel/host';
 import { COMM_ID, type Request } from '../protocol';
 import type { AutoLoad } from './autoload';
-import { loadHelper, probeHelper } from './helper';
+import { Connections } from './connections';
+import { Presence } from './presence';
+import { KernelProcess } from './process';
 import { Questions } from './questions';
 import { RunningCells } from './running';
 
@@ -14,39 +16,47 @@ import { RunningCells } from './running';
  * A restart keeps the connection; what ran and what was asked before it is forgotten.
  */
 export class KernelLink {
-  /** `language` as the kernel's spec names it; null where that is not known. */
   constructor(
     readonly kernel: Kernel.IKernelConnection,
-    private readonly language: string | null,
-    private readonly autoLoad: AutoLoad,
+    language: string | null,
+    autoLoad: AutoLoad,
   ) {
     this.questions = new Questions(kernel);
+    this.presence = new Presence(kernel, language, autoLoad);
     kernel.iopubMessage.connect(this.onMessage, this);
-    kernel.statusChanged.connect(this.onStatus, this);
-    kernel.connectionStatusChanged.connect(this.onConnection, this);
-    autoLoad.switchedOn.connect(this.onAutoLoad, this);
+    this.questions.closed.connect(this.presence.unload, this.presence);
+    this.presence.changed.connect(this.tell, this);
+    this.connections.changed.connect(this.tell, this);
+    this.connections.restarted.connect(this.onRestart, this);
+    this.connections.lost.connect(this.onLost, this);
+    this.connections.regained.connect((_, connection) => this.begin(connection));
+    this.follow(kernel);
   }
 
   /** To be called once those who listen have connected. */
   start(): void {
-    void this.kernel.info.then(this.introduce, () => undefined);
-    void this.prepare();
+    this.begin(this.kernel);
+  }
+
+  /** Takes notice of another connection to the same kernel. Doing so twice is harmless. */
+  follow(connection: Kernel.IKernelConnection): void {
+    this.connections.add(connection);
   }
 
   get status(): KernelStatus {
-    return this._status;
+    if (this.kernel.status === 'dead') {
+      return { type: 'dead' };
+    }
+    return this.kernel.connectionStatus === 'connected' ? this.presence.status : { type: 'connecting' };
   }
 
   get restarting(): boolean {
-    return this.kernel.status === 'restarting' || this.kernel.status === 'autorestarting';
+    return this.connections.restarting;
   }
 
-  /**
-   * Whether a cell runs. A kernel that sends pages but has not introduced itself was busy when this browser page was
-   * loaded, and still is.
-   */
+  /** Whether a cell runs. */
   get busy(): boolean {
-    return this.running.any || (this._status.type === 'ready' && !this.introduced);
+    return this.running.any || this.presence.waiting;
   }
 
   /** Emitted when status, `busy` or `restarting` has changed. */
@@ -64,8 +74,8 @@ export class KernelLink {
     return this._paged;
   }
 
-  async load(): Promise<void> {
-    await this.settle(loadHelper);
+  load(): Promise<void> {
+    return this.presence.load();
   }
 
   ask(request: Request): Promise<unknown> {
@@ -76,108 +86,64 @@ export class KernelLink {
   }
 
   dispose(): void {
-    this.turn = Number.NaN;
-    this.questions.dispose();
+    for (const part of [this.questions, this.presence, this.connections]) {
+      part.dispose();
+    }
     Signal.clearData(this);
   }
 
-  /**
-   * Sees to it that the helper is there, unless the user prefers not to. What is sent before the kernel is ready waits in
-   * line, and must be the first there: the user's cells may follow at once ("Run All"), and their calls would go unseen.
-   */
-  private async prepare(): Promise<void> {
+  private begin(connection: Kernel.IKernelConnection): void {
     this._connected.emit();
-    await this.settle(async (kernel) => {
-      const language = this.language ?? (await kernel.info).language_info.name;
-      if (language !== 'python') {
-        return { type: 'other-language', language };
-      }
-      return this.autoLoad.on ? loadHelper(kernel) : probeHelper(kernel);
-    });
-  }
-
-  /** Takes the status that `find` comes to, unless another search has begun meanwhile. */
-  private async settle(find: (kernel: Kernel.IKernelConnection) => Promise<KernelStatus>): Promise<void> {
-    this.turn += 1;
-    const turn = this.turn;
-    this.become({ type: this.introduced ? 'loading' : 'connecting' });
-    const status = await find(this.kernel).catch(failed);
-    if (turn === this.turn) {
-      this.become(status);
-    }
-  }
-
-  private readonly introduce = (): void => {
-    this.introduced = true;
-    if (this._status.type === 'connecting') {
-      this.become({ type: 'loading' });
-    } else {
-      this._changed.emit();
-    }
-  };
-
-  private become(status: KernelStatus): void {
-    this._status = status;
-    this._changed.emit();
+    void this.presence.seek(connection);
   }
 
   private onMessage(_: unknown, message: KernelMessage.IIOPubMessage): void {
     if (KernelMessage.isCommMsgMsg(message) && message.content.comm_id === COMM_ID) {
-      this.onPage(message.content.data);
+      this.presence.pageCame();
+      this._paged.emit(message.content.data);
     } else if (KernelMessage.isStatusMsg(message)) {
-      this.running.receive(message);
-      this._changed.emit();
+      this.onStatus(message);
     } else {
       this.questions.receive(message);
     }
   }
 
-  private onPage(page: unknown): void {
-    if (this._status.type !== 'ready') {
-      this.become({ type: 'ready' });
+  private onStatus(message: KernelMessage.IStatusMsg): void {
+    if (this.process.isReplacedBy(message)) {
+      this.forget('The kernel was restarted.');
+      this.begin(this.kernel);
     }
-    this._paged.emit(page);
+    this.running.receive(message);
+    this.tell();
   }
 
-  private onStatus(): void {
-    if (this.restarting) {
-      this.turn += 1;
-      this.running.forget();
-      this.questions.forget('The kernel was restarted.');
-      this.become({ type: 'connecting' });
-    } else {
-      this._changed.emit();
-    }
+  private onRestart(): void {
+    this.process.ends();
+    this.forget('The kernel was restarted.');
+    this.presence.forget();
   }
 
-  /** Also comes after each restart, since JupyterLab then connects anew. */
-  private onConnection(_: unknown, status: Kernel.ConnectionStatus): void {
-    if (status !== 'connected') {
-      this.lost = true;
-      this.questions.forget('The connection to the kernel was lost.');
-    } else if (this.lost) {
-      this.lost = false;
-      void this.prepare();
+  private onLost(_: unknown, connection: Kernel.IKernelConnection): void {
+    if (connection === this.kernel) {
+      this.forget('The connection to the kernel was lost.');
     }
   }
 
-  private onAutoLoad(): void {
-    if (this._status.type === 'not-loaded') {
-      void this.load();
-    }
+  private forget(reason: string): void {
+    this.running.forget();
+    this.questions.forget(reason);
+  }
+
+  private tell(): void {
+    this._changed.emit();
   }
 
   private readonly questions: Questions;
+  private readonly presence: Presence;
+  private readonly connections = new Connections();
   private readonly running = new RunningCells();
+  private readonly process = new KernelProcess();
   private readonly _changed = new Signal<this, void>(this);
   private readonly _connected = new Signal<this, void>(this);
   private readonly _paged = new Signal<this, unknown>(this);
-  private _status: KernelStatus = { type: 'connecting' };
-  private introduced = false;
-  private lost = false;
-  private turn = 0;
-}
-
-function failed(reason: unknown): KernelStatus {
-  return { type: 'failed', message: reason instanceof Error ? reason.message : String(reason) };
 }

@@ -1,5 +1,6 @@
 import { type Kernel, KernelMessage } from '@jupyterlab/services';
 import { type JSONObject, PromiseDelegate, UUID } from '@lumino/coreutils';
+import { type ISignal, Signal } from '@lumino/signaling';
 
 import { RequestError } from '../panel/host';
 import { QUERY_TARGET, type Request } from '../protocol';
@@ -21,6 +22,11 @@ interface Channel {
  */
 export class Questions {
   constructor(private readonly kernel: Kernel.IKernelConnection) {}
+
+  /** Emitted when the kernel has closed the comm: the helper is not there, or not any more. */
+  get closed(): ISignal<this, void> {
+    return this._closed;
+  }
 
   /** The kernel's answer, undecoded. Rejects with `RequestError`. */
   async ask(request: Request): Promise<unknown> {
@@ -44,6 +50,7 @@ export class Questions {
       this.waiting.get(String(id))?.resolve(reply);
     } else if (KernelMessage.isCommCloseMsg(message) && message.content.comm_id === this.channel?.comm) {
       this.forget('The helper is not loaded in this kernel.');
+      this._closed.emit();
     }
   }
 
@@ -61,6 +68,7 @@ export class Questions {
   dispose(): void {
     const channel = this.channel;
     this.forget('The notebook was closed.');
+    Signal.clearData(this);
     if (channel && !this.kernel.isDisposed) {
       this.close(channel);
     }
@@ -127,6 +135,7 @@ export class Questions {
   }
 
   private readonly waiting = new Map<string, PromiseDelegate<unknown>>();
+  private readonly _closed = new Signal<this, void>(this);
   private channel: Channel | null = null;
   private opening: Promise<Channel> | null = null;
 }

@@ -1,9 +1,13 @@
-import type { Page, Reply, Request, Site } from '../protocol';
+import type { Request, Site } from '../protocol';
 
-/** How far the way to a kernel is. `ready` means that pages may come and requests may be asked. */
+/**
+ * How far the way to a kernel is. `ready` means that pages may come and requests may be asked. A connection that was
+ * lost is `connecting` again; a kernel that is `dead` won't come back by itself.
+ */
 export type KernelStatus =
   | { type: 'none' }
   | { type: 'connecting' }
+  | { type: 'dead' }
   | { type: 'other-language'; language: string }
   | { type: 'not-loaded' }
   | { type: 'missing'; install: string }
@@ -54,5 +58,3 @@ export interface Host {
   reveal(kernel: string, site: Site): Promise<boolean>;
   copy(text: string): Promise<void>;
 }
-
-export type { Page, Reply };

@@ -19,15 +19,20 @@ export interface Surroundings {
 }
 
 export const RETRY_AFTER = 3000;
+/** How long a cell runs before a person is told. */
+export const LONG_BUSY = 1000;
 
 /** Keeps the records of one kernel complete: takes the pages it is given and asks for those it has missed. */
 export class KernelSync {
   readonly records = new Records();
   trouble: Trouble | null = null;
+  /** Whether the kernel has been busy for long enough to say so. */
+  longBusy = false;
   private view: KernelView | null = null;
   private replaying = false;
   private disposed = false;
   private stopRetry = () => {};
+  private stopBusy: (() => void) | null = null;
 
   constructor(private readonly around: Surroundings) {}
 
@@ -35,9 +40,25 @@ export class KernelSync {
   see(view: KernelView): void {
     const before = this.view;
     this.view = view;
+    this.seeBusy(view.busy);
     if (view.status.type !== 'ready') return;
     const becameReady = before?.status.type !== 'ready' || (before.restarting && !view.restarting);
     if (becameReady || (this.unanswered && !view.busy)) this.replay();
+  }
+
+  private seeBusy(busy: boolean): void {
+    if (!busy) {
+      this.stopBusy?.();
+      this.stopBusy = null;
+      this.longBusy = false;
+    } else {
+      this.stopBusy ??= this.around.later(() => this.becomeLongBusy(), LONG_BUSY);
+    }
+  }
+
+  private becomeLongBusy(): void {
+    this.longBusy = true;
+    this.changed();
   }
 
   /** Whether the last question has found nobody to answer it, which may pass. */
@@ -49,7 +70,7 @@ export class KernelSync {
     const decoded = decodePage(value);
     if (decoded.type !== 'ok') this.refuse(decoded);
     else if (this.records.apply(decoded.value) === 'gap') this.replay();
-    this.around.changed();
+    this.changed();
   }
 
   /** Asks for everything after what is here, page by page. Does nothing while it is already at it. */
@@ -69,6 +90,7 @@ export class KernelSync {
   dispose(): void {
     this.disposed = true;
     this.stopRetry();
+    this.stopBusy?.();
   }
 
   private async replayAll(): Promise<void> {
@@ -89,7 +111,7 @@ export class KernelSync {
     if (decoded.value.type === 'refused') throw new Error(decoded.value.message);
     if (decoded.value.type !== 'page') throw new Error(`a replay was answered by "${decoded.value.type}"`);
     this.records.apply(decoded.value.page, true);
-    this.around.changed();
+    this.changed();
   }
 
   private settle(trouble: Trouble | null): void {
@@ -98,7 +120,12 @@ export class KernelSync {
     if (this.unanswered && this.view?.status.type === 'ready' && !this.view.busy && !this.disposed) {
       this.stopRetry = this.around.later(() => this.replay(), RETRY_AFTER);
     }
-    this.around.changed();
+    this.changed();
+  }
+
+  /** A panel that is gone draws nothing of an answer that comes late. */
+  private changed(): void {
+    if (!this.disposed) this.around.changed();
   }
 
   private refuse(decoded: Exclude<Decoded<unknown>, { type: 'ok' }>): void {

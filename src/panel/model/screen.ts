@@ -21,6 +21,7 @@ export function screenOf({ id, status }: KernelView, sync: KernelSync | null): S
   if (id === null || status.type === 'none' || !sync) return { type: 'no-kernel' };
   if (sync.trouble?.type === 'other-protocol') return sync.trouble;
   if (status.type === 'connecting' || status.type === 'loading') return hasData(sync) ? { type: 'data' } : status;
+  if (status.type === 'dead') return { type: hasData(sync) ? 'data' : 'no-kernel' };
   if (status.type === 'failed') return { type: 'error', message: status.message };
   return status.type === 'ready' ? readyScreen(sync) : status;
 }
