@@ -1,4 +1,4 @@
-import type { Decoded, DecodedReply, ElementTerms } from '../../protocol';
+import type { Decoded, DecodedReply, ElementTerms, Refused } from '../../protocol';
 import { RequestError } from '../host';
 
 /** What came of something asked by a person. `message` is a sentence for that person. */
@@ -6,13 +6,12 @@ export type Answer = { type: 'done' } | { type: 'terms'; terms: ElementTerms } |
 
 export interface Refusal {
   type: 'refused';
-  /** `gone` and `too_large` stay so, however often it is asked. */
-  code: 'busy' | 'disconnected' | 'gone' | 'too_large' | 'failed';
+  /** The kernel's own code, or why it was not reached; `failed` also for an answer that can't be read. */
+  code: Refused['code'] | RequestError['code'];
   message: string;
 }
 
 const BUSY = 'The kernel is busy. Try again when the cell has ended.';
-const DISCONNECTED = 'The kernel is not connected.';
 const gone = (why: string) => `These tensors are gone${why ? `: ${why}` : ''}. Run the cell again to look into them.`;
 
 export function answerOf(decoded: Decoded<DecodedReply>): Answer {
@@ -22,18 +21,17 @@ export function answerOf(decoded: Decoded<DecodedReply>): Answer {
   const reply = decoded.value;
   if (reply.type === 'element') return { type: 'terms', terms: reply };
   if (reply.type !== 'refused') return { type: 'done' };
-  if (reply.code === 'gone') return { type: 'refused', code: 'gone', message: gone(reply.message) };
-  return { type: 'refused', code: reply.code === 'too_large' ? 'too_large' : 'failed', message: reply.message };
+  return { ...reply, message: reply.code === 'gone' ? gone(reply.message) : reply.message };
 }
 
 export function refusalOf(error: unknown): Answer {
   if (!(error instanceof RequestError)) return failed(error instanceof Error ? error.message : String(error));
-  return { type: 'refused', code: error.code, message: error.code === 'busy' ? BUSY : DISCONNECTED };
+  return { type: 'refused', code: error.code, message: error.code === 'busy' ? BUSY : error.message };
 }
 
-/** Whether asking once more may help. */
+/** Whether asking once more may help. The other refusals stay so, however often it is asked. */
 export function mayPass({ code }: Refusal): boolean {
-  return code !== 'gone' && code !== 'too_large';
+  return code === 'busy' || code === 'disconnected' || code === 'failed';
 }
 
 function failed(message: string): Refusal {
