@@ -1,37 +1,50 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { PageConfig } from '@jupyterlab/coreutils';
 
-import { type Editor, selectLine } from './editor';
+import { askAbout } from './about';
+import { type Editor, lineOf, type Place, showPlace } from './editor';
 
-/** Opens a file of the kernel's at a line; false when it lies outside the folder that the server shows. */
-export async function revealFile(
-  app: JupyterFrontEnd,
-  file: string,
-  line: number | null | undefined,
-): Promise<boolean> {
-  const path = serverPath(file, PageConfig.getOption('serverRoot'));
-  if (path === null || !app.commands.hasCommand('docmanager:open') || !(await exists(app, path))) {
+/** Opens a file of the kernel's at a place; false when the server does not show it, or it is not what it was. */
+export async function revealFile(app: JupyterFrontEnd, file: string, place: Place): Promise<boolean> {
+  const path = serverPath(file, await serverRoots(app));
+  if (path === null || !app.commands.hasCommand('docmanager:open') || !(await has(app, path, place))) {
     return false;
   }
   const widget: unknown = await app.commands.execute('docmanager:open', { path, factory: 'Editor' });
-  if (hasEditor(widget) && line) {
-    await widget.context.ready;
-    selectLine(widget.content.editor, line);
-  }
-  return true;
-}
-
-/** The path below the server's root; the server writes its home folder as `~`. */
-export function serverPath(file: string, root: string): string | null {
-  const folder = `${root.replace(/^~/, '').replace(/\/$/, '')}/`;
-  const start = root.startsWith('~') ? file.indexOf(folder) : file.startsWith(folder) ? 0 : -1;
-  return start < 0 ? null : file.slice(start + folder.length);
-}
-
-async function exists(app: JupyterFrontEnd, path: string): Promise<boolean> {
-  try {
-    await app.serviceManager.contents.get(path, { content: false });
+  if (!hasEditor(widget) || !place.line) {
     return true;
+  }
+  await widget.context.ready;
+  return showPlace(widget.content.editor, place);
+}
+
+/** The path below one of the server's roots; null for a file elsewhere. */
+export function serverPath(file: string, roots: string[]): string | null {
+  for (const root of roots) {
+    const slashes = isWindows(root) ? (path: string) => path.replaceAll('\\', '/') : (path: string) => path;
+    const folder = `${slashes(root).replace(/\/$/, '')}/`;
+    if (slashes(file).startsWith(folder)) {
+      return slashes(file).slice(folder.length);
+    }
+  }
+  return null;
+}
+
+function isWindows(root: string): boolean {
+  return /^([a-z]:|\\\\)/i.test(root);
+}
+
+/** The page itself knows the root as `~/files`, where it lies in the server's home; only the server part knows more. */
+async function serverRoots(app: JupyterFrontEnd): Promise<string[]> {
+  const about = await askAbout(app.serviceManager.serverSettings);
+  return about?.roots ?? [PageConfig.getOption('serverRoot')].filter((root) => root && !root.startsWith('~'));
+}
+
+/** Whether the file is there and still has the line. A kernel on another machine may have another file of that name. */
+async function has(app: JupyterFrontEnd, path: string, place: Place): Promise<boolean> {
+  try {
+    const { content } = await app.serviceManager.contents.get(path, { type: 'file', format: 'text', content: true });
+    return typeof content === 'string' && (!place.line || lineOf(content.split('\n'), place) !== null);
   } catch {
     return false;
   }

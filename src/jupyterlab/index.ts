@@ -5,9 +5,9 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { Handshake } from './about';
 import { AutoLoad } from './autoload';
 import { Focus } from './focus';
+import { Handshake } from './handshake';
 import { JupyterHost } from './host';
 import { Kernels } from './kernels';
 import { addOpenCommand, OPEN, place } from './open';
@@ -71,7 +71,7 @@ async function activate(
   palette?.addItem({ command: OPEN, category: trans.__('Torchtwin') });
   restorer?.add(panel, PANEL_ID);
   if (labShell) {
-    panel.askForRoom();
+    void panel.askForRoom(app.restored);
   }
   place(app, panel);
 }

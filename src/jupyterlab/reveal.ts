@@ -3,7 +3,7 @@ import type { ConsolePanel } from '@jupyterlab/console';
 import { NotebookPanel } from '@jupyterlab/notebook';
 
 import type { Site } from '../protocol';
-import { type Editor, selectLine } from './editor';
+import { type Editor, type Place, showPlace } from './editor';
 import { revealFile } from './file';
 import type { Source } from './focus';
 
@@ -17,26 +17,21 @@ interface Cell {
 /** Shows the line that a call came from; false when the cell or file can't be found any more. */
 export async function reveal(app: JupyterFrontEnd, sources: Source[], site: Site): Promise<boolean> {
   for (const source of sources) {
-    if (site.cell_id && (await revealCell(app, source, site.cell_id, site.line))) {
+    if (site.cell_id && (await revealCell(app, source, site.cell_id, site))) {
       return true;
     }
   }
-  return site.file ? revealFile(app, site.file, site.line) : false;
+  return site.file ? revealFile(app, site.file, site) : false;
 }
 
-async function revealCell(
-  app: JupyterFrontEnd,
-  source: Source,
-  id: string,
-  line: number | null | undefined,
-): Promise<boolean> {
+async function revealCell(app: JupyterFrontEnd, source: Source, id: string, place: Place): Promise<boolean> {
   const cell = source instanceof NotebookPanel ? await notebookCell(source, id) : consoleCell(source, id);
   if (!cell) {
     return false;
   }
   app.shell.activateById(source.id);
-  if (cell.editor && line) {
-    selectLine(cell.editor, line);
+  if (cell.editor) {
+    showPlace(cell.editor, place);
   }
   return true;
 }

@@ -7,6 +7,10 @@ import { twinIcon } from './icon';
 
 export const PANEL_ID = 'torchtwin-panel';
 
+/** Pixels for a formula with its shapes, and how much of the window may go for them. */
+const ROOM = 340;
+const SHARE = 0.4;
+
 /** The place in the right side bar that the panel is mounted in. */
 export class SidePanel extends Widget {
   constructor(
@@ -23,9 +27,20 @@ export class SidePanel extends Widget {
     this.node.style.outline = 'none';
   }
 
-  /** JupyterLab opens a side at 250 pixels, too few for a formula with its shapes. Notebook 7 would cut the rest off. */
-  askForRoom(): void {
-    this.node.style.minWidth = '340px';
+  /**
+   * Asks for room when it is opened first: JupyterLab opens a side at 250 pixels, too few for a formula with its shapes.
+   * After that, and where a layout was restored, the width is the user's.
+   */
+  async askForRoom(restored: Promise<unknown>): Promise<void> {
+    await restored;
+    this.asking = !this.isVisible;
+  }
+
+  protected override onAfterShow(): void {
+    if (this.asking) {
+      this.asking = false;
+      this.widen();
+    }
   }
 
   protected override onAfterAttach(): void {
@@ -41,5 +56,17 @@ export class SidePanel extends Widget {
     this.node.focus();
   }
 
+  private widen(): void {
+    this.leaveAtLeast(`${Math.min(ROOM, SHARE * window.innerWidth)}px`);
+    // What the layout has given once it keeps when it need not any more.
+    requestAnimationFrame(() => this.leaveAtLeast(''));
+  }
+
+  private leaveAtLeast(minWidth: string): void {
+    this.node.style.minWidth = minWidth;
+    this.parent?.fit();
+  }
+
+  private asking = false;
   private unmount: (() => void) | null = null;
 }

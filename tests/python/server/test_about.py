@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from jupyter_server.auth import Authorizer
+from jupyter_server.services.contents.manager import ContentsManager
 from tornado.httpclient import HTTPClientError
 
 from torchtwin.protocol import PROTOCOL
@@ -20,21 +21,40 @@ class ReadsNothingOfOurs(Authorizer):
         return resource != "torchtwin"
 
 
-async def test_about_tells_the_installed_version_and_the_protocol(jp_fetch):
-    response = await jp_fetch("torchtwin", "api", "about")
-    assert json.loads(response.body) == {"version": version("torchtwin"), "protocol": PROTOCOL}
+async def about(jp_fetch):
+    return json.loads((await jp_fetch("torchtwin", "api", "about")).body)
+
+
+async def test_about_tells_the_installed_version_the_protocol_and_the_root(jp_fetch, jp_root_dir):
+    roots = [str(jp_root_dir)]
+    assert await about(jp_fetch) == {"version": version("torchtwin"), "protocol": PROTOCOL, "roots": roots}
+
+
+async def test_a_root_behind_a_link_is_told_both_ways(jp_fetch, jp_serverapp, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    jp_serverapp.contents_manager.root_dir = str(tmp_path / "link")
+    real = (tmp_path / "real").resolve()
+    assert (await about(jp_fetch))["roots"] == [str(tmp_path / "link"), str(real)]
+
+
+class NoFiles(ContentsManager):
+    pass
+
+
+async def test_contents_from_elsewhere_than_the_disk_have_no_root(jp_fetch, jp_serverapp, monkeypatch):
+    monkeypatch.setitem(jp_serverapp.web_app.settings, "contents_manager", NoFiles(parent=jp_serverapp))
+    assert (await about(jp_fetch))["roots"] == []
 
 
 async def test_the_installed_version_is_that_of_the_front_end(jp_fetch):
-    response = await jp_fetch("torchtwin", "api", "about")
     manifest = json.loads((ROOT / "package.json").read_text())
-    assert json.loads(response.body)["version"] == manifest["version"]
+    assert (await about(jp_fetch))["version"] == manifest["version"]
 
 
 async def test_an_upgrade_is_seen_without_a_server_restart(jp_fetch, monkeypatch):
     monkeypatch.setattr("torchtwin.server.about.version", lambda name: "9.9.9")
-    response = await jp_fetch("torchtwin", "api", "about")
-    assert json.loads(response.body)["version"] == "9.9.9"
+    assert (await about(jp_fetch))["version"] == "9.9.9"
 
 
 async def test_about_without_a_token_is_forbidden(jp_serverapp, http_server_client, jp_base_url):
