@@ -4,6 +4,9 @@ import { join, resolve } from 'node:path';
 
 import { type APIRequestContext, test as base, expect, type Locator, type Page } from '@playwright/test';
 
+import { collectErrors } from './errors';
+import { type Address, theServer } from './server';
+
 export { expect } from '@playwright/test';
 
 const EXERCISE = join(resolve(__dirname, '../..'), 'examples/linear_by_hand.ipynb');
@@ -11,7 +14,7 @@ const EXERCISE = join(resolve(__dirname, '../..'), 'examples/linear_by_hand.ipyn
 /** As much of JupyterLab's application as the tests reach for. */
 interface App {
   commands: { execute(id: string, args?: object): Promise<unknown> };
-  shell: { currentWidget: { sessionContext?: { session: { kernel: object | null } | null } } | null };
+  shell: { currentWidget: { sessionContext?: { session: { kernel: { id: string } | null } | null } } | null };
 }
 
 declare global {
@@ -53,6 +56,7 @@ export class Lab {
   constructor(
     readonly page: Page,
     private readonly request: APIRequestContext,
+    private readonly server: Address = theServer(),
   ) {}
 
   /** What Torchtwin shows beside the notebook. */
@@ -65,7 +69,7 @@ export class Lab {
   }
 
   get counts(): Locator {
-    return this.panel.getByRole('status', { name: 'Counts' });
+    return this.panel.getByRole('group', { name: 'Counts' });
   }
 
   async upload(name: string, content: Notebook): Promise<void> {
@@ -76,8 +80,42 @@ export class Lab {
   /** Opens a notebook in JupyterLab, with the panel beside it. */
   async open(name: string, content: Notebook): Promise<void> {
     await this.upload(name, content);
-    await this.page.goto(this.address(`lab/workspaces/${this.folder}/tree/${this.folder}/${name}`));
+    await this.visit(name);
+  }
+
+  /** Opens a notebook that is there already. */
+  async visit(name: string, workspace = this.folder): Promise<void> {
+    await this.page.goto(this.address(`lab/workspaces/${workspace}/tree/${this.folder}/${name}`));
     await this.settle();
+  }
+
+  /** Opens a second notebook on the kernel of the one in sight. */
+  async openOnThisKernel(name: string, content: Notebook): Promise<void> {
+    await this.upload(name, content);
+    const id = await this.page.evaluate(
+      () => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.id ?? null,
+    );
+    await this.command('docmanager:open', { path: `${this.folder}/${name}`, kernel: { id } });
+    await expect(this.page.getByRole('tab', { name })).toBeVisible();
+    await this.page.waitForFunction(
+      (kernel) => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.id === kernel,
+      id,
+    );
+  }
+
+  /** The same person's second browser tab. */
+  inAnotherTab(page: Page): Lab {
+    const other = new Lab(page, this.request, this.server);
+    other.folder = this.folder;
+    return other;
+  }
+
+  tab(name: string): Locator {
+    return this.page.getByRole('main').getByRole('tab', { name });
+  }
+
+  watch(word: string | RegExp): Locator {
+    return this.panel.getByRole('status', { name: typeof word === 'string' ? `Watch: ${word}` : word, exact: true });
   }
 
   async openInNotebook7(name: string, content: Notebook): Promise<void> {
@@ -147,7 +185,7 @@ export class Lab {
   }
 
   private address(path: string): string {
-    return `${process.env.TORCHTWIN_URL}${path}?token=${process.env.TORCHTWIN_TOKEN}`;
+    return `${this.server.url}${path}?token=${this.server.token}`;
   }
 
   private async send(method: 'put', kind: string, path: string, data: object): Promise<void> {
@@ -155,14 +193,19 @@ export class Lab {
     expect(answer.ok(), await answer.text()).toBe(true);
   }
 
-  private readonly folder = randomUUID().slice(0, 8);
-  private readonly headers = { Authorization: `token ${process.env.TORCHTWIN_TOKEN}` };
+  private get headers() {
+    return { Authorization: `token ${this.server.token}` };
+  }
+
+  folder = randomUUID().slice(0, 8);
 }
 
 export const test = base.extend<{ lab: Lab }>({
   lab: async ({ page, request }, use) => {
+    const errors = collectErrors(page);
     const lab = new Lab(page, request);
     await use(lab);
     await lab.leave();
+    expect(errors, 'errors in the browser').toEqual([]);
   },
 });

@@ -12,25 +12,52 @@ sys.path = [path for path in sys.path if not os.path.isdir(os.path.join(path or 
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()`;
 
-/** Starts a real JupyterLab, which carries Notebook 7 too, on a free port and in folders of its own. */
+export interface Address {
+  url: string;
+  token: string;
+  /** The folder whose files are served. In the server's own words it is `~/files`. */
+  files: string;
+}
+
+type Listening = Omit<Address, 'files'>;
+
+export interface Server extends Address {
+  /** Ends it, with its kernels. */
+  stop(): Promise<void>;
+}
+
+/** The server that all tests share unless they end it. */
 export default async function globalSetup(): Promise<() => Promise<void>> {
+  const { stop, ...address } = await startServer();
+  process.env.TORCHTWIN_SERVER = JSON.stringify(address);
+  return stop;
+}
+
+export function theServer(): Address {
+  return JSON.parse(process.env.TORCHTWIN_SERVER ?? '{}');
+}
+
+/** Starts a real JupyterLab, which carries Notebook 7 too, on a free port and in folders of its own. */
+export async function startServer(): Promise<Server> {
   const scratch = mkdtempSync(join(tmpdir(), 'torchtwin-e2e-'));
-  addBareKernel(join(scratch, 'data/kernels/bare'));
+  const files = join(scratch, 'files');
+  mkdirSync(files);
+  addKernel(join(scratch, 'data/kernels/bare'), ['-c', BARE], { display_name: 'Bare', language: 'python' });
+  addKernel(join(scratch, 'data/kernels/unnamed'), ['-m', 'ipykernel_launcher'], { display_name: 'Names no language' });
   askForNoNews(join(scratch, 'config/lab/user-settings/@jupyterlab/apputils-extension'));
-  const server = start(scratch);
+  const server = start(scratch, files);
   const address = await addressOf(server, join(scratch, 'runtime'));
-  process.env.TORCHTWIN_URL = address.url;
-  process.env.TORCHTWIN_TOKEN = address.token;
-  return async () => {
+  const end = async () => {
     await stop(server);
     rmSync(scratch, { recursive: true, force: true });
   };
+  return { ...address, files, stop: end };
 }
 
-function addBareKernel(folder: string): void {
+function addKernel(folder: string, program: string[], spec: object): void {
   mkdirSync(folder, { recursive: true });
-  const argv = [join(BIN, 'python'), '-c', BARE, '-f', '{connection_file}'];
-  writeFileSync(join(folder, 'kernel.json'), JSON.stringify({ argv, display_name: 'Bare', language: 'python' }));
+  const argv = [join(BIN, 'python'), ...program, '-f', '{connection_file}'];
+  writeFileSync(join(folder, 'kernel.json'), JSON.stringify({ argv, ...spec }));
 }
 
 /** JupyterLab's first question to a new user would lie over the panel. */
@@ -39,9 +66,7 @@ function askForNoNews(folder: string): void {
   writeFileSync(join(folder, 'notification.jupyterlab-settings'), '{"fetchNews": "false"}');
 }
 
-function start(scratch: string): ChildProcess {
-  const files = join(scratch, 'files');
-  mkdirSync(files);
+function start(scratch: string, files: string): ChildProcess {
   const config = ['--no-browser', '--allow-root', '--ip=127.0.0.1', '--port=0', `--ServerApp.root_dir=${files}`];
   const expose = ['--LabApp.expose_app_in_browser=True', '--JupyterNotebookApp.expose_app_in_browser=True'];
   return spawn(join(BIN, 'jupyter-lab'), [...config, ...expose], {
@@ -50,6 +75,7 @@ function start(scratch: string): ChildProcess {
     env: {
       ...process.env,
       PATH: `${BIN}:${process.env.PATH}`,
+      HOME: scratch,
       JUPYTER_CONFIG_DIR: join(scratch, 'config'),
       JUPYTER_DATA_DIR: join(scratch, 'data'),
       JUPYTER_RUNTIME_DIR: join(scratch, 'runtime'),
@@ -59,13 +85,8 @@ function start(scratch: string): ChildProcess {
   });
 }
 
-interface Address {
-  url: string;
-  token: string;
-}
-
 /** The server writes where it listens once it does. */
-async function addressOf(server: ChildProcess, runtime: string): Promise<Address> {
+async function addressOf(server: ChildProcess, runtime: string): Promise<Listening> {
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
     if (server.exitCode !== null) {
       throw new Error(`JupyterLab ended with ${server.exitCode}; TORCHTWIN_LOG=1 shows its words.`);
@@ -79,7 +100,7 @@ async function addressOf(server: ChildProcess, runtime: string): Promise<Address
   throw new Error('JupyterLab did not start within a minute; TORCHTWIN_LOG=1 shows its words.');
 }
 
-function readAddress(folder: string, name: string): Address | null {
+function readAddress(folder: string, name: string): Listening | null {
   try {
     return readdirSync(folder).includes(name) ? JSON.parse(readFileSync(join(folder, name), 'utf8')) : null;
   } catch {
@@ -87,13 +108,14 @@ function readAddress(folder: string, name: string): Address | null {
   }
 }
 
-async function answers({ url, token }: Address): Promise<boolean> {
+async function answers({ url, token }: Listening): Promise<boolean> {
   const status = await fetch(`${url}api/status`, { headers: { Authorization: `token ${token}` } }).catch(() => null);
   return status?.ok ?? false;
 }
 
-/** SIGTERM lets Jupyter end its kernels first. */
+/** SIGTERM lets Jupyter end its kernels first. Stopping twice is harmless. */
 async function stop(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
   const ended = new Promise((done) => server.once('exit', done));
   server.kill('SIGTERM');
   const timer = setTimeout(() => server.kill('SIGKILL'), 20_000);
