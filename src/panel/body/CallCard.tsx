@@ -1,6 +1,7 @@
 import { memo, useId } from 'react';
 import type { Call } from '../../protocol';
-import { Name } from './Code';
+import { shorten } from '../model/names';
+import { Formula } from './Code';
 import { Detail } from './Detail';
 import { Expression, Spelled } from './Expression';
 import { Place } from './Place';
@@ -25,7 +26,7 @@ export const CallCard = memo(function CallCard({ call, open, toggle }: Props) {
         <h3 className='jp-Torchtwin-callName'>
           <button type='button' aria-expanded={open} aria-controls={id} onClick={() => toggle(call.id)}>
             <Chevron />
-            <Name name={call.name} limit={34} />
+            <Formula text={call.name} short={shorten(call.name, 34)} />
           </button>
         </h3>
         <Place site={call.site} />

@@ -69,7 +69,11 @@ function nothing(watching: boolean, torch: boolean): Words {
 }
 
 function ErrorLine({ message }: { message: string }) {
-  return <code className='jp-Torchtwin-line'>{message}</code>;
+  return (
+    <div className='jp-Torchtwin-codeLine'>
+      <code>{message}</code>
+    </div>
+  );
 }
 
 /** What a person can do about it. Outside of the region: what is announced holds nothing to click. */

@@ -1,6 +1,6 @@
-import type { Call, Operands, Verdict } from '../../protocol';
+import type { Call, Verdict } from '../../protocol';
 import { type Factor, type GradientRole, gradientShapes } from '../model/gradientShapes';
-import { shortenIn } from '../model/names';
+import { shorten, shortenIn } from '../model/names';
 import { Formula, Name } from './Code';
 import { Factors, Shape } from './Expression';
 import { VerdictSentence } from './Verdicts';
@@ -10,6 +10,8 @@ interface Line {
   name: string;
   shape: number[];
   formula: string;
+  /** The same with its names shortened. */
+  short: string;
   /** What the formula takes. */
   factors: Factor[];
   verdict: Verdict | null;
@@ -17,8 +19,10 @@ interface Line {
 
 /** The gradients: of what, by which formula, and whether the layer's agree. */
 export function GradientTable({ call }: { call: Call }) {
+  const lines = linesOf(call);
+  const wide = lines.some(({ short }) => short.length > BESIDE);
   return (
-    <table className='jp-Torchtwin-table jp-mod-inset jp-Torchtwin-gradients'>
+    <table className={`jp-Torchtwin-table jp-mod-inset jp-Torchtwin-gradients${wide ? ' jp-mod-wide' : ''}`}>
       <caption>
         <code>g</code> is the gradient of <Name name={call.operands.output?.name ?? 'the output'} />
       </caption>
@@ -30,37 +34,43 @@ export function GradientTable({ call }: { call: Call }) {
         </tr>
       </thead>
       <tbody>
-        {linesOf(call).map((line) => (
-          <Row key={line.role} line={line} operands={call.operands} />
+        {lines.map((line) => (
+          <Row key={line.role} line={line} />
         ))}
       </tbody>
     </table>
   );
 }
 
+/** How many characters a formula may have beside the rest; longer ones get lines of their own. */
+const BESIDE = 32;
+/** And its names, where two of them stand between a good deal of `flatten`. */
+const NAME = 14;
 const ROLES: GradientRole[] = ['weight', 'bias', 'input'];
 
 function linesOf(call: Call): Line[] {
   return ROLES.flatMap((role) => {
     const [operand, formula, name] = [call.operands[role], call.gradient_formulas[role], call.gradient_names[role]];
     if (!operand || formula === null || name === null) return [];
-    const verdict = call.gradients[role] ?? null;
-    return [{ role, name, shape: operand.shape, formula, factors: gradientShapes(call, role), verdict }];
+    const [verdict, short] = [call.gradients[role] ?? null, shortenIn(formula, namesIn(call), NAME)];
+    return [{ role, name, shape: operand.shape, formula, short, factors: gradientShapes(call, role), verdict }];
   });
 }
 
-function Row({ line, operands: { input, weight } }: { line: Line; operands: Operands }) {
-  const { name, shape, formula, factors, verdict } = line;
-  const long = [input, weight].flatMap((operand) => operand?.name ?? []);
+function namesIn({ operands: { input, weight } }: Call): string[] {
+  return [input, weight].flatMap((operand) => operand?.name ?? []);
+}
+
+function Row({ line: { name, shape, formula, short, factors, verdict } }: { line: Line }) {
   return (
     <tr>
       <th scope='row'>
-        <Name name={name} />
+        <Formula text={name} short={shorten(name)} />
         <br />
         <Shape dimensions={shape.map((size) => ({ size, mark: null }))} />
       </th>
       <td>
-        <Formula text={formula} short={shortenIn(formula, long)} />
+        <Formula text={formula} short={short} />
         <Factors factors={factors} />
       </td>
       <td>

@@ -11,9 +11,7 @@ export function Head({ view, watch, sync }: Snapshot) {
     <>
       <header className='jp-Torchtwin-head'>
         <span className={`jp-Torchtwin-dot jp-mod-${watch.tone}`} aria-hidden='true' />
-        <strong className='jp-Torchtwin-kernel' title={view.name}>
-          {view.name || 'Torchtwin'}
-        </strong>
+        <Whose name={view.name} kernelName={view.kernelName} />
         <span className='jp-Torchtwin-watch' role='status' aria-label={`Watch: ${watch.word}`}>
           {watch.word}
         </span>
@@ -21,6 +19,20 @@ export function Head({ view, watch, sync }: Snapshot) {
       </header>
       <div role='alert'>{notice && <p className='jp-Torchtwin-notice'>{notice}</p>}</div>
     </>
+  );
+}
+
+/** The notebook's name, and quietly under it the kernel's: both may be shortened, and are whole on hover. */
+function Whose({ name, kernelName }: Pick<Snapshot['view'], 'name' | 'kernelName'>) {
+  return (
+    <span className='jp-Torchtwin-whose'>
+      <strong title={name}>{name || 'Torchtwin'}</strong>
+      {kernelName && (
+        <span className='jp-Torchtwin-kernelName' title={kernelName}>
+          {kernelName}
+        </span>
+      )}
+    </span>
   );
 }
 

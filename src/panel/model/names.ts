@@ -10,8 +10,8 @@ export function shorten(name: string, limit = NAME_LIMIT): string {
 }
 
 /** Code with these names shortened in it. */
-export function shortenIn(code: string, names: readonly string[]): string {
-  return names.reduce((text, name) => text.replaceAll(name, shorten(name)), code);
+export function shortenIn(code: string, names: readonly string[], limit = NAME_LIMIT): string {
+  return names.reduce((text, name) => text.replaceAll(name, shorten(name, limit)), code);
 }
 
 /** `[1, 2]`, as Python prints it. */

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from '@playwright/test';
 import { build } from 'esbuild';
+import { SCENES } from './scenes.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const FIXTURES = join(HERE, '../../fixtures');
@@ -26,58 +27,6 @@ const DARK = `--jp-layout-color0:#111;--jp-layout-color1:#212121;--jp-layout-col
 const TYPE = `--jp-ui-font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;--jp-code-font-family:Menlo,Consolas,"DejaVu Sans Mono",monospace;
 --jp-ui-font-size0:0.83333em;--jp-ui-font-size1:13px;--jp-ui-font-size2:1.2em`;
 
-const exercise = ['page-exercise'];
-const mixed = ['page-exercise', 'page-rounding', 'page-different', 'page-nonfinite', 'page-long-names', 'page-failed'];
-const open = async (page) => {
-  for (const button of await page.locator('.jp-Torchtwin-callName button').all()) await button.click();
-};
-const openAndChoose = async (page) => {
-  await open(page);
-  await page.locator('.jp-Torchtwin-cell').nth(1).click();
-};
-const gradient = async (page) => {
-  await open(page);
-  await page.getByRole('button', { name: 'weight grad' }).click();
-  await page.locator('.jp-Torchtwin-cell').nth(3).click();
-};
-const ask = async (page) => {
-  await open(page);
-  await page.getByRole('button', { name: 'Show', exact: true }).click();
-};
-
-const SCENES = [
-  { name: 'exercise', pages: exercise, act: openAndChoose },
-  { name: 'exercise-dark', pages: exercise, act: openAndChoose, dark: true },
-  { name: 'exercise-narrow', pages: exercise, act: openAndChoose, width: 240 },
-  { name: 'exercise-zoom', pages: exercise, act: openAndChoose, zoom: 2 },
-  { name: 'gradient', pages: exercise, act: gradient },
-  { name: 'mixed', pages: mixed },
-  { name: 'mixed-dark', pages: mixed, dark: true },
-  { name: 'mixed-narrow', pages: mixed, width: 240 },
-  { name: 'mixed-open', pages: mixed, act: open },
-  { name: 'mixed-open-narrow', pages: mixed, act: open, width: 240 },
-  { name: 'autocast', pages: ['page-autocast'], act: openAndChoose },
-  { name: 'rounding', pages: ['page-rounding'], act: openAndChoose },
-  { name: 'different', pages: ['page-different'], act: openAndChoose },
-  { name: 'different-dark', pages: ['page-different'], act: openAndChoose, dark: true },
-  { name: 'nonfinite', pages: ['page-nonfinite'], act: openAndChoose },
-  { name: 'long-names', pages: ['page-long-names'], act: ask },
-  { name: 'failed', pages: ['page-failed'] },
-  { name: 'internal-error', pages: ['page-internal-error'], act: (page) => page.locator('summary').click() },
-  { name: 'empty', pages: ['page-cleared'] },
-  { name: 'off', pages: ['page-off'] },
-  { name: 'no-torch', pages: ['page-no-torch'] },
-  { name: 'no-kernel', pages: [], view: { id: null, name: '', status: { type: 'none' } } },
-  { name: 'missing', pages: [], view: { status: { type: 'missing', install: '%pip install torchtwin' } } },
-  { name: 'not-loaded', pages: [], view: { status: { type: 'not-loaded' } }, dark: true },
-  { name: 'other-language', pages: [], view: { status: { type: 'other-language', language: 'R' } } },
-  {
-    name: 'failed-host',
-    pages: [],
-    view: { status: { type: 'failed', message: 'ModuleNotFoundError: No module named x' } },
-  },
-];
-
 const folder = resolve(process.argv[2] ?? join(tmpdir(), 'torchtwin-look'));
 const only = process.argv[3];
 
@@ -94,15 +43,21 @@ async function bundle() {
 }
 
 /** The fixtures as one kernel would have sent them: one after the other, calls and sequence numbers counted on. */
-function pagesOf(names) {
+function pagesOf({ pages: names, change = (event) => event }) {
   const pages = names.map((name) => JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), 'utf8')).value);
-  const envelopes = pages.flatMap((page) => page.envelopes).map((envelope, index) => ({ ...envelope, seq: index + 1 }));
+  const envelopes = pages
+    .flatMap((page) => page.envelopes)
+    .map((envelope, index) => ({
+      ...envelope,
+      seq: index + 1,
+      event: change(envelope.event),
+    }));
   const first = pages[0];
   return first ? [{ ...first, after: 0, upto: envelopes.length, latest: envelopes.length, envelopes }] : [];
 }
 
 async function shoot(browser, { css, js }, scene) {
-  const { name, pages, act, dark, width = 400, zoom = 1, view } = scene;
+  const { name, act, dark, width = 400, zoom = 1, view } = scene;
   const page = await browser.newPage({ viewport: { width: width * zoom, height: 700 * zoom }, deviceScaleFactor: 1 });
   const failures = [];
   page.on('pageerror', (error) => failures.push(error.message));
@@ -112,15 +67,19 @@ async function shoot(browser, { css, js }, scene) {
     `<!doctype html><html lang="en"><style>${theme}${css}</style><body><div id="panel"></div></body></html>`,
   );
   await page.addScriptTag({ content: js });
-  await page.evaluate(([given, change]) => window.show(given, change), [pagesOf(pages), view]);
+  await page.evaluate(([given, change]) => window.show(given, change), [pagesOf(scene), view]);
+  await page.locator('.jp-Torchtwin-content').waitFor();
   await page.waitForTimeout(80);
   await act?.(page);
+  // All of it in sight: the browser leaves calls out of sight unpainted.
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width: width * zoom, height: Math.max(height, 700 * zoom) * 2 });
   await page.waitForTimeout(50);
   const wide = await page.evaluate(() => {
-    const content = document.querySelector('.jp-Torchtwin-content');
-    return content ? content.scrollWidth - content.clientWidth : 0;
+    const parts = [...document.querySelectorAll('.jp-Torchtwin-content, .jp-Torchtwin-head')];
+    return Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
   });
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  await page.locator('#panel').screenshot({ path: join(folder, `${name}.png`) });
   await page.close();
   return [...failures, ...(wide > 0 ? [`scrolls sideways by ${wide} px`] : [])];
 }

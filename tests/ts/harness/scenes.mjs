@@ -1,0 +1,92 @@
+// What look.mjs draws: pages as a kernel sends them, what is done to the panel, and how it is seen.
+
+const exercise = ['page-exercise'];
+const mixed = ['page-exercise', 'page-rounding', 'page-different', 'page-nonfinite', 'page-long-names', 'page-failed'];
+const open = async (page) => {
+  await page.locator('.jp-Torchtwin-callName button').first().waitFor();
+  for (const button of await page.locator('.jp-Torchtwin-callName button').all()) await button.click();
+};
+const openAndChoose = async (page) => {
+  await open(page);
+  await page.locator('.jp-Torchtwin-cell').nth(1).click();
+};
+const gradient = async (page) => {
+  await open(page);
+  await page.getByRole('button', { name: 'weight grad' }).click();
+  await page.locator('.jp-Torchtwin-cell').nth(3).click();
+};
+const ask = async (page) => {
+  await open(page);
+  await page.getByRole('button', { name: 'Show', exact: true }).click();
+};
+
+const largeGradient = async (page) => {
+  await open(page);
+  await page.getByRole('button', { name: 'weight grad' }).click();
+};
+const refuse = async (page) => {
+  await page.evaluate(() => window.host.focus({ ...window.view, busy: true }));
+  await page.getByRole('button', { name: 'Clear' }).click();
+};
+
+/** The calls of these pages as this makes them. */
+const calls = (change) => (event) => (event.type === 'call' ? { ...event, ...change(event) } : event);
+/** The tensor tables of these pages with these in them. */
+const tensors = (shapes) => (event) => {
+  if (event.type !== 'tensors') return event;
+  const added = Object.entries(shapes).map(([name, shape]) => ({ ...event.rows[3], name, shape }));
+  return { ...event, rows: [...event.rows, ...added] };
+};
+const video = tensors({ video_features_batch: [2, 16, 3, 224, 224] });
+const seven = tensors({ seven_dimensional: [2, 16, 3, 224, 224, 128, 1024], x7: [1, 2, 3, 4, 5, 6, 7] });
+const partly = calls(({ forward }) => ({ forward: { ...forward, outside: [2, 7] } }));
+const UNCHECKED = { kind: 'unchecked', message: 'not checked: large', reason: 'large: 134,217,728 multiply-adds' };
+const unchecked = calls(() => ({
+  forward: UNCHECKED,
+  gradients: { weight: UNCHECKED, bias: UNCHECKED, input: UNCHECKED },
+}));
+
+export const SCENES = [
+  { name: 'exercise', pages: exercise, act: openAndChoose },
+  { name: 'exercise-dark', pages: exercise, act: openAndChoose, dark: true },
+  { name: 'exercise-340', pages: exercise, act: openAndChoose, width: 340 },
+  { name: 'exercise-narrow', pages: exercise, act: openAndChoose, width: 240 },
+  { name: 'exercise-zoom', pages: exercise, act: openAndChoose, zoom: 2 },
+  { name: 'gradient', pages: exercise, act: gradient },
+  { name: 'mixed', pages: mixed },
+  { name: 'mixed-dark', pages: mixed, dark: true },
+  { name: 'mixed-narrow', pages: mixed, width: 240 },
+  { name: 'mixed-open', pages: mixed, act: open },
+  { name: 'mixed-open-narrow', pages: mixed, act: open, width: 240 },
+  { name: 'tensors-340', pages: exercise, change: video, width: 340 },
+  { name: 'tensors-wide', pages: exercise, change: video, width: 540 },
+  { name: 'tensors-seven-340', pages: exercise, change: seven, width: 340 },
+  { name: 'tensors-seven-narrow', pages: exercise, change: seven, width: 240 },
+  { name: 'tensors-seven-wide', pages: exercise, change: seven, width: 540 },
+  { name: 'notice', pages: exercise, act: refuse },
+  { name: 'notice-dark-narrow', pages: exercise, act: refuse, dark: true, width: 240 },
+  { name: 'autocast', pages: ['page-autocast'], act: openAndChoose },
+  { name: 'rounding', pages: ['page-rounding'], act: openAndChoose },
+  { name: 'different', pages: ['page-different'], act: openAndChoose },
+  { name: 'different-partly', pages: ['page-different'], change: partly, act: openAndChoose },
+  { name: 'different-dark', pages: ['page-different'], act: openAndChoose, dark: true },
+  { name: 'nonfinite', pages: ['page-nonfinite'], act: openAndChoose },
+  { name: 'long-names', pages: ['page-long-names'], act: ask },
+  { name: 'long-names-narrow', pages: ['page-long-names'], act: ask, width: 240 },
+  { name: 'unchecked', pages: ['page-long-names'], change: unchecked, act: ask },
+  { name: 'large-gradient', pages: ['page-long-names'], act: largeGradient },
+  { name: 'failed', pages: ['page-failed'] },
+  { name: 'internal-error', pages: ['page-internal-error'], act: (page) => page.locator('summary').click() },
+  { name: 'empty', pages: ['page-cleared'] },
+  { name: 'off', pages: ['page-off'] },
+  { name: 'no-torch', pages: ['page-no-torch'] },
+  { name: 'no-kernel', pages: [], view: { id: null, name: '', kernelName: '', status: { type: 'none' } } },
+  { name: 'missing', pages: [], view: { status: { type: 'missing', install: '%pip install torchtwin' } } },
+  { name: 'not-loaded', pages: [], view: { status: { type: 'not-loaded' } }, dark: true },
+  { name: 'other-language', pages: [], view: { kernelName: 'R', status: { type: 'other-language', language: 'R' } } },
+  {
+    name: 'failed-host',
+    pages: [],
+    view: { status: { type: 'failed', message: 'ModuleNotFoundError: No module named x' } },
+  },
+];
