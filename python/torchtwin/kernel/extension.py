@@ -42,6 +42,7 @@ class Extension:
         self._magics.unregister()
         if self._kernel is not None:
             self._kernel.comm_manager.unregister_target(QUERY_TARGET, self._query.opened)
+            self._query.close()
         if self._flush is not None:
             self._flush.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Literal
 
 import msgspec
 from torch import Tensor
@@ -16,6 +17,7 @@ from torchtwin.kernel.check import check_output
 from torchtwin.kernel.compare import unchecked
 from torchtwin.kernel.coverage import reason_not_to_check
 from torchtwin.kernel.describe import operand, transposed
+from torchtwin.kernel.fitting import Attempt
 from torchtwin.kernel.gradient import GradientCheck, Share, Watched
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.live import Live
@@ -82,7 +84,7 @@ class Recording:
         self._recorder.add(call)
         self.live.hold(id, operands, caller.text.call)
         if output.grad_fn is not None:
-            self._watch_gradients(_watched(id, names, operands), output, forward)
+            self._watch_gradients(id, names, operands, output, forward)
 
     def _checked(
         self, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, text: str
@@ -108,13 +110,16 @@ class Recording:
             twin_output=take(formula),
         )
 
-    def _watch_gradients(self, watched: Watched, output: Tensor, forward: Verdict) -> None:
-        reason = forward.reason if forward.kind == "unchecked" else self._gradients.watch(watched, output)
+    def _watch_gradients(
+        self, id: int, names: Names, operands: dict[str, Tensor | None], output: Tensor, forward: Verdict
+    ) -> None:
+        is_checked = forward.kind != "unchecked"
+        reason = self._gradients.watch(_watched(id, names, operands), output) if is_checked else forward.reason
         if reason is None:
             return
         verdict = unchecked(reason)
-        gradients = Gradients(verdict, None if watched.shapes["bias"] is None else verdict, verdict)
-        self._recorder.update(watched.id, lambda call: msgspec.structs.replace(call, gradients=gradients))
+        gradients = Gradients(verdict, None if operands["bias"] is None else verdict, verdict)
+        self._recorder.update(id, lambda call: msgspec.structs.replace(call, gradients=gradients))
 
     def _gradient_arrived(self, id: int, shares: list[Share], grad_output: Tensor | None) -> None:
         verdicts = {share.operand: share.verdict for share in shares}
@@ -155,7 +160,7 @@ class Recording:
         text = _attempted(names, input, weight, bias)
         operands = _operands(names, input, weight, bias, None)
         if explained.suggestions or explained.clash:
-            error.add_note(failure.note(explained, text, _shapes(operands)))
+            BaseException.add_note(error, failure.note(explained, text, _shapes(operands)))
         self._recorder.add(
             Call(
                 id=self._recorder.next_id(),
@@ -206,7 +211,8 @@ def _operands(names: Names, input: object, weight: object, bias: object, output:
 
 
 def _operand(name: str, value: object) -> Operand | None:
-    return operand(name, value) if hasattr(value, "shape") and hasattr(value, "dtype") else None
+    is_array = (type(value).__module__, type(value).__qualname__) == ("numpy", "ndarray")
+    return operand(name, value) if isinstance(value, Tensor) or is_array else None
 
 
 def _attempted(names: Names, input: object, weight: object, bias: object) -> str:
@@ -215,10 +221,10 @@ def _attempted(names: Names, input: object, weight: object, bias: object) -> str
     return f"{names.input_text} @ {names.weight}.T" + (f" + {names.bias}" if isinstance(bias, Tensor) else "")
 
 
-def _attempt(caller: Caller, names: Names, input: object, weight: object, bias: object) -> failure.Attempt:
-    is_module = caller.module is not None
-    layer = names.call if is_module else names.weight
-    return failure.Attempt(names, layer, is_module, input, weight, bias)
+def _attempt(caller: Caller, names: Names, input: object, weight: object, bias: object) -> Attempt:
+    made_by: Literal["layer", "function", "inside"]
+    made_by = "layer" if caller.plain else "function" if caller.route == "function" else "inside"
+    return Attempt(names, made_by, input, weight, bias)
 
 
 def _shapes(operands: Operands) -> str:

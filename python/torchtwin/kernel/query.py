@@ -29,14 +29,17 @@ class Comm(Protocol):
     """What we need of `comm.BaseComm`."""
 
     def on_msg(self, callback: Any) -> None: ...
+    def on_close(self, callback: Any) -> None: ...
     def send(self, data: Any) -> None: ...
+    def close(self) -> None: ...
 
 
 class Query:
-    """Opens with a comm, answers until it closes."""
+    """Answers on every comm that was opened, until that closes."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._open: dict[int, Comm] = {}
 
     def opened(self, comm: Comm, message: object) -> None:
         """The callback of the comm target."""
@@ -46,6 +49,14 @@ class Query:
             comm.send(msgspec.to_builtins(Answered(_id(data), self.answer(data))))
 
         comm.on_msg(asked)
+        comm.on_close(lambda message: self._open.pop(id(comm), None))
+        self._open[id(comm)] = comm
+
+    def close(self) -> None:
+        """Tells every host that nobody answers any more."""
+        for comm in self._open.values():
+            comm.close()
+        self._open.clear()
 
     def answer(self, data: object) -> Reply:
         """The reply to `{id, request}`; never raises."""

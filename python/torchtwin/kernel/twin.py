@@ -58,11 +58,12 @@ def expression(names: Names, input: Tensor, weight: Tensor, bias: Tensor | None,
 
 def _written(text: str, tensor: Tensor, dtype: torch.dtype | None) -> str:
     cast = _CASTS.get(dtype, "") if dtype is not None and tensor.dtype != dtype else ""
-    return (text if _binds_tightly(text) else f"({text})") + cast
+    return (text if binds_tightly(text) else f"({text})") + cast
 
 
 @functools.lru_cache(maxsize=4096)
-def _binds_tightly(text: str) -> bool:
+def binds_tightly(text: str) -> bool:
+    """Whether a method can be called on the words as they stand."""
     try:
         node = ast.parse(text, mode="eval").body
     except SyntaxError:

@@ -187,3 +187,15 @@ def test_what_travels_in_one_cell_is_bounded(notebook: Notebook) -> None:
     assert calls[-1].values.weight is None
     assert 99_000 < travelled <= 100_000
     assert notebook.call("fc(x)").values.weight is not None
+
+
+@pytest.mark.parametrize("layout", ["torch.jagged", "torch.strided"])
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_input_is_recorded_and_unchecked(notebook: Notebook, layout: str) -> None:
+    call = notebook.call(
+        "fc = nn.Linear(2, 3)\n"
+        f"x = torch.nested.nested_tensor([torch.ones(2, 2), torch.ones(3, 2)], layout={layout})\ny = fc(x)"
+    )
+    assert call.forward.reason == "nested tensors have no one shape"
+    assert call.operands.input is not None
+    assert call.operands.input.shape == [2, -1, -1]

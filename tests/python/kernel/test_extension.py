@@ -179,6 +179,16 @@ def test_unloading_takes_the_magic_and_the_thread_away(kernel: Kernel) -> None:
     assert kernel.value("[t.name for t in __import__('threading').enumerate() if 'torchtwin' in t.name]") == []
 
 
+def test_unloading_closes_what_asked(kernel: Kernel) -> None:
+    assert isinstance(kernel.ask({"type": "replay", "after": 0, "limit": 1}), Pages)
+    request = kernel.client.execute("%unload_ext torchtwin")
+    kinds = []
+    while not (kinds and kinds[-1] == "comm_close"):
+        message = kernel.client.get_iopub_msg(timeout=TIMEOUT)
+        kinds += [message["msg_type"]] if message["parent_header"].get("msg_id") == request else []
+    kernel.reply(request)
+
+
 def test_a_captured_cell_keeps_its_lines(kernel: Kernel) -> None:
     kernel.run("%%capture\n" + LAYER + "fc(x)")
     site = kernel.value("__import__('torchtwin').records()[-1]['site']")

@@ -49,8 +49,14 @@ def test_the_clashing_dimensions_are_named(notebook: Notebook) -> None:
         ("F.linear(torch.ones(2, 4), fc.weight)", "Pass a weight of shape [5, 4]."),
         ("fc(torch.ones(2, 3).double())", "Cast the input: `torch.ones(2, 3).double().to(torch.float32)`."),
         ("h = torch.ones(2, 3).double()\nfc(h)", "Cast the layer: `fc.to(torch.float64)`."),
-        ("import numpy\nh = numpy.ones((2, 3))\nfc(h)", "Pass `torch.from_numpy(h)`."),
-        ("h = [[1., 2., 3.]]\nfc(h)", "Pass `torch.tensor(h)`."),
+        ("import numpy\nh = numpy.ones((2, 3))\nfc(h)", "Pass `torch.from_numpy(h).to(torch.float32)`."),
+        ("h = [[1., 2., 3.]]\nfc(h)", "Pass `torch.tensor(h, dtype=torch.float32)`."),
+        (
+            "h = torch.ones(4, 3)\nF.linear(h, torch.ones(3, 5))",
+            "Transpose the weight: `torch.ones(3, 5).T` has shape [5, 3].",
+        ),
+        ("fc(next(iter([torch.ones(3, 4)])) * 1)", "Transpose the input: it then has shape [4, 3]."),
+        ("fc(next(iter([torch.ones(2, 3).double()])) * 1)", "Cast the input to torch.float32."),
         ("h = torch.ones(2, 3)\nF.linear(h, fc.weight, torch.ones(4))", "Pass a bias of shape [5]."),
         ("h = torch.ones(2, 3)\nF.linear(h, fc.weight, torch.ones(4, 5))", "Pass a bias of shape [5]."),
         (
@@ -72,14 +78,107 @@ def test_what_would_fit_is_suggested(notebook: Notebook, source: str, suggestion
         ("h = torch.ones(3, 4)\nfc(h)", "fc(h.T)"),
         ("fc = nn.Linear(28, 5)\nh = torch.ones(2, 4, 7)\nfc(h)", "fc(h.flatten(1))"),
         ("h = torch.ones(2, 3).double()\nfc(h)", "fc(h.to(torch.float32))"),
-        ("h = [[1., 2., 3.]]\nfc(h)", "fc(torch.tensor(h))"),
-        ("h = torch.ones(2, 3), torch.ones(1)\nfc(h)", "fc(h[0])"),
+        ("h = [[1., 2., 3.]]\nfc(h)", "fc(torch.tensor(h, dtype=torch.float32))"),
+        ("h = (1, 2, 3)\nfc(h)", "fc(torch.tensor(h, dtype=torch.float32))"),
+        ("h = 3\nfc = nn.Linear(1, 5)\nfc(h)", "fc(torch.tensor([h], dtype=torch.float32))"),
+        ("h = torch.ones(2, 4), torch.ones(2, 3)\nfc(h)", "fc(h[1])"),
+        ("import numpy\nh = numpy.ones((2, 3))\nfc(h)", "fc(torch.from_numpy(h).to(torch.float32))"),
+        ("import numpy\nh = numpy.ones((2, 3), numpy.float32)\nfc(h)", "fc(torch.from_numpy(h))"),
+        ("import numpy\nh = numpy.ones((2, 3), numpy.int64)\nfc(h)", "fc(torch.from_numpy(h).to(torch.float32))"),
+        ("h, w = torch.ones(4, 3), torch.ones(3, 5)\nF.linear(h, w)", "F.linear(h, w.T)"),
     ],
 )
 def test_the_suggested_code_runs(notebook: Notebook, source: str, fixed: str) -> None:
     _, failure, _ = failed(notebook, FC + source)
-    assert any(fixed[3:-1] in suggestion for suggestion in failure.suggestions)
+    argument = fixed.removeprefix("fc(").removeprefix("F.linear(h, ").removesuffix(")")
+    assert any(f"`{argument}`" in suggestion for suggestion in failure.suggestions)
     assert notebook.call(fixed).forward.kind == "identical"
+
+
+@pytest.mark.parametrize(
+    "h",
+    [
+        "None",
+        "3",
+        "3.0",
+        "'a'",
+        "[]",
+        "['a']",
+        "[1.0, 2.0]",
+        "[[1.0, 2.0, 3.0], [1.0]]",
+        "[torch.ones(7)]",
+        "(torch.ones(2, 3).double(),)",
+        "{'a': torch.ones(2, 3)}",
+        "numpy.array(['a', 'b', 'c'])",
+        "numpy.ones((2, 4))",
+        "numpy.ones((2, 3))[::-1]",
+        "numpy.ones((2, 3), numpy.longdouble)",
+    ],
+)
+def test_what_would_not_fit_either_is_not_suggested(notebook: Notebook, h: str) -> None:
+    _, failure, _ = failed(notebook, FC + f"import numpy\nh = {h}\nfc(h)")
+    assert failure.suggestions == []
+    assert failure.explanation.startswith("`h` is ")
+
+
+def test_a_kind_of_input_has_its_article(notebook: Notebook) -> None:
+    _, failure, _ = failed(notebook, FC + "h = 3\nfc(h)")
+    assert failure.explanation == "`h` is an int, not a tensor."
+
+
+def test_attention_is_not_told_to_be_another_layer(notebook: Notebook) -> None:
+    _, failure, _ = failed(
+        notebook,
+        "mha = nn.MultiheadAttention(8, 2)\nq, k = torch.ones(2, 1, 8), torch.ones(2, 1, 5)\nmha(q, k, k)",
+    )
+    assert failure.explanation == "`k` has 5 features, `mha` takes 8."
+    assert failure.suggestions == []
+
+
+def test_what_meta_tensors_lack_is_said(notebook: Notebook) -> None:
+    _, failure, _ = failed(notebook, "fc = nn.Linear(3, 5, device='meta')\nh = torch.ones(2, 3)\nfc(h)")
+    assert failure.explanation == "`h` is on cpu, `fc.weight` on meta. Meta tensors hold no values."
+    assert failure.suggestions == ['Give the layer memory: `fc.to_empty(device="cpu")`, then load or initialise it.']
+    _, failure, _ = failed(notebook, FC + "h = torch.ones(2, 3, device='meta')\nfc(h)")
+    assert failure.suggestions == []
+
+
+def test_an_error_of_another_kind_is_not_blamed_on_dtypes(notebook: Notebook) -> None:
+    """Under autocast dtypes may differ."""
+    _, failure, _ = failed(
+        notebook,
+        FC + "with torch.inference_mode(): h = torch.ones(2, 3).bfloat16()\n"
+        "with torch.autocast('cpu', torch.bfloat16): fc(h)",
+    )
+    assert failure.explanation.startswith("`fc` raised RuntimeError: Inference tensors cannot be saved")
+
+
+def test_the_error_of_a_subclass_is_its_own(notebook: Notebook) -> None:
+    source = (
+        "class Own(torch.Tensor):\n    @classmethod\n"
+        "    def __torch_function__(cls, function, types, args=(), kwargs=None):\n"
+        "        raise RuntimeError('no dtype of mine')\n"
+        "h = torch.ones(2, 4).double().as_subclass(Own)\nfc(h)"
+    )
+    _, failure, _ = failed(notebook, FC + source)
+    assert failure.explanation == "`fc` raised RuntimeError: no dtype of mine"
+
+
+def test_a_wrong_argument_is_not_blamed_on_the_weight(notebook: Notebook) -> None:
+    _, failure, _ = failed(notebook, "F.linear(torch.ones(2, 3), torch.ones(4, 3), foo=1)")
+    assert failure.explanation.startswith("`F.linear` raised TypeError")
+
+
+def test_an_exception_that_fails_to_describe_itself_is_no_fault_of_ours(notebook: Notebook) -> None:
+    source = (
+        "class Odd(RuntimeError):\n    def __str__(self): raise ValueError\n"
+        "class Own(torch.Tensor):\n    @classmethod\n"
+        "    def __torch_function__(cls, function, types, args=(), kwargs=None):\n"
+        "        raise Odd\n"
+        "h = torch.ones(2, 3).as_subclass(Own)\nfc(h)"
+    )
+    _, failure, _ = failed(notebook, FC + source)
+    assert (failure.type, failure.message) == ("Odd", "")
 
 
 def test_none_is_said_to_be_none_and_nothing_is_suggested(notebook: Notebook) -> None:

@@ -158,7 +158,8 @@ def test_a_backward_within_a_backward_is_no_pass_of_its_own(notebook: Notebook) 
 def test_a_hook_on_the_accumulated_gradient_is_told(notebook: Notebook) -> None:
     notebook.run(
         "fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\n"
-        "fc.weight.register_post_accumulate_grad_hook(lambda p: setattr(p.grad, 'data', p.grad / 2))\nfc(x).sum().backward()"
+        "fc.weight.register_post_accumulate_grad_hook(lambda p: setattr(p.grad, 'data', p.grad / 2))\n"
+        "fc(x).sum().backward()"
     )
     after = backward(notebook, notebook.call("y = fc(x)"), "y.sum().backward()")
     assert note(after) == "`fc.weight.grad` was added to by 2 backward passes, and a hook of yours runs after each"
@@ -166,7 +167,7 @@ def test_a_hook_on_the_accumulated_gradient_is_told(notebook: Notebook) -> None:
 
 def test_a_penalty_on_the_weight_is_not_counted_as_a_call(notebook: Notebook) -> None:
     calls = notebook.run(
-        "fc = nn.Linear(2, 2)\ny = fc(fc(torch.ones(1, 2)))\n(y.sum() + (fc.weight ** 2).sum()).backward()"
+        "fc = nn.Linear(2, 2)\nh = fc(fc(torch.ones(1, 2)))\n(h.sum() + (fc.weight ** 2).sum()).backward()"
     )
     assert {note(notebook.again(call)) for call in calls} == {"`fc.weight.grad` holds the shares of 2 calls"}
 

@@ -137,18 +137,36 @@ def test_a_fault_of_ours_is_told_as_such(notebook: Notebook, monkeypatch: pytest
     notebook.session.guard.__init__()  # type: ignore[misc]  # the fixture insists on no fault
 
 
+class FakeComm:
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.closed = 0
+
+    def on_msg(self, callback: Any) -> None:
+        self.asked = callback
+
+    def on_close(self, callback: Any) -> None:
+        self.gone = callback
+
+    def send(self, data: Any) -> None:
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
 def test_answers_go_out_with_the_id_of_the_question(notebook: Notebook) -> None:
-    class Comm:
-        sent: list[Any]
-
-        def on_msg(self, callback: Any) -> None:
-            self.callback = callback
-            self.sent = []
-
-        def send(self, data: Any) -> None:
-            self.sent.append(data)
-
-    comm = Comm()
+    comm = FakeComm()
     Query(notebook.session).opened(comm, {})
-    comm.callback({"content": {"data": {"id": "abc", "request": {"type": "clear"}}}})
+    comm.asked({"content": {"data": {"id": "abc", "request": {"type": "clear"}}}})
     assert comm.sent == [{"id": "abc", "reply": msgspec.to_builtins(Done())}]
+
+
+def test_who_still_listens_is_told_that_nobody_answers_any_more(notebook: Notebook) -> None:
+    query, gone, listening = Query(notebook.session), FakeComm(), FakeComm()
+    query.opened(gone, {})
+    query.opened(listening, {})
+    gone.gone({})
+    query.close()
+    query.close()
+    assert (gone.closed, listening.closed) == (0, 1)
