@@ -1,4 +1,4 @@
-import type { ConsoleMessage, Page } from '@playwright/test';
+import type { BrowserContext, ConsoleMessage } from '@playwright/test';
 
 /** What JupyterLab 4.6 logs as errors by itself. */
 const KNOWN = [
@@ -8,20 +8,19 @@ const KNOWN = [
   /^Comm not found for comm id/,
 ];
 
-/** Gathers, from now on, what went wrong in the page: what nobody caught, and what was logged as an error. */
-export function collectErrors(page: Page): string[] {
+/** Gathers, from now on, what goes wrong in the browser: what nobody catches, and what is logged as an error. */
+export function collectErrors(context: BrowserContext, expected: RegExp | null): string[] {
   const errors: string[] = [];
   const add = (text: string) => {
-    if (!KNOWN.some((known) => known.test(text))) errors.push(text);
+    if (![...KNOWN, expected].some((known) => known?.test(text))) errors.push(text);
   };
-  page.on('pageerror', (error) => add(`${error.stack ?? error.message}`));
-  page.on('console', (message) => {
+  context.on('weberror', (thrown) => add(`${thrown.error().stack ?? thrown.error()}`));
+  context.on('console', (message) => {
     if (message.type() === 'error') add(textOf(message));
   });
   return errors;
 }
 
 function textOf(message: ConsoleMessage): string {
-  const { url } = message.location();
-  return `${message.text()} (${url})`;
+  return `${message.text()} (${message.location().url})`;
 }

@@ -13,7 +13,7 @@ const EXERCISE = join(resolve(__dirname, '../..'), 'examples/linear_by_hand.ipyn
 
 /** As much of JupyterLab's application as the tests reach for. */
 interface App {
-  commands: { execute(id: string, args?: object): Promise<unknown> };
+  commands: { hasCommand(id: string): boolean; execute(id: string, args?: object): Promise<unknown> };
   shell: { currentWidget: { sessionContext?: { session: { kernel: { id: string } | null } | null } } | null };
 }
 
@@ -137,7 +137,7 @@ export class Lab {
 
   /** Gives a command without waiting for what it leads to. */
   async command(id: string, args: object = {}): Promise<void> {
-    await this.page.waitForFunction(() => window.jupyterapp?.commands !== undefined);
+    await this.page.waitForFunction((name) => window.jupyterapp?.commands.hasCommand(name), id);
     await this.page.evaluate(([name, given]) => void window.jupyterapp.commands.execute(name, given), [
       id,
       args,
@@ -200,12 +200,26 @@ export class Lab {
   folder = randomUUID().slice(0, 8);
 }
 
-export const test = base.extend<{ lab: Lab }>({
+interface Fixtures {
+  lab: Lab;
+  /** Errors in the browser that belong to what is tested. */
+  expectedErrors: RegExp | null;
+  noErrors: undefined;
+}
+
+export const test = base.extend<Fixtures>({
+  expectedErrors: [null, { option: true }],
+  noErrors: [
+    async ({ context, expectedErrors }, use) => {
+      const errors = collectErrors(context, expectedErrors);
+      await use(undefined);
+      expect(errors, 'errors in the browser').toEqual([]);
+    },
+    { auto: true },
+  ],
   lab: async ({ page, request }, use) => {
-    const errors = collectErrors(page);
     const lab = new Lab(page, request);
     await use(lab);
     await lab.leave();
-    expect(errors, 'errors in the browser').toEqual([]);
   },
 });

@@ -37,15 +37,15 @@ export function theServer(): Address {
   return JSON.parse(process.env.TORCHTWIN_SERVER ?? '{}');
 }
 
-/** Starts a real JupyterLab, which carries Notebook 7 too, on a free port and in folders of its own. */
-export async function startServer(): Promise<Server> {
+/** Starts a real JupyterLab, which carries Notebook 7 too, in folders of its own; on a free port, or in place of one. */
+export async function startServer(former?: Address): Promise<Server> {
   const scratch = mkdtempSync(join(tmpdir(), 'torchtwin-e2e-'));
   const files = join(scratch, 'files');
   mkdirSync(files);
   addKernel(join(scratch, 'data/kernels/bare'), ['-c', BARE], { display_name: 'Bare', language: 'python' });
   addKernel(join(scratch, 'data/kernels/unnamed'), ['-m', 'ipykernel_launcher'], { display_name: 'Names no language' });
   askForNoNews(join(scratch, 'config/lab/user-settings/@jupyterlab/apputils-extension'));
-  const server = start(scratch, files);
+  const server = start(scratch, files, former);
   const address = await addressOf(server, join(scratch, 'runtime'));
   const end = async () => {
     await stop(server);
@@ -66,8 +66,11 @@ function askForNoNews(folder: string): void {
   writeFileSync(join(folder, 'notification.jupyterlab-settings'), '{"fetchNews": "false"}');
 }
 
-function start(scratch: string, files: string): ChildProcess {
-  const config = ['--no-browser', '--allow-root', '--ip=127.0.0.1', '--port=0', `--ServerApp.root_dir=${files}`];
+function start(scratch: string, files: string, former?: Address): ChildProcess {
+  const place = former
+    ? [`--port=${new URL(former.url).port}`, `--IdentityProvider.token=${former.token}`]
+    : ['--port=0'];
+  const config = ['--no-browser', '--allow-root', '--ip=127.0.0.1', ...place, `--ServerApp.root_dir=${files}`];
   const expose = ['--LabApp.expose_app_in_browser=True', '--JupyterNotebookApp.expose_app_in_browser=True'];
   return spawn(join(BIN, 'jupyter-lab'), [...config, ...expose], {
     cwd: files,
