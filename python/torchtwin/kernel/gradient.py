@@ -156,8 +156,7 @@ def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: T
     roles = dict(zip(_MULTIPLIES[name], grad_inputs, strict=False))
     node = torch._C._current_autograd_node()
     if name == "BmmBackward0":
-        rows = _rows(roles["input"])
-        yield _product_share(call, "input", rows, lambda: (g.flatten(0, -2), _saved(node, name, "weight")[0]))
+        yield _product_share(call, "input", roles["input"], lambda: (g.flatten(0, -2), _saved(node, name, "weight")[0]))
         yield Share("weight", _missing(call, "weight", None) or unchecked("a batched product, which is not followed"))
         return
     # g.T @ x, of shape (N, K), and g @ w, of shape (M, K)
@@ -165,10 +164,6 @@ def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: T
     yield _product_share(call, "input", roles["input"], lambda: (g, _saved(node, name, "weight")))
     if "bias" in roles:
         yield from _bias_share(call, roles["bias"], _as(g, call.shapes["output"]))
-
-
-def _rows(gradient: Tensor | None) -> Tensor | None:
-    return None if gradient is None else gradient.flatten(0, -2)
 
 
 def _t(gradient: Tensor | None) -> Tensor | None:

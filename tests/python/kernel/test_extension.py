@@ -195,6 +195,12 @@ def test_a_captured_cell_keeps_its_lines(kernel: Kernel) -> None:
     assert (site["line"], site["source"]) == (5, "fc(x)")
 
 
+def test_an_empty_cell_within_a_cell_does_not_end_it(kernel: Kernel) -> None:
+    kernel.run(LAYER + "get_ipython().run_cell('')\nget_ipython().run_cell('fc(x);')")
+    site = kernel.value("__import__('torchtwin').records()[-1]['site']")
+    assert site["line"] == 5
+
+
 def test_unloading_leaves_the_shell_without_our_object(kernel: Kernel) -> None:
     kernel.run("%unload_ext torchtwin")
     assert kernel.value("'TwinMagics' in get_ipython().magics_manager.registry") is False
@@ -292,7 +298,9 @@ def test_an_argument_of_a_twin_cell_is_told_to_be_unused(kernel: Kernel) -> None
 
 
 def test_a_twin_cell_without_a_body_gets_the_shells_own_words(kernel: Kernel) -> None:
-    assert "cell body is empty" in kernel.run("%%twin\n").text
+    ran = kernel.run("%%twin\n")
+    assert "cell body is empty" in ran.text
+    assert {o["type"] for o in ran.outputs} == {"stream"}
 
 
 def test_a_twin_cell_waits_for_an_empty_line_in_a_terminal(kernel: Kernel) -> None:

@@ -388,6 +388,8 @@ def test_tensors_put_into_a_module_for_one_call_do_not_go_by_its_parameters(note
         + "other = {'weight': torch.ones(3, 2), 'bias': torch.ones(3)}\ny = torch.func.functional_call(fc, other, (x,))"
     )
     assert call.expression == "x @ weight.T + bias"
+    calls = notebook.run("for _ in range(2): y = torch.func.functional_call(fc, other, (x,))")
+    assert [c.expression for c in calls] == ["x @ weight.T + bias"] * 2
 
 
 def test_a_path_whose_root_is_hidden_is_not_used(notebook: Notebook) -> None:
