@@ -32,11 +32,6 @@ export class FakeHost implements Host {
     private focused: KernelView = view(),
   ) {}
 
-  /** How many listen. */
-  get listening(): number {
-    return this.listeners.size;
-  }
-
   subscribe(listener: (message: HostMessage) => void): () => void {
     this.listeners.add(listener);
     listener({ type: 'focus', kernel: this.focused });

@@ -10,7 +10,7 @@ test('a panel that is taken out leaves its element and its host', async () => {
   await act(async () => {
     unmount = mount(element, host);
   });
-  expect([host.listening, element.querySelectorAll('section').length > 0]).toEqual([1, true]);
+  expect([host.heard, element.querySelectorAll('section').length > 0]).toEqual([1, true]);
   await act(async () => unmount());
-  expect([host.listening, element.textContent]).toEqual([0, '']);
+  expect([host.heard, element.textContent]).toEqual([0, '']);
 });

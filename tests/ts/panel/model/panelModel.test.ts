@@ -26,11 +26,11 @@ describe('a panel that is taken out', () => {
     const { host, model, stop } = started();
     const drawn = vi.fn();
     model.subscribe(drawn);
-    expect(host.listening).toBe(1);
+    expect(host.heard).toBe(1);
     host.page(page(calls(1, 1)));
     stop();
     stop();
-    expect(host.listening).toBe(0);
+    expect(host.heard).toBe(0);
     await vi.advanceTimersByTimeAsync(1000);
     expect(drawn).not.toHaveBeenCalled();
   });
