@@ -33,7 +33,6 @@ view_as vstack where zeros zeros_like
 _PURE = frozenset(_PURE_WORDS.split())
 # A further one may be `inplace`.
 _PURE_OF_ONE_ARGUMENT = {"celu", "elu", "gelu", "hardswish", "hardtanh", "leaky_relu", "mish", "relu", "selu", "silu"}
-_ATTRIBUTES = {"T", "mT", "H", "mH", "data", "real", "imag", "grad", "shape", "dtype", "device", "values", "indices"}
 _PLAIN = (
     torch.Tensor,
     nn.Parameter,
@@ -61,7 +60,7 @@ def is_repeatable(node: ast.expr, resolve: Resolve) -> bool:
     if isinstance(node, ast.Attribute | ast.Subscript) and _is_plain(resolve(node)):
         return True
     if isinstance(node, ast.Attribute):
-        return node.attr in _ATTRIBUTES and _gives_a_tensor(node.value, resolve)
+        return _gives_a_tensor(node.value, resolve)
     if isinstance(node, ast.Subscript):
         return _gives_a_tensor(node.value, resolve) and is_repeatable(node.slice, resolve)
     if isinstance(node, ast.Call):

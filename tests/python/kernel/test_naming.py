@@ -183,7 +183,7 @@ def test_a_global_name_that_a_local_one_hides_is_not_used(notebook: Notebook) ->
 
 
 STATEFUL = """
-import operator, random
+import random, types
 class Draws:
     def __getitem__(self, at): return torch.rand(4, 2)
     def __add__(self, other): return torch.rand(4, 2)
@@ -198,6 +198,8 @@ batches = iter([a.clone() for _ in range(9)])
 stack = [a.clone() for _ in range(9)]
 draws, shadowed, fc0 = Draws(), Shadowed(), nn.Identity()
 class helpers: load = staticmethod(load)
+tools = types.ModuleType("tools")
+tools.add = load
 """
 
 
@@ -211,6 +213,7 @@ class helpers: load = staticmethod(load)
         "fc0(a) * 1",
         "load(a)",
         "helpers.load(a)",
+        "tools.add(a)",
         "draws[0]",
         "draws.sample",
         "shadowed.sample",
@@ -332,6 +335,14 @@ def test_a_module_goes_by_the_name_that_it_has_now(notebook: Notebook) -> None:
     )
     assert [c.name for c in calls] == ["a", "a", "b"]
     assert [c.expression for c in calls[1:]] == [f"x @ {m}.weight.T + {m}.bias" for m in "ab"]
+
+
+def test_a_weight_that_the_module_has_no_more_does_not_go_by_it(notebook: Notebook) -> None:
+    calls = notebook.run(
+        FC + "kept = {1.5: fc.weight}\nrun = lambda: F.linear(x, *kept.values())\nrun()\n"
+        "fc.weight = nn.Parameter(torch.ones(3, 2))\nrun()"
+    )
+    assert [c.expression for c in calls] == ["x @ fc.weight.T", "x @ weight.T"]
 
 
 def test_a_name_that_is_gone_is_not_used(notebook: Notebook) -> None:
