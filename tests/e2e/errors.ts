@@ -1,11 +1,14 @@
 import type { BrowserContext, ConsoleMessage } from '@playwright/test';
 
-/** What JupyterLab 4.6 logs as errors by itself. */
+/** What goes wrong in JupyterLab 4.6 and Notebook 7.6 by themselves. */
 const KNOWN = [
   // Its debugger asks the kernel about itself, and is interrupted by a restart.
   /^Could not restore the debugger state: Canceled future/,
   // It knows only the comms that it has created; ours is closed by a helper that is unloaded.
   /^Comm not found for comm id/,
+  // Notebook 7 reads settings that are not loaded yet, and gives a command that it has not got. Without us, too.
+  /^TypeError: Cannot read properties of undefined \(reading 'schema'\)\s+at \S+notebook_core/,
+  /^Error: Command 'filebrowser:open-path' not registered/,
 ];
 
 /** Gathers, from now on, what goes wrong in the browser: what nobody catches, and what is logged as an error. */
