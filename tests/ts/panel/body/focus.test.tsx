@@ -1,9 +1,12 @@
 import { fireEvent, screen } from '@testing-library/react';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { callOf } from '../../fixtures';
 import { view } from '../../harness/fakeHost';
 import { call, calls, page } from '../model/build';
 import { EMPTY, frames, show, value } from './show';
+
+// Hundreds of cards take their time beside other work. How long is not what is tested.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** Presses a button as with the keyboard. */
 function press(name: string) {
