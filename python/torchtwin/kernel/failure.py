@@ -118,8 +118,6 @@ def _dtypes(attempt: Attempt, message: str) -> _Explained | None:
     x, w, b = attempt.input, attempt.weight, attempt.bias
     if not is_tensor(x) or not is_tensor(w) or not _SPEAKS_OF_DTYPES.search(message):
         return None
-    if torch.is_autocast_enabled(x.device.type):  # which casts, so that is not what was wrong
-        return None
     if is_tensor(b) and x.dtype == w.dtype != b.dtype:
         explanation = f"`{attempt.names.bias}` is {dtype_name(b)}, `{attempt.names.weight}` is {dtype_name(w)}."
         return _Explained(explanation, [f"Cast the bias: `{fitting.on(attempt.names.bias)}.to({w.dtype})`."])

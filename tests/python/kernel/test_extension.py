@@ -256,6 +256,7 @@ def test_a_twin_cell_may_await(kernel: Kernel) -> None:
     assert [o["type"] for o in ran.outputs] == ["execute_result", "display_data"]
     assert ran.outputs[0]["data"]["text/plain"] == "42"
     assert "1 call: 1 agrees" in bundle(ran)["text/plain"]
+    assert kernel.value("__import__('torchtwin').records()[-1]['site']['source']") == "fc(x)"
 
 
 @pytest.mark.parametrize(

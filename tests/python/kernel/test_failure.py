@@ -153,6 +153,13 @@ def test_an_error_of_another_kind_is_not_blamed_on_dtypes(notebook: Notebook) ->
     assert failure.explanation.startswith("`fc` raised RuntimeError: Inference tensors cannot be saved")
 
 
+def test_integers_are_not_cast_by_autocast_either(notebook: Notebook) -> None:
+    _, failure, _ = failed(
+        notebook, FC + "h = torch.ones(2, 3).long()\nwith torch.autocast('cpu', torch.bfloat16): fc(h)"
+    )
+    assert failure.explanation == "`h` is int64, `fc.weight` is float32."
+
+
 def test_the_error_of_a_subclass_is_its_own(notebook: Notebook) -> None:
     source = (
         "class Own(torch.Tensor):\n    @classmethod\n"

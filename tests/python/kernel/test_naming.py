@@ -360,13 +360,16 @@ def test_a_name_that_is_gone_is_not_used(notebook: Notebook) -> None:
         ("y = fc(x[:1])", ("fc.weight.grad", "fc.bias.grad", "its gradient")),
         ("h = x * fc.weight[0]\ny = fc(h)", ("fc.weight.grad", "fc.bias.grad", "its gradient")),
         ("h = x * fc.weight[0]\nh.retain_grad()\ny = fc(h)", ("fc.weight.grad", "fc.bias.grad", "h.grad")),
+        ("y = F.linear(x, W.T[0:2])", ("its gradient", None, "x.grad")),
+        ("y = F.linear(x, W[0:1, :])", ("its gradient", None, "x.grad")),
+        ("y = F.linear(x, W[0:1])", ("W.grad[0:1]", None, "x.grad")),
         ("y = nn.Linear(2, 3)(next(iter([x])))", ("its gradient", "its gradient", "x.grad")),
     ],
 )
 def test_a_gradient_is_named_where_it_can_be_found(
-    notebook: Notebook, source: str, names: tuple[str, str, str]
+    notebook: Notebook, source: str, names: tuple[str, str | None, str]
 ) -> None:
-    found = notebook.call(FC + source).gradient_names
+    found = notebook.call(FC + "W = nn.Parameter(torch.ones(2, 2))\n" + source).gradient_names
     assert (found.weight, found.bias, found.input) == names
 
 
