@@ -6,7 +6,7 @@ import { type Compared, TRAVELS } from './tensorOf';
 export function elementsNotKept({ shape }: Compared): string {
   const size = product(shape);
   if (size > TRAVELS) {
-    return `Its ${count(size)} elements aren’t here: up to ${TRAVELS} of a gradient travel with the call, and none is kept.`;
+    return `Its ${count(size)} elements aren’t here: gradients of more than ${TRAVELS} don’t travel with the call, and none is kept.`;
   }
   return 'Its elements aren’t here: the cell’s earlier calls used up what may travel, and gradients are not kept.';
 }
