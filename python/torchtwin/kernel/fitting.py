@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -58,7 +59,9 @@ def other_input(attempt: Attempt) -> Iterator[str]:
 
 
 def _of_python(name: str, value: Any, weight: Tensor) -> Iterator[str]:
-    items = value[:MAX_ITEMS] if _is_list(value) else [value]
+    items = value if _is_list(value) else [value]
+    if len(items) > MAX_ITEMS:
+        return
     tensor = next((i for i, item in enumerate(items) if is_tensor(item) and _fits(item, weight)), None)
     if tensor is not None:
         yield f"Pass `{name}[{tensor}]`."
@@ -69,7 +72,9 @@ def _of_python(name: str, value: Any, weight: Tensor) -> Iterator[str]:
 
 def _of_numpy(name: str, array: Any, weight: Tensor) -> Iterator[str]:
     dtype = _NUMPY_DTYPES.get(array.dtype.name)
-    if dtype is None or array.ndim == 0 or array.shape[-1] != weight.shape[-1] or min(array.strides) < 0:
+    if dtype is None or not array.dtype.isnative or array.ndim == 0 or array.shape[-1] != weight.shape[-1]:
+        return
+    if any(stride < 0 or stride % array.itemsize for stride in array.strides):
         return
     cast = "" if dtype == weight.dtype else f".to({weight.dtype})"
     yield f"Pass `torch.from_numpy({name}){cast}`."
@@ -79,14 +84,14 @@ def _is_list(value: object) -> bool:
     return type(value) is list or type(value) is tuple
 
 
-def _shape(value: Any) -> list[int] | None:
-    """Of nested lists of numbers; null for anything else, or where their lengths differ."""
+def _shape(value: Any, left: int = MAX_ITEMS) -> list[int] | None:
+    """Of nested lists of at most `left` numbers; null for anything else, or where their lengths differ."""
     if type(value) in (int, float, bool):
         return []
-    if not _is_list(value) or not 0 < len(value) <= MAX_ITEMS:
+    if not _is_list(value) or not 0 < len(value) <= left:
         return None
-    first = _shape(value[0])
-    is_even = first is not None and all(_shape(item) == first for item in value[1:])
+    first, each = _shape(value[0], left), left // len(value)
+    is_even = first is not None and math.prod(first) <= each and all(_shape(item, each) == first for item in value)
     return [len(value), *first] if first is not None and is_even else None
 
 
@@ -96,6 +101,8 @@ def _fits(tensor: Tensor, weight: Tensor) -> bool:
 
 def other_features(attempt: Attempt, x: Tensor, w: Tensor) -> Iterator[str]:
     """For an input with another number of features than the weight; the least surprising first."""
+    if x.dtype != w.dtype:  # then a fitting shape alone would not do
+        return
     takes = w.shape[-1]
     if (
         attempt.made_by == "function"
@@ -144,7 +151,9 @@ def other_device(attempt: Attempt, x: Tensor, w: Tensor) -> Iterator[str]:
 
 def other_dtype(attempt: Attempt, x: Tensor, w: Tensor) -> Iterator[str]:
     """For an input of another dtype than the weight."""
-    yield _on_input(attempt, "Cast the input", f".to({w.dtype})", f" to {w.dtype}")
+    others_fit = not is_tensor(attempt.bias) or attempt.bias.dtype == w.dtype
+    if w.is_floating_point() and not x.is_complex() and others_fit:
+        yield _on_input(attempt, "Cast the input", f".to({w.dtype})", f" to {w.dtype}")
     if attempt.made_by == "layer" and x.is_floating_point():
         yield f"Cast the layer: `{attempt.layer}.to({x.dtype})`."
 

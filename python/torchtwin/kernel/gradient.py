@@ -48,6 +48,8 @@ class Watched:
     """Of `input`, `weight`, `bias` and `output`."""
     names: dict[str, str]
     """Of `input`, `weight` and `bias`."""
+    gradients: dict[str, str]
+    """Where autograd puts the gradients of the three: `fc.weight.grad`."""
     requires_grad: dict[str, bool]
 
     @property
@@ -87,7 +89,8 @@ class GradientCheck:
         last = nodes[-1].name() if nodes else "nothing"
         if last not in _MULTIPLIES and not (last == _ADDS and call.trains_bias_alone):
             return f"the graph of the call ends in {last}, which is not followed"
-        arrivals = [self._passes.watch(leaf, call.id, operand, call.names[operand]) for operand, leaf in _leaves(nodes)]
+        leaves = list(_leaves(nodes))
+        arrivals = [self._passes.watch(leaf, call.id, role, call.gradients[role]) for role, leaf in leaves]
         for node in nodes:
             if node.name() in (_ADDS, *_MULTIPLIES):
                 self._handles.add(node.register_hook(self._hook(call, node.name(), node is nodes[-1], arrivals)))

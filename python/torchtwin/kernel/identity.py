@@ -23,6 +23,8 @@ def same_view(a: Tensor, b: Tensor) -> bool:
         and a.stride() == b.stride()
         and a.dtype == b.dtype
         and a.device == b.device
+        and a.is_conj() == b.is_conj()
+        and a.is_neg() == b.is_neg()
         and a.numel() > 0
     )
 

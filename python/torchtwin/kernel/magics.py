@@ -29,7 +29,7 @@ class TwinMagics(Magics):
         self._plain_cell = PlainCell()
         self._cells = CellReports(shell, session, self._report)
         self._actions: dict[str, Callable[[], None]] = {
-            "on": session.watch,
+            "on": self._on,
             "off": session.unwatch,
             "clear": session.clear,
         }
@@ -60,6 +60,10 @@ class TwinMagics(Magics):
             self._begin_cell(rest)
         else:
             self._word(line.strip())
+
+    def _on(self) -> None:
+        self._session.watch()
+        self._cells.keep_watching()
 
     def _begin_cell(self, argument: str) -> None:
         if argument:

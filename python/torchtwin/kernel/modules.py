@@ -41,7 +41,7 @@ def _tree(path: str, module: nn.Module, seen: set[int]) -> Iterator[tuple[str, n
         return
     seen.add(id(module))
     yield path, module
-    for at, (key, child) in enumerate(module._modules.items()):
+    for at, (key, child) in enumerate(_registered(module, "_modules").items()):
         if child is not None:
             yield from _tree(_step(path, module, key, at), child, seen)
 
@@ -72,7 +72,14 @@ def held(module: nn.Module, index: int | str) -> object:
 
 
 def _children(module: nn.Module) -> Mapping[str, object]:
-    return module._parameters if isinstance(module, nn.ParameterList | nn.ParameterDict) else module._modules
+    is_of_parameters = isinstance(module, nn.ParameterList | nn.ParameterDict)
+    return _registered(module, "_parameters" if is_of_parameters else "_modules")
+
+
+def _registered(module: nn.Module, kind: str) -> Mapping[str, Any]:
+    """Read past `__getattr__`, which may be the user's. Empty before `super().__init__()` has run."""
+    found = object.__getattribute__(module, "__dict__").get(kind)
+    return found if isinstance(found, dict) else {}
 
 
 def owned_tensors(path: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -80,7 +87,8 @@ def owned_tensors(path: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
     Read from its dictionaries: an attribute may be a property that computes, as `torch.nn.utils.parametrize` makes it.
     """
-    parameters = enumerate(module._parameters.items())
+    parameters = enumerate(_registered(module, "_parameters").items())
     yield from ((_step(path, module, key, at), tensor) for at, (key, tensor) in parameters if tensor is not None)
     # pruned weights, and those of the older weight norm, are plain attributes
-    yield from ((f"{path}.{name}", value) for name, value in vars(module).items() if is_tensor(value))
+    for held_by in (_registered(module, "_buffers"), object.__getattribute__(module, "__dict__")):
+        yield from ((f"{path}.{name}", value) for name, value in list(held_by.items()) if is_tensor(value))

@@ -25,6 +25,7 @@ from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
+from torchtwin.kernel.swap import SwapTap
 from torchtwin.kernel.tensors import TensorTable
 from torchtwin.kernel.twin import Twin, expression, gradient_formulas, twin
 from torchtwin.kernel.values import Allowance
@@ -43,6 +44,7 @@ class Recording:
         self.live = Live(MAX_CALLS)
         self.tensors = TensorTable(self.live.outputs)
         self._gradients = GradientCheck(guard, self._gradient_arrived, Passes(guard, self._note_gradient))
+        self._swaps = SwapTap(guard(self._let_go))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
 
@@ -51,9 +53,18 @@ class Recording:
         self._namer.forget()
         self._allowance.renew()
 
+    def start(self) -> None:
+        """Harmless when it is on already."""
+        self._swaps.put_on()
+
     def stop(self) -> None:
-        """Takes every hook off the user's graphs."""
+        """Takes every hook off the user's graphs, and lets go of their tensors."""
+        self._swaps.take_off()
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._gradients.stop()
+        self.live.clear()
 
     def clear(self) -> None:
         self.live.clear()
@@ -148,7 +159,8 @@ class Recording:
             verdict: Verdict | None = getattr(call.gradients, operand)
             if verdict is None:
                 return call
-            noted = {operand: msgspec.structs.replace(verdict, note=sentence)}
+            note = f"{verdict.note}; {sentence}" if verdict.note else sentence
+            noted = {operand: msgspec.structs.replace(verdict, note=note)}
             return msgspec.structs.replace(call, gradients=msgspec.structs.replace(call.gradients, **noted))
 
         self._recorder.update(id, change)
@@ -195,6 +207,7 @@ def _watched(id: int, names: Names, operands: dict[str, Tensor | None]) -> Watch
         id=id,
         shapes=shapes,
         names={"input": names.input, "weight": names.weight_itself, "bias": names.bias_itself},
+        gradients=names.gradients,
         requires_grad={role: tensor is not None and tensor.requires_grad for role, tensor in operands.items()},
     )
 

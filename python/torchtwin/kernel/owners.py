@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-import weakref
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
@@ -30,8 +28,8 @@ class Owner:
     """For the thing itself: `model.fc.weight`."""
 
 
-_Index = dict[int, tuple["weakref.ref[Any]", Owner]]
-"""By `id`; the reference tells whether it still is the same object."""
+_Index = dict[int, Owner]
+"""By `id`; looked up before it is told. A weak reference would forbid `torch.utils.swap_tensors`."""
 
 
 class Owners:
@@ -56,21 +54,21 @@ class Owners:
 
     def path(self, module: nn.Module) -> str | None:
         """The shortest expression that leads to `module`."""
-        found = _known(self._modules, module)
+        found = self._modules.get(id(module))
         if found is None or not _leads_to(found.words, module):
-            found = _known(self._modules, module) if self._look(again=found is not None) else None
+            found = self._modules.get(id(module)) if self._look(again=found is not None) else None
         return None if found is None else found.words
 
     def owner(self, tensor: object) -> Owner | None:
         """The module that owns `tensor`."""
         if not is_tensor(tensor):
             return None
-        found = _known(self._tensors, tensor)
+        found = self._tensors.get(id(tensor))
         if found is not None and _leads_to(found.words, tensor):
             return found
         if found is None and not isinstance(tensor, nn.Parameter):
             return None
-        return _known(self._tensors, tensor) if self._look(again=found is not None) else None
+        return self._tensors.get(id(tensor)) if self._look(again=found is not None) else None
 
     def _look(self, again: bool) -> bool:
         """Walks the namespace, unless that was done just now. `again`: what was found has been bound anew since."""
@@ -96,12 +94,7 @@ def _leads_to(words: str, value: object) -> bool:
     return resolve(words, [notebook()]) is value
 
 
-def _known(index: _Index, value: object) -> Owner | None:
-    found = index.get(id(value))
-    return found[1] if found is not None and found[0]() is value else None
-
-
 def _keep_shorter(index: _Index, value: object, owner: Owner) -> None:
-    known = _known(index, value)
+    known = index.get(id(value))
     if known is None or len(owner.words) < len(known.words):
-        index[id(value)] = (weakref.ref(value), owner)
+        index[id(value)] = owner

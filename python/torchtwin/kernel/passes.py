@@ -20,7 +20,9 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles, alive
+from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.quiet import quietly
+from torchtwin.kernel.view import NOWHERE
 
 Note = Callable[[int, str, str], None]
 """Takes the call's id, the operand and the sentence."""
@@ -39,8 +41,8 @@ class _Accumulation:
     """Whether some of it came from a backward within a backward, which tells nothing of how many passes there were."""
     hooked: bool = False
     """Whether a hook of the user's runs on `.grad` after each accumulation."""
-    left: tuple[int, int] | None = None
-    """The `id` and version of `.grad` when the last backward ended."""
+    left: tuple[int, int, int] | None = None
+    """The `id`, version and memory of `.grad` when the last backward ended."""
     arriving: list[tuple[int, Arrival]] = field(default_factory=list)
     """The calls whose shares are on their way, each with the backward that carries it."""
 
@@ -51,7 +53,8 @@ class Arrival:
 
     call: int
     operand: str
-    name: str
+    gradient: str
+    """Where it is found: `fc.weight.grad`."""
     into: _Accumulation
 
     def expect(self) -> None:
@@ -71,14 +74,14 @@ class Passes:
         self._handles = Handles()
         self._of: Any = WeakIdKeyDictionary()
 
-    def watch(self, node: Node, call: int, operand: str, name: str) -> Arrival:
+    def watch(self, node: Node, call: int, operand: str, gradient: str) -> Arrival:
         """Counts what arrives at `node` (an `AccumulateGrad`)."""
         parameter: Tensor = node.variable  # type: ignore[attr-defined]
         state = self._of.setdefault(parameter, _Accumulation())
         if state.handle is None or not alive(state.handle):
             state.handle = node.register_prehook(self._hook(weakref.ref(parameter)))
             self._handles.add(state.handle)
-        return Arrival(call, operand, name, state)
+        return Arrival(call, operand, gradient, state)
 
     def stop(self) -> None:
         """Takes the hooks off and forgets the counts."""
@@ -103,7 +106,7 @@ class Passes:
         arrived = [arrival for of_task, arrival in state.arriving if of_task == task]
         state.arriving.clear()
         for arrival in arrived:
-            if sentence := _sentence(state, arrival.name, len(arrived)):
+            if sentence := _sentence(state, arrival.gradient, len(arrived)):
                 self._note(arrival.call, arrival.operand, sentence)
 
 
@@ -135,8 +138,10 @@ def _remember(state: _Accumulation, parameter: weakref.ref[Tensor]) -> None:
     state.left = None if target is None else _mark(target.grad)
 
 
-def _mark(gradient: Tensor | None) -> tuple[int, int] | None:
-    return None if gradient is None or gradient.is_inference() else (id(gradient), gradient._version)
+def _mark(gradient: Tensor | None) -> tuple[int, int, int] | None:
+    if gradient is None or gradient.is_inference():
+        return None
+    return id(gradient), gradient._version, gradient.data_ptr() if has_storage(gradient) else 0
 
 
 def _unless_compiling(hook: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -157,13 +162,14 @@ def _is_empty(gradient: Tensor | None) -> bool:
     return not bool(gradient.any())
 
 
-def _sentence(state: _Accumulation, name: str, calls: int) -> str | None:
+def _sentence(state: _Accumulation, gradient: str, calls: int) -> str | None:
+    where = gradient if gradient == NOWHERE else f"`{gradient}`"
     if state.nested:
         return None
     if not state.known:
-        return f"`{name}.grad` held other values before this backward, which were added to"
+        return f"{where} held other values before this backward, which were added to"
     if state.passes > 1 and state.hooked:
-        return f"`{name}.grad` was added to by {state.passes} backward passes, and a hook of yours runs after each"
+        return f"{where} was added to by {state.passes} backward passes, and a hook of yours runs after each"
     if state.passes > 1:
-        return f"`{name}.grad` holds {state.passes} backward passes"
-    return f"`{name}.grad` holds the shares of {calls} calls" if calls > 1 else None
+        return f"{where} holds {state.passes} backward passes"
+    return f"{where} holds the shares of {calls} recorded calls" if calls > 1 else None

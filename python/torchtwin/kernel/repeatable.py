@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from types import ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 import torch
 from torch import nn
@@ -18,14 +18,14 @@ Resolve = Callable[[ast.expr], object]
 # What neither draws nor changes anything, as a function of torch's or as a method of a tensor.
 _PURE_WORDS = """
 abs add amax amin arange argmax argmin as_tensor avg_pool1d avg_pool2d avg_pool3d bfloat16 block_diag bmm
-broadcast_to cat ceil chunk clamp clip clone complex concat concatenate contiguous conv1d conv2d conv3d cos cosh
-cosine_similarity cpu cross cuda cumprod cumsum detach diag diag_embed diagonal div divide dot double dstack einsum
+broadcast_to cat ceil chunk clamp clip clone complex concat conj concatenate contiguous conv1d conv2d conv3d cos cosh
+cosine_similarity cpu cross cuda cumprod cumsum detach diag diag_embed diagonal dim div divide dot double dstack einsum
 erf exp expand expand_as expm1 eye flatten flip fliplr flipud float floor from_numpy full full_like gather ger glu
 half hstack index_select inner int kron layer_norm lerp linspace log log10 log1p log2 log_softmax logical_and
 logical_not logical_or logsigmoid logspace logsumexp long masked_fill matmul matrix_power max max_pool1d max_pool2d
 max_pool3d maximum mean median meshgrid min minimum mm moveaxis movedim mul multiply mv narrow neg new_full new_ones
-new_zeros norm normalize numpy one_hot ones ones_like outer pad permute pixel_shuffle pow prod reciprocal repeat
-repeat_interleave reshape reshape_as roll rot90 round rsqrt select sigmoid sign sin sinh softmax softplus softsign
+new_zeros norm normalize numel numpy one_hot ones ones_like outer pad permute pixel_shuffle pow prod reciprocal repeat
+repeat_interleave reshape reshape_as roll rot90 round rsqrt select sigmoid sign sin sinh size softmax softplus softsign
 sort split sqrt square squeeze stack std sub subtract sum swapaxes swapdims t take take_along_dim tan tanh
 tanhshrink tensor tensordot tile to topk transpose tril triu trunc type unbind unflatten unfold unsqueeze var view
 view_as vstack where zeros zeros_like
@@ -47,6 +47,7 @@ _PLAIN = (
     list,
     tuple,
 )
+_FUNCTIONS = (BuiltinFunctionType, FunctionType)
 _OPERATORS = (ast.BinOp, ast.UnaryOp, ast.Slice, ast.Tuple, ast.List, ast.Compare)
 
 
@@ -98,8 +99,8 @@ def _name_in_torch(function: ast.expr, resolve: Resolve) -> str | None:
     """The name of a function of torch's own, called as `torch.relu`, `F.relu` or `relu`."""
     if isinstance(function, ast.Attribute) and isinstance(resolve(function.value), ModuleType):
         name = function.attr
-    elif isinstance(function, ast.Name):
-        name = str(getattr(resolve(function), "__name__", ""))
+    elif isinstance(function, ast.Name) and isinstance(value := resolve(function), _FUNCTIONS):
+        name = value.__name__
     else:
         return None
     found = resolve(function)

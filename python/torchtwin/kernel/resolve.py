@@ -42,13 +42,18 @@ def follow(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
 
 
 def _follow_index(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:
-    return node.value if isinstance(node, ast.Constant) else follow(node, scopes)
+    match node:
+        case ast.Constant(value):
+            return value
+        case ast.UnaryOp(ast.USub(), ast.Constant(int() as value)):
+            return -value
+    return follow(node, scopes)
 
 
 def attribute(value: object, name: str) -> object:
     """From the object's own dictionaries only: anything else may be the user's code, as a property of its class is."""
     own = _own(value)
-    for place in (own.get("_modules"), own.get("_parameters")) if is_module(value) else ():
+    for place in (own.get("_modules"), own.get("_parameters"), own.get("_buffers")) if is_module(value) else ():
         if isinstance(place, Mapping) and name in place:
             return place[name]
     return own[name] if name in own and not _computes(type(value), name) else None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dis
+import functools
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 _REFERENCES_OF_OURS = 3
 """To the snapshot: the frame's, our variable's, and the argument's of `getrefcount`."""
 # A function that uses one of these may hold the dict that `frame.f_locals` would refresh (Python before 3.13).
-_SEES_ITS_LOCALS = {"locals", "vars", "dir", "eval", "exec", "f_locals"}
+_SEES_ITS_LOCALS = {"locals", "vars", "dir", "eval", "exec"}
 
 
 def notebook() -> dict[str, Any]:
@@ -29,16 +31,31 @@ def visible(frame: FrameType) -> list[Mapping[str, Any]]:
 def _function_locals(frame: FrameType) -> Mapping[str, Any]:
     if sys.version_info >= (3, 13):  # f_locals is a view
         return dict(frame.f_locals)
-    if _SEES_ITS_LOCALS.intersection(frame.f_code.co_names):
-        return {}
+    names = _names(frame.f_code)
+    if _may_hold_its_locals(frame.f_code):
+        return dict.fromkeys(names)
     snapshot = frame.f_locals
-    found = dict(snapshot)
+    found = dict.fromkeys(names) | snapshot  # also those that are not known hide global ones
     # The snapshot would keep the user's tensors alive until the function returns. It stays where somebody else holds
     # it: a debugger while tracing, or a helper that took `sys._getframe(1).f_locals`.
     if sys.gettrace() is None and sys.getrefcount(snapshot) == _REFERENCES_OF_OURS:
-        for name in (*frame.f_code.co_varnames, *frame.f_code.co_cellvars, *frame.f_code.co_freevars):
+        for name in names:
             snapshot.pop(name, None)  # what such a helper itself put there stays
     return found
+
+
+def _names(code: CodeType) -> tuple[str, ...]:
+    return (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
+
+
+@functools.lru_cache(maxsize=4096)
+def _may_hold_its_locals(code: CodeType) -> bool:
+    """By the functions that it names; a method of such a name, as in `model.eval()`, is another thing."""
+    if "f_locals" in code.co_names:
+        return True
+    asks = _SEES_ITS_LOCALS.intersection(code.co_names)
+    loads = (it for it in dis.get_instructions(code) if it.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    return bool(asks) and any(it.argval in asks for it in loads)
 
 
 def shown(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -116,9 +116,10 @@ class Session:
         from torchtwin.kernel.tap import Tap
 
         with self._lock:
-            if self._tap is None:
+            if self._tap is None or self._recording is None:
                 self._recording = Recording(self.recorder, self.guard, self.cells)
                 self._tap = Tap(self._recording)
+            self._recording.start()
             self._tap.put_on()
         self.say_state()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,8 +20,11 @@ MAX_ROWS = 500
 MAX_SHARES = 3
 """How many other names of the same storage a row tells."""
 
-_Seen = tuple[weakref.ref[Tensor], int, bool, int | None]
-"""A tensor as the last cell left it: itself, its version, whether it had a `.grad`, and the version of that."""
+_Seen = tuple[int, int, object, int | None, int | None]
+"""A tensor as the last cell left it: its id, version and memory, and the id and version of its `.grad`.
+
+No weak reference, which would forbid `torch.utils.swap_tensors`.
+"""
 
 
 class TensorTable:
@@ -63,15 +65,13 @@ class TensorTable:
         )
 
     def _changed(self, name: str, tensor: Tensor) -> bool:
-        before = self._before.get(name)
-        if before is None or before[0]() is not tensor:
-            return True
-        return before[1:] != _seen(tensor)[1:]
+        return self._before.get(name) != _seen(tensor)
 
 
 def _seen(tensor: Tensor) -> _Seen:
     gradient = _grad(tensor)
-    return weakref.ref(tensor), _version(tensor), gradient is not None, None if gradient is None else _version(gradient)
+    of_gradient = (None, None) if gradient is None else (id(gradient), _version(gradient))
+    return id(tensor), _version(tensor), _storage(tensor), *of_gradient
 
 
 def _version(tensor: Tensor) -> int:

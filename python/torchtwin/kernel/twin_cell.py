@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from IPython.core.inputtransformer2 import cell_magic, leading_indent
@@ -52,6 +52,7 @@ class CellReports:
     """Reports the calls of each `%%twin` cell when it has ended, whether it raised or not."""
 
     def __init__(self, shell: Any, session: Session, report: Callable[[int], None]) -> None:
+        self._shell = shell
         self._events = shell.events
         self._session = session
         self._report = report
@@ -73,10 +74,17 @@ class CellReports:
         self._due.append(_Begun(self._depth, self._session.page(0, limit=1).latest, self._session.watching))
         self._session.watch()
 
+    def keep_watching(self) -> None:
+        """The cell itself has said that the watch shall go on."""
+        self._due = [replace(begun, was_watched=True) for begun in self._due]
+
     def _cell_begins(self) -> None:
         self._depth += 1
 
     def _cell_ended(self) -> None:
+        last = self._shell.last_execution_result
+        if last is not None and not (last.info.raw_cell or "").strip():  # its beginning was not told
+            return
         while self._due and self._due[-1].depth >= self._depth:
             self._end(self._due.pop())
         self._depth = max(self._depth - 1, 0)

@@ -85,12 +85,14 @@ class View:
         if self._resolve(words) is tensor and (tensor.is_leaf or tensor.retains_grad):
             return f"{words}.grad"
         rows = _ROWS.match(words)
-        is_part = rows is not None and tensor._base is not None and self._resolve(rows[1]) is tensor._base
+        base = tensor._base
+        is_kept = base is not None and (base.is_leaf or base.retains_grad)
+        is_part = rows is not None and is_kept and self._resolve(rows[1]) is base
         return f"{rows[1]}.grad{rows[2]}" if rows is not None and is_part else NOWHERE
 
     def leads_to(self, path: str) -> bool:
         """Whether a path of the notebook's namespace means the same here."""
-        root = _ROOT.split(path.removeprefix("getattr("), maxsplit=1)[0]
+        root = _ROOT.split(path.replace("getattr(", ""), maxsplit=1)[0]
         return not self.is_shadowed(root) or self._resolve(root) is notebook().get(root, self)
 
     def within_container(self) -> str | None:

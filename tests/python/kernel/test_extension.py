@@ -287,6 +287,18 @@ def test_a_twin_cell_called_by_code_runs_and_fails_like_one(kernel: Kernel) -> N
     assert kernel.value("'after' in globals()") is False
 
 
+def test_an_empty_cell_within_a_twin_cell_does_not_end_it(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin\n" + LAYER + "get_ipython().run_cell('')\nfc(x);")
+    assert "1 call: 1 agrees" in bundle(ran)["text/plain"]
+
+
+def test_a_watch_that_the_cell_itself_switches_on_goes_on(kernel: Kernel) -> None:
+    kernel.run("%twin off")
+    kernel.run("%%twin\n%twin on\n" + LAYER)
+    kernel.run("fc(x)")
+    assert kernel.value("len(__import__('torchtwin').records())") == 1
+
+
 def test_a_captured_cell_within_a_twin_cell_does_not_end_it(kernel: Kernel) -> None:
     inner = "get_ipython().run_cell('fc(x);')"
     ran = kernel.run("%%twin\n" + LAYER + inner + "\nfc(x);")

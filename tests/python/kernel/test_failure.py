@@ -113,12 +113,30 @@ def test_the_suggested_code_runs(notebook: Notebook, source: str, fixed: str) ->
         "numpy.ones((2, 4))",
         "numpy.ones((2, 3))[::-1]",
         "numpy.ones((2, 3), numpy.longdouble)",
+        "numpy.ones((2, 3), '>f8')",
+        "numpy.zeros((2, 3), [('a', 'u1'), ('b', 'f4')])['b']",
+        "[[0.0] * 3] * 20_000",
+        "[[[0.0] * 3] * 200] * 200",
     ],
 )
 def test_what_would_not_fit_either_is_not_suggested(notebook: Notebook, h: str) -> None:
     _, failure, _ = failed(notebook, FC + f"import numpy\nh = {h}\nfc(h)")
     assert failure.suggestions == []
     assert failure.explanation.startswith("`h` is ")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "h = torch.ones(3, 4).double()\nfc(h)",
+        "h = torch.ones(2, 3).double()\nF.linear(h, fc.weight, torch.ones(5).double())",
+        "h = torch.full((2, 3), 0.9)\nF.linear(h, torch.ones(5, 3).long())",
+        "h = torch.ones(2, 3, dtype=torch.complex64)\nF.linear(h, fc.weight)",
+    ],
+)
+def test_what_would_fail_for_another_reason_is_not_suggested(notebook: Notebook, source: str) -> None:
+    _, failure, _ = failed(notebook, FC + source)
+    assert failure.suggestions == []
 
 
 def test_a_kind_of_input_has_its_article(notebook: Notebook) -> None:

@@ -169,7 +169,7 @@ def test_a_penalty_on_the_weight_is_not_counted_as_a_call(notebook: Notebook) ->
     calls = notebook.run(
         "fc = nn.Linear(2, 2)\nh = fc(fc(torch.ones(1, 2)))\n(h.sum() + (fc.weight ** 2).sum()).backward()"
     )
-    assert {note(notebook.again(call)) for call in calls} == {"`fc.weight.grad` holds the shares of 2 calls"}
+    assert {note(notebook.again(call)) for call in calls} == {"`fc.weight.grad` holds the shares of 2 recorded calls"}
 
 
 def test_a_call_whose_gradient_was_asked_for_alone_takes_no_part_in_a_later_pass(notebook: Notebook) -> None:
@@ -178,6 +178,27 @@ def test_a_call_whose_gradient_was_asked_for_alone_takes_no_part_in_a_later_pass
     after = backward(notebook, call, "torch.autograd.grad(y.sum(), x)\n(fc.weight ** 2).sum().backward()")
     assert kinds(after) == ["unchecked", "unchecked", "identical"]
     assert note(after) is None
+
+
+def test_a_gradient_whose_memory_was_exchanged_is_told(notebook: Notebook) -> None:
+    notebook.run(
+        "fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\nfc(x).sum().backward()\nfc.weight.grad.data = torch.ones(3, 2)"
+    )
+    after = backward(notebook, notebook.call("y = fc(x)"), "y.sum().backward()")
+    assert note(after) == "`fc.weight.grad` held other values before this backward, which were added to"
+
+
+def test_a_second_pass_keeps_what_the_verdict_itself_remarks(notebook: Notebook) -> None:
+    notebook.run("fc = nn.Linear(2, 3)\nx = torch.full((1, 2), float('nan'))\nfc(x).sum().backward()")
+    after = backward(notebook, notebook.call("y = fc(x)"), "y.sum().backward()")
+    assert note(after) == "NaN counts as equal to NaN; `fc.weight.grad` holds 2 backward passes"
+
+
+def test_a_nameless_weight_has_a_gradient_without_a_name(notebook: Notebook) -> None:
+    source = "list(map(kept[1.5], [torch.ones(1, 2)]))[0].sum().backward()"
+    notebook.run("kept = {1.5: nn.Linear(2, 3)}\n" + source)
+    (call,) = notebook.run(source)
+    assert note(notebook.again(call)) == "its gradient holds 2 backward passes"
 
 
 def test_a_gradient_made_in_inference_mode_is_no_fault_of_ours(notebook: Notebook) -> None:
@@ -282,7 +303,7 @@ def test_several_calls_of_one_layer_in_one_backward_are_judged_each(notebook: No
     after = [notebook.again(call) for call in calls]
     assert all(set(kinds(call)) <= {"identical", "rounding"} for call in after)
     notes = {call.gradients.weight.note for call in after if call.gradients.weight}
-    assert notes == {"`fc.weight.grad` holds the shares of 4 calls"}
+    assert notes == {"`fc.weight.grad` holds the shares of 4 recorded calls"}
     total = sum(torch.tensor(call.values.grad_weight, dtype=torch.float64) for call in after)
     assert total == pytest.approx(notebook.names["fc"].weight.grad.flatten().double(), rel=1e-5)
 

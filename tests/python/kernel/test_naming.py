@@ -13,6 +13,7 @@ import torch
 from tests.python.kernel.conftest import Notebook
 
 from torchtwin.kernel import callsite
+from torchtwin.protocol import TensorRow, Tensors
 
 FC = "x = torch.randn(4, 2)\nfc = nn.Linear(2, 3)\n"
 
@@ -345,6 +346,58 @@ def test_a_weight_that_the_module_has_no_more_does_not_go_by_it(notebook: Notebo
     assert [c.expression for c in calls] == ["x @ fc.weight.T", "x @ weight.T"]
 
 
+def test_a_module_that_was_never_initialised_is_passed_by(notebook: Notebook) -> None:
+    calls = notebook.run(
+        "class Broken(nn.Module):\n    def __init__(self): self.k = 3\nbroken = Broken()\nx = torch.ones(1, 2)\n"
+        "net = nn.Sequential(nn.Linear(2, 2))\ny = net(x)"
+    )
+    assert [c.name for c in calls] == ["net[0]"]
+    assert "x" in [row.name for row in tensors_of(notebook)]
+
+
+def tensors_of(notebook: Notebook) -> list[TensorRow]:
+    events = [envelope.event for envelope in notebook.session.page(0, 10_000).envelopes]
+    return next(event.rows for event in events if isinstance(event, Tensors))
+
+
+def test_naming_asks_no_object_of_the_users_for_anything(notebook: Notebook) -> None:
+    notebook.run(
+        FC + "asked = []\nclass Own:\n    def __call__(self, a): return a\n"
+        "    def __getattr__(self, name): asked.append(name); raise RuntimeError\nown = Own()"
+    )
+    assert notebook.call("y = fc(own(x) * 1)").expression == "input @ fc.weight.T + fc.bias"
+    assert notebook.names["asked"] == []
+
+
+def test_a_conjugate_is_not_the_tensor_whose_memory_it_shares(notebook: Notebook) -> None:
+    call = notebook.call(
+        "x = torch.ones(1, 2)\nz = torch.randn(3, 2, dtype=torch.complex64)\na = z.imag\ny = F.linear(x, z.conj().imag)"
+    )
+    assert torch.equal(eval(call.expression, notebook.names), notebook.names["y"])
+
+
+def test_a_function_that_calls_eval_of_a_module_lends_its_names(notebook: Notebook) -> None:
+    call = notebook.call("def evaluate(m, a):\n    m.eval()\n    return m(a * 2)\n" + FC + "y = evaluate(fc, x)")
+    assert call.expression == "(a * 2) @ m.weight.T + m.bias"
+
+
+def test_a_local_that_cannot_be_seen_hides_the_global_one(notebook: Notebook) -> None:
+    call = notebook.call(STATEFUL + FC + "def f(a):\n    locals()\n    return fc(a[0] * 1)\ny = f(draws)")
+    assert call.expression == "input @ fc.weight.T + fc.bias"
+
+
+@pytest.mark.parametrize("words", ["layers[-1](x)", "fc(x.view(x.size(0), -1))", "s(x)"])
+def test_buffers_and_negative_indices_have_names(notebook: Notebook, words: str) -> None:
+    notebook.run(
+        FC + "layers = [fc]\nclass S(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.register_buffer('mean', torch.ones(2))\n        self.fc = nn.Linear(2, 3)\n"
+        "    def forward(self, a): return self.fc(a - self.mean)\ns = S()"
+    )
+    call = notebook.call(f"y = {words}")
+    assert "input" not in call.expression
+    assert "weight_" not in call.expression
+
+
 def test_a_name_that_is_gone_is_not_used(notebook: Notebook) -> None:
     calls = notebook.run(
         "layers, x = [nn.Linear(2, 2)], torch.ones(1, 2)\nkept = {1.5: layers[0]}\n"
@@ -363,6 +416,7 @@ def test_a_name_that_is_gone_is_not_used(notebook: Notebook) -> None:
         ("y = F.linear(x, W.T[0:2])", ("its gradient", None, "x.grad")),
         ("y = F.linear(x, W[0:1, :])", ("its gradient", None, "x.grad")),
         ("y = F.linear(x, W[0:1])", ("W.grad[0:1]", None, "x.grad")),
+        ("h = W * 2\ny = F.linear(x, h[0:1])", ("its gradient", None, "x.grad")),
         ("y = nn.Linear(2, 3)(next(iter([x])))", ("its gradient", "its gradient", "x.grad")),
     ],
 )

@@ -294,6 +294,24 @@ def test_an_interrupt_leaves_the_modes_as_they_were(session: Session) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
+def test_tensors_can_be_swapped_as_without_us(session: Session) -> None:
+    layer, x = nn.Linear(2, 3), torch.ones(1, 2)
+    layer(x).sum().backward()
+    kept = layer.weight
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    try:
+        layer.to(torch.float64)
+        assert layer.weight is kept
+        layer(x.double())
+        session.unwatch()
+        assert torch.utils.swap_tensors.__module__ == "torch.utils"
+        layer.to(torch.float32)
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
+    assert layer.weight is kept
+    assert kept.dtype == torch.float32
+
+
 def test_putting_on_and_taking_off_can_be_repeated() -> None:
     class Nothing:
         def returned(self, *_: object) -> None: ...
