@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchtwin.kernel import fitting
 from torchtwin.kernel.describe import dtype_name
@@ -49,11 +48,9 @@ def _first_line(error: Exception) -> str:
 
 
 def _answers_itself(attempt: Attempt) -> bool:
-    """Whether an operand is of a subclass that handles `F.linear` by itself: then the error is its own."""
-    operands = [it for it in (attempt.input, attempt.weight, attempt.bias) if is_tensor(it)]
-    return any(type(it).__torch_function__ is not Tensor.__torch_function__ for it in operands) and any(
-        type(it) is not torch.nn.Parameter and type(it) is not Tensor for it in operands
-    )
+    """Whether an operand is of a subclass, which may handle `F.linear` by itself: then the error is its own."""
+    operands = (attempt.input, attempt.weight, attempt.bias)
+    return any(is_tensor(it) and type(it) not in (Tensor, nn.Parameter) for it in operands)
 
 
 def _not_a_tensor(attempt: Attempt, message: str) -> _Explained | None:

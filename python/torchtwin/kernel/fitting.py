@@ -1,4 +1,4 @@
-"""What would have fitted, where a call raised: only what was seen to fit is suggested, in the user's names."""
+"""What would have fitted, where a call raised: by shape, dtype and device, in the user's names."""
 
 from __future__ import annotations
 

@@ -35,6 +35,16 @@ def has_storage(tensor: Tensor) -> bool:
     return plain and tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_nested
 
 
+def version(tensor: Tensor) -> int:
+    """How often it was changed in place; inference tensors do not count."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def mark(tensor: Tensor) -> tuple[int, int]:
+    """What tells whether a tensor was changed: its version, and its memory, which `.data = ...` exchanges uncounted."""
+    return version(tensor), tensor.data_ptr() if has_storage(tensor) else 0
+
+
 def variable(names: Mapping[str, Any], tensor: Tensor) -> str | None:
     """The variable that is `tensor`, or the same elements of the same memory; the same object first."""
     tensors = [(name, value) for name, value in shown(names) if is_tensor(value)]

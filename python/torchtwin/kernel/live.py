@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from torchtwin.kernel.identity import has_storage
+from torchtwin.kernel.identity import mark
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.twin import twin
 from torchtwin.kernel.values import number, numbers
@@ -29,13 +29,7 @@ class _Held:
     def get(self) -> Tensor | None:
         """The tensor as it was; null when it is gone or was changed in place since."""
         tensor = self.tensor()
-        return tensor if tensor is not None and _mark(tensor) == self.mark else None
-
-
-def _mark(tensor: Tensor) -> tuple[int, int]:
-    """Its version, and its memory: `.data = ...` exchanges that without counting."""
-    version = 0 if tensor.is_inference() else tensor._version
-    return version, tensor.data_ptr() if has_storage(tensor) else 0
+        return tensor if tensor is not None and mark(tensor) == self.mark else None
 
 
 class Live:
@@ -48,7 +42,7 @@ class Live:
 
     def hold(self, id: int, operands: dict[str, Tensor | None], text: str | None) -> None:
         """Remembers a call's operands; `text` is the source of the call."""
-        self._calls[id] = {role: _Held(weakref.ref(t), _mark(t)) for role, t in operands.items() if t is not None}
+        self._calls[id] = {role: _Held(weakref.ref(t), mark(t)) for role, t in operands.items() if t is not None}
         output = operands.get("output")
         if output is not None and text is not None:
             self._outputs[id] = (weakref.ref(output), text)

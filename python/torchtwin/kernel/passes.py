@@ -20,7 +20,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles, alive
-from torchtwin.kernel.identity import has_storage
+from torchtwin.kernel.identity import mark
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.view import NOWHERE
 
@@ -139,9 +139,7 @@ def _remember(state: _Accumulation, parameter: weakref.ref[Tensor]) -> None:
 
 
 def _mark(gradient: Tensor | None) -> tuple[int, int, int] | None:
-    if gradient is None or gradient.is_inference():
-        return None
-    return id(gradient), gradient._version, gradient.data_ptr() if has_storage(gradient) else 0
+    return None if gradient is None or gradient.is_inference() else (id(gradient), *mark(gradient))
 
 
 def _unless_compiling(hook: Callable[[Any], None]) -> Callable[[Any], None]:

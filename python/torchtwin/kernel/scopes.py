@@ -29,9 +29,9 @@ def visible(frame: FrameType) -> list[Mapping[str, Any]]:
 
 
 def _function_locals(frame: FrameType) -> Mapping[str, Any]:
-    if sys.version_info >= (3, 13):  # f_locals is a view
-        return dict(frame.f_locals)
     names = _names(frame.f_code)
+    if sys.version_info >= (3, 13):  # f_locals is a view
+        return dict.fromkeys(names) | dict(frame.f_locals)
     if _may_hold_its_locals(frame.f_code):
         return dict.fromkeys(names)
     snapshot = frame.f_locals

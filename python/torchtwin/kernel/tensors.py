@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from torchtwin.kernel.describe import dtype_name, shape
-from torchtwin.kernel.identity import has_storage
+from torchtwin.kernel.identity import has_storage, version
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.modules import modules, owned_tensors
 from torchtwin.kernel.quiet import quietly
@@ -70,12 +70,8 @@ class TensorTable:
 
 def _seen(tensor: Tensor) -> _Seen:
     gradient = _grad(tensor)
-    of_gradient = (None, None) if gradient is None else (id(gradient), _version(gradient))
-    return id(tensor), _version(tensor), _storage(tensor), *of_gradient
-
-
-def _version(tensor: Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
+    of_gradient = (None, None) if gradient is None else (id(gradient), version(gradient))
+    return id(tensor), version(tensor), _storage(tensor), *of_gradient
 
 
 def _grad(tensor: Tensor) -> Tensor | None:

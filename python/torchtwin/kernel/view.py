@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping
-from inspect import CO_OPTIMIZED
 from typing import Any
 
 from torch import Tensor, nn
@@ -68,9 +67,7 @@ class View:
 
     def is_shadowed(self, name: str) -> bool:
         """Whether a global name means something else here."""
-        code = self.caller.frame.f_code
-        local = (*code.co_varnames, *code.co_cellvars, *code.co_freevars) if code.co_flags & CO_OPTIMIZED else ()
-        return name in local or any(name in scope for scope in self._scopes[:-1])
+        return any(name in scope for scope in self._scopes[:-1])
 
     def free(self, role: str) -> str:
         """A word for an operand that has none. It must not be anybody's: `input`, else `input_`."""
