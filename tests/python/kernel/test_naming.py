@@ -230,7 +230,14 @@ tools.add = load
 )
 def test_words_that_may_give_something_else_next_time_are_not_repeated(notebook: Notebook, argument: str) -> None:
     notebook.run(FC + STATEFUL)
-    assert notebook.call(f"y = fc({argument})").expression.startswith(("input @", "a @"))
+    returns_itself = {
+        "a.add_(1)",
+        "torch.add(a, 1, out=a)",
+        "F.leaky_relu(a, inplace=True)",
+        "F.leaky_relu(a, 0.1, True)",
+    }
+    word = "a" if argument in returns_itself else "input"
+    assert notebook.call(f"y = fc({argument})").expression == f"{word} @ fc.weight.T + fc.bias"
 
 
 def test_a_variable_that_is_the_input_stands_for_words_that_cannot(notebook: Notebook) -> None:
