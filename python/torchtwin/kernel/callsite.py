@@ -8,7 +8,7 @@ import functools
 import itertools
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType, FrameType
 from typing import Literal
 
@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from torchtwin.kernel.kinds import is_module
-from torchtwin.kernel.source import Span, lines_of
+from torchtwin.kernel.source import words_at
+from torchtwin.kernel.words import in_one_line, parsed, words_of
 
 TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 
@@ -112,24 +113,11 @@ def _text(code: CodeType, file: str, instruction: int) -> Text:
     span = None
     if line is not None and end_line is not None and column is not None and end_column is not None:
         span = (line, end_line, column, end_column)
-    lines = lines_of(code, span)
+    lines, words = words_at(code, span)
     if not 0 < first <= len(lines):
         return Text(file, first)
-    source = lines[first - 1].strip()
-    if span is None:
-        return Text(file, first, source)
-    return _words(Text(file, first, source, target=_stored(code, instruction)), _cut(lines, span))
-
-
-def _cut(lines: list[str], span: Span) -> str:
-    """A piece of source."""
-    first, last, column, end_column = span
-    head, tail = lines[first - 1].encode(), lines[last - 1].encode()
-    if first == last:
-        parts = [head[column:end_column]]
-    else:
-        parts = [head[column:], *(line.encode() for line in lines[first : last - 1]), tail[:end_column]]
-    return b"".join(parts).decode()
+    place = Text(file, first, lines[first - 1].strip(), target=_stored(code, instruction))
+    return place if words is None else _with_words(place, words)
 
 
 def _stored(code: CodeType, instruction: int) -> str | None:
@@ -141,27 +129,15 @@ def _stored(code: CodeType, instruction: int) -> str | None:
     return str(name)
 
 
-def _words(place: Text, segment: str) -> Text:
-    wrapped = f"({segment})"  # a call may go over several lines
-    try:
-        node = ast.parse(wrapped, mode="eval").body
-    except SyntaxError:
-        return place
+def _with_words(place: Text, words: str) -> Text:
+    node = parsed(words)
     if not isinstance(node, ast.Call):
         return place
-
-    def words(part: ast.expr) -> str:
-        written = ast.get_source_segment(wrapped, part) or ""
-        return written if written and "\n" not in written else ast.unparse(part)
-
     plain = itertools.takewhile(lambda arg: not isinstance(arg, ast.Starred), node.args)
-    return Text(
-        file=place.file,
-        line=place.line,
-        source=place.source,
-        call=" ".join(segment.split()),
-        callee=words(node.func),
-        args=tuple(words(arg) for arg in plain),
-        keywords={k.arg: words(k.value) for k in node.keywords if k.arg is not None},
-        target=place.target,
+    return replace(
+        place,
+        call=in_one_line(words),
+        callee=words_of(node.func, words),
+        args=tuple(words_of(arg, words) for arg in plain),
+        keywords={k.arg: words_of(k.value, words) for k in node.keywords if k.arg is not None},
     )

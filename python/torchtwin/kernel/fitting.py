@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.naming import Names
-from torchtwin.kernel.twin import binds_tightly
+from torchtwin.kernel.words import binds_tightly
 
 MAX_ITEMS = 10_000
 """How many numbers of a list are looked at."""

@@ -15,8 +15,9 @@ from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.identity import has_storage, same_view, variable
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.owners import Owners
-from torchtwin.kernel.resolve import attribute, parsed
+from torchtwin.kernel.resolve import attribute
 from torchtwin.kernel.view import View
+from torchtwin.kernel.words import parsed
 
 MAX_TEXT = 80
 """A longer input expression is not repeated in the twin; it stands there as `input`."""

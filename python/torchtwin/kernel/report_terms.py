@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from torchtwin.kernel.report_columns import clean, elide, width
+from torchtwin.kernel.words import parsed
 from torchtwin.protocol import Call, Operand
 
 
@@ -73,24 +74,19 @@ def shape_text(term: Term) -> str:
 
 def split(expression: str) -> list[str]:
     """The operands of `a @ b` or `a @ b + c`, parentheses included; empty for any other form."""
-    text = expression.strip()
-    try:
-        tree = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    match tree:
+    match parsed(expression):
         case ast.BinOp(ast.BinOp(a, ast.MatMult(), b), ast.Add(), c):
-            return _cut(text, [(a, b, "@"), (b, c, "+")])
+            return _cut(expression, [(a, b, "@"), (b, c, "+")])
         case ast.BinOp(a, ast.MatMult(), b):
-            return _cut(text, [(a, b, "@")])
+            return _cut(expression, [(a, b, "@")])
     return []
 
 
 def _cut(text: str, seams: list[tuple[ast.expr, ast.expr, str]]) -> list[str]:
     """Cuts at each operator, which stands between its operands and, if any, their parentheses."""
-    data = text.encode()
-    if b"\n" in data:
+    if "\n" in text:
         return []
+    data = b" " + text.encode()  # `parsed` counts columns from the parenthesis before
     cuts = [data.index(sign.encode(), left.end_col_offset or 0, right.col_offset) for left, right, sign in seams]
     bounds = [-1, *cuts, len(data)]
     return [data[a + 1 : b].decode().strip() for a, b in pairwise(bounds)]

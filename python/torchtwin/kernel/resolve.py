@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import ast
-import functools
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from torchtwin.kernel.kinds import is_module
 from torchtwin.kernel.modules import held
+from torchtwin.kernel.words import parsed
 
 
 def resolve(text: str, scopes: list[Mapping[str, Any]]) -> object:
     """What a name, attribute path or constant subscript leads to, without running any code of the user's; else null."""
     node = parsed(text)
     return None if node is None else follow(node, scopes)
-
-
-@functools.lru_cache(maxsize=4096)
-def parsed(text: str) -> ast.expr | None:
-    """The expression that the words spell; null where they spell none."""
-    try:
-        return ast.parse(f"({text})", mode="eval").body
-    except SyntaxError:
-        return None
 
 
 def follow(node: ast.expr, scopes: list[Mapping[str, Any]]) -> object:

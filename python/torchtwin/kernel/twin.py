@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from torchtwin.kernel.naming import Names
+from torchtwin.kernel.words import binds_tightly
 from torchtwin.protocol import GradientFormulas
 
 _CASTS = {
@@ -59,16 +58,6 @@ def expression(names: Names, input: Tensor, weight: Tensor, bias: Tensor | None,
 def _written(text: str, tensor: Tensor, dtype: torch.dtype | None) -> str:
     cast = _CASTS.get(dtype, "") if dtype is not None and tensor.dtype != dtype else ""
     return (text if binds_tightly(text) else f"({text})") + cast
-
-
-@functools.lru_cache(maxsize=4096)
-def binds_tightly(text: str) -> bool:
-    """Whether a method can be called on the words as they stand."""
-    try:
-        node = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return False
-    return isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
 
 
 def gradient_formulas(

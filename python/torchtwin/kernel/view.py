@@ -15,8 +15,9 @@ from torchtwin.kernel.identity import variable
 from torchtwin.kernel.kinds import is_module, is_tensor
 from torchtwin.kernel.modules import modules
 from torchtwin.kernel.repeatable import is_repeatable
-from torchtwin.kernel.resolve import follow, parsed, resolve
+from torchtwin.kernel.resolve import follow, resolve
 from torchtwin.kernel.scopes import notebook, visible
+from torchtwin.kernel.words import parsed
 
 _ROOT = re.compile(r"[.,\[]")
 _ROWS = re.compile(r"(.*)(\[\d+:\d+\])$")
