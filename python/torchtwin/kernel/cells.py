@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:  # it needs torch, which may not be imported yet
     from torchtwin.kernel.callsite import Text
 
 MAX_CELLS = 2000
+_LOOPED = re.compile(r"^[ \t]*(?:async +)?for +(.+?) +in\b", re.MULTILINE)
+_ASSIGNED = re.compile(r"^([\w, *]+)(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Cells:
         self._by_file: OrderedDict[str, Cell] = OrderedDict()
         self._running: list[Cell] = []
         self._depth = 0
+        self.loop_variables: set[str] = set()
+        """The notebook's names that were bound by a loop last, as `p` by `for p in fc.parameters()`."""
 
     @property
     def running(self) -> Cell | None:
@@ -45,6 +50,8 @@ class Cells:
         cell = _within(self._running[-1], cell) if self._depth else cell
         self._running = [*self._running[: self._depth], cell]
         self._depth += 1
+        self.loop_variables -= _names(_ASSIGNED, cell.source)
+        self.loop_variables |= _names(_LOOPED, cell.source)
         self._by_file[cell.file] = cell
         self._by_file.move_to_end(cell.file)
         if len(self._by_file) > MAX_CELLS:
@@ -65,6 +72,11 @@ class Cells:
             return Site(file=text.file, line=text.line, source=text.source)
         line = text.line + cell.offset
         return Site(cell_id=cell.id, execution_count=cell.execution_count, line=line, source=text.source)
+
+
+def _names(bound: re.Pattern[str], source: str) -> set[str]:
+    """By a look at the lines alone: to parse a cell is to repeat Python's warnings about it."""
+    return {name for targets in bound.findall(source) for name in re.findall(r"\w+", targets)}
 
 
 def _within(outer: Cell, inner: Cell) -> Cell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import torch
@@ -45,8 +45,8 @@ def mark(tensor: Tensor) -> tuple[int, int]:
     return version(tensor), tensor.data_ptr() if has_storage(tensor) else 0
 
 
-def variable(names: Mapping[str, Any], tensor: Tensor) -> str | None:
+def variable(names: Mapping[str, Any], tensor: Tensor, without: Container[str] = ()) -> str | None:
     """The variable that is `tensor`, or the same elements of the same memory; the same object first."""
-    tensors = [(name, value) for name, value in shown(names) if is_tensor(value)]
+    tensors = [(name, value) for name, value in shown(names) if name not in without and is_tensor(value)]
     exact = next((name for name, value in tensors if value is tensor), None)
     return exact or next((name for name, value in tensors if same_view(value, tensor)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,9 @@ class Names:
 class Namer:
     """Names calls. What it finds in the notebook's namespace is kept until `forget()`, and used while it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop_variables: Callable[[], Container[str]]) -> None:
+        """`loop_variables` tells the notebook's names that a loop left behind, which say nothing of a parameter."""
+        self._loop_variables = loop_variables
         self._owners = Owners()
         self._aliases: dict[tuple[int, int, int], str | None] = {}
 
@@ -99,13 +101,14 @@ class Namer:
         """A variable that is this object; else the function's argument; else an attribute of the module."""
         if not is_tensor(tensor):
             return None
-        if name := view.same(tensor):
+        name = view.same(tensor)
+        if name is not None and (name not in self._loop_variables() or view.is_shadowed(name)):
             return name
         if view.is_function_call and (written := view.argument(role, position)) and _can_stand(written, view):
             return written
         if path := self._path_of_holder(view, tensor, role):
             return f"{path}.{role}"
-        return self._owned(view, tensor)
+        return self._owned(view, tensor) or name
 
     def _path_of_holder(self, view: View, tensor: Tensor, role: str) -> str | None:
         """The module whose `forward` runs, if it is known to hold the tensor in this role."""
@@ -142,7 +145,7 @@ class Namer:
             return name
         if len(self._aliases) >= MAX_ALIASES:
             self._aliases.clear()
-        self._aliases[key] = variable(scope, tensor)
+        self._aliases[key] = variable(scope, tensor, without=self._loop_variables())
         return self._aliases[key]
 
 

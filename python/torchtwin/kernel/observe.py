@@ -39,7 +39,7 @@ class Recording:
         self._recorder = recorder
         self._guard = guard
         self._cells = cells
-        self._namer = Namer()
+        self._namer = Namer(lambda: cells.loop_variables)
         self._allowance = Allowance()
         self.live = Live(MAX_CALLS)
         self.tensors = TensorTable(self.live.outputs)

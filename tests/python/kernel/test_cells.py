@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.python.kernel.conftest import Notebook
 
 from torchtwin.kernel.callsite import Text
@@ -53,3 +54,25 @@ def test_the_cells_remembered_are_bounded() -> None:
         cells.begins(Cell(str(number), number, f"/cell/{number}"))
     assert cells.site(Text("/cell/0", 1)).file == "/cell/0"
     assert cells.site(Text("/cell/1", 1)).cell_id == "1"
+
+
+@pytest.mark.parametrize(
+    ("sources", "names"),
+    [
+        (["for p in fc.parameters():\n    pass"], {"p"}),
+        (["for i, (x, y) in enumerate(loader):\n    pass"], {"i", "x", "y"}),
+        (["for epoch in range(2):\n    for p in ps: pass"], {"epoch", "p"}),
+        (["for p in ps: pass", "p = fc.weight"], set()),
+        (["for p in ps: pass", "w, p = fc.weight, fc.bias"], set()),
+        (["for p in ps: pass", "p: torch.Tensor = fc.bias"], set()),
+        (["for p in ps: pass", "p == 2\nf(p=3)"], {"p"}),
+        (["p = 1", "for p in ps: pass"], {"p"}),
+        (["w = [p for p in ps]\nforest = x in w"], set()),
+    ],
+)
+def test_names_that_a_loop_bound_last_are_known(sources: list[str], names: set[str]) -> None:
+    cells = Cells()
+    for number, source in enumerate(sources):
+        cells.begins(Cell(None, number, f"<{number}>", source))
+        cells.ended()
+    assert cells.loop_variables == names

@@ -439,6 +439,20 @@ def test_the_output_of_a_container_is_not_that_of_its_first_layer(notebook: Note
     assert [c.operands.output and c.operands.output.name for c in calls] == ["output", "output"]
 
 
+def test_what_a_loop_left_behind_lends_a_parameter_no_name(notebook: Notebook) -> None:
+    notebook.run(FC + "for p in fc.parameters(): pass")
+    call = notebook.call("fc(x)")
+    assert call.expression == "x @ fc.weight.T + fc.bias"
+    assert call.gradient_names.bias == "fc.bias.grad"
+    assert notebook.call("p = fc.bias\nfc(x)").expression == "x @ fc.weight.T + p"
+    assert notebook.call("for w in [fc.weight]: F.linear(x, w)").expression == "x @ w.T"
+
+
+def test_what_a_loop_left_behind_is_the_name_where_there_is_no_other(notebook: Notebook) -> None:
+    notebook.run(FC + "for w in [torch.ones(3, 2)]: pass")
+    assert notebook.call("F.linear(x, *[w])").expression == "x @ w.T"
+
+
 def test_an_output_that_a_forward_hook_replaces_is_not_named(notebook: Notebook) -> None:
     call = notebook.call(FC + "fc.register_forward_hook(lambda m, args, out: out * 2)\ny = fc(x)")
     assert call.operands.output is not None
