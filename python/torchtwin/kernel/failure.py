@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from torchtwin.kernel import fitting
 from torchtwin.kernel.describe import dtype_name
-from torchtwin.kernel.fitting import Attempt
+from torchtwin.kernel.fitting import Attempt, Fitting, suggestions
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.protocol import Clash, Failure
 
@@ -59,7 +58,9 @@ def _not_a_tensor(attempt: Attempt, message: str) -> _Explained | None:
     kind = type(attempt.input)
     full = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
     what = "None" if attempt.input is None else f"{'an' if full[0] in 'aeiou' else 'a'} {full}"
-    return _Explained(f"`{attempt.names.input_text}` is {what}, not a tensor.", list(fitting.other_input(attempt)))
+    w = attempt.weight
+    fixes = Fitting(attempt, w).other_input() if is_tensor(w) else ()
+    return _Explained(f"`{attempt.names.input_text}` is {what}, not a tensor.", suggestions(fixes))
 
 
 def _features(attempt: Attempt, message: str) -> _Explained | None:
@@ -70,14 +71,14 @@ def _features(attempt: Attempt, message: str) -> _Explained | None:
     if x.dim() == 0:
         return _Explained(
             f"`{attempt.names.input}` is a single number; `{attempt.layer}` takes {takes} features.",
-            [f"Pass a tensor of shape [{takes}] or [batch, {takes}]."],
+            suggestions(Fitting(attempt, w).other_number_of_features(x)),
         )
     if x.shape[-1] == takes:
         return None
     have = x.shape[-1]
     explanation = f"`{attempt.names.input}` has {have} feature{'s' * (have != 1)}, `{attempt.layer}` takes {takes}."
     clash = [Clash("input", x.dim() - 1), Clash("weight_t", 0)]
-    return _Explained(explanation, list(fitting.other_features(attempt, x, w)), clash)
+    return _Explained(explanation, suggestions(Fitting(attempt, w).other_number_of_features(x)), clash)
 
 
 def _weight_dimensions(attempt: Attempt, message: str) -> _Explained | None:
@@ -99,7 +100,7 @@ def _bias(attempt: Attempt, message: str) -> _Explained | None:
         return None
     clash = [Clash("bias", b.dim() - wrong[0]), *([Clash("weight_t", 1)] if wrong[0] == 1 else [])]
     explanation = f"`{attempt.names.bias}` has shape {list(b.shape)}, the output {shape}."
-    return _Explained(explanation, list(fitting.other_bias(w)), clash)
+    return _Explained(explanation, suggestions(Fitting(attempt, w).other_bias(x)), clash)
 
 
 def _devices(attempt: Attempt, message: str) -> _Explained | None:
@@ -108,7 +109,7 @@ def _devices(attempt: Attempt, message: str) -> _Explained | None:
         return None
     explanation = f"`{attempt.names.input}` is on {x.device}, `{attempt.names.weight}` on {w.device}."
     meta = " Meta tensors hold no values." if x.is_meta or w.is_meta else ""
-    return _Explained(explanation + meta, list(fitting.other_device(attempt, x, w)))
+    return _Explained(explanation + meta, suggestions(Fitting(attempt, w).other_device(x, w)))
 
 
 def _dtypes(attempt: Attempt, message: str) -> _Explained | None:
@@ -117,11 +118,11 @@ def _dtypes(attempt: Attempt, message: str) -> _Explained | None:
         return None
     if is_tensor(b) and x.dtype == w.dtype != b.dtype:
         explanation = f"`{attempt.names.bias}` is {dtype_name(b)}, `{attempt.names.weight}` is {dtype_name(w)}."
-        return _Explained(explanation, [f"Cast the bias: `{fitting.on(attempt.names.bias)}.to({w.dtype})`."])
+        return _Explained(explanation, suggestions(Fitting(attempt, w).bias_of_dtype(x)))
     if x.dtype == w.dtype:
         return None
     explanation = f"`{attempt.names.input}` is {dtype_name(x)}, `{attempt.names.weight}` is {dtype_name(w)}."
-    return _Explained(explanation, list(fitting.other_dtype(attempt, x, w)))
+    return _Explained(explanation, suggestions(Fitting(attempt, w).other_dtype(x)))
 
 
 _RULES: tuple[Callable[[Attempt, str], _Explained | None], ...] = (

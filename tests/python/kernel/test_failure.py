@@ -46,6 +46,11 @@ SUGGESTIONS = [
         "fc = nn.Linear(in_features=4, out_features=5)\nfc(h)",
     ),
     (
+        "fc = fc.double()\nh = torch.ones(2, 4).double()\nfc(h)",
+        "Make the layer `nn.Linear(in_features=4, out_features=5, dtype=torch.float64)`.",
+        "fc = nn.Linear(in_features=4, out_features=5, dtype=torch.float64)\nfc(h)",
+    ),
+    (
         "big = nn.Linear(28, 5)\nh = torch.ones(2, 4, 7)\nbig(h)",
         "Flatten the input: `h.flatten(1)` has shape [2, 28].",
         "big(h.flatten(1))",
