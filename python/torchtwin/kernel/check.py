@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from torchtwin.kernel.bounds import arithmetic, exact_product
-from torchtwin.kernel.compare import judge, other_shape
+from torchtwin.kernel.proof.bounds import arithmetic, exact_product
+from torchtwin.kernel.proof.enclosure import enclosure
+from torchtwin.kernel.proof.judge import judge, other_shape
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import Verdict
 
@@ -25,7 +26,7 @@ def _judge_rows(twin: Twin, layer: Tensor, formula: Tensor) -> Verdict:
     rows = twin.input.reshape(twin.input.shape[:-1].numel(), weight.shape[1])
     bias = None if twin.bias is None else _rows_of_bias(twin.bias, layer, (len(rows), len(weight)))
     exact = exact_product(rows, weight, bias)
-    return judge(layer, formula, exact, arithmetic(layer.dtype, layer.device))
+    return judge(layer, formula, enclosure(exact, arithmetic(layer.dtype, layer.device)))
 
 
 def _rows_of_bias(bias: Tensor, layer: Tensor, shape: tuple[int, int]) -> Tensor:

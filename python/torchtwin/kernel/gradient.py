@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from torchtwin.kernel.bounds import arithmetic, exact_product, exact_sum
-from torchtwin.kernel.compare import judge, unchecked
 from torchtwin.kernel.coverage import reason_not_to_check_gradient
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles
 from torchtwin.kernel.passes import Arrival, Passes
+from torchtwin.kernel.proof.bounds import arithmetic, exact_product, exact_sum
+from torchtwin.kernel.proof.enclosure import enclosure
+from torchtwin.kernel.proof.judge import judge, unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict
 
@@ -192,7 +193,7 @@ def _product_share(
     except RuntimeError:  # a checkpoint hands out what it saved only once
         return Share(operand, unchecked("its operands were recomputed by a checkpoint and are gone"))
     layer, formula = gradient.detach(), rows @ columns.T
-    verdict = judge(layer, formula, exact_product(rows, columns), arithmetic(layer.dtype, layer.device))
+    verdict = judge(layer, formula, enclosure(exact_product(rows, columns), arithmetic(layer.dtype, layer.device)))
     if operand == "input":
         layer, formula = _as(layer, call.shapes["input"]), _as(formula, call.shapes["input"])
     return Share(operand, verdict, layer, formula)
@@ -208,9 +209,8 @@ def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[S
     assert gradient is not None
     formula = g.reshape(shape) if len(shape) > g.dim() else g.sum_to_size(shape)
     layer = gradient.detach().reshape(shape)
-    yield Share(
-        "bias", judge(layer, formula, exact_sum(g, shape), arithmetic(layer.dtype, layer.device)), layer, formula
-    )
+    within = enclosure(exact_sum(g, shape), arithmetic(layer.dtype, layer.device))
+    yield Share("bias", judge(layer, formula, within), layer, formula)
 
 
 def _as(tensor: Tensor, shape: torch.Size | None) -> Tensor:

@@ -14,7 +14,6 @@ from torchtwin.kernel import callsite, failure
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
-from torchtwin.kernel.compare import unchecked
 from torchtwin.kernel.coverage import reason_not_to_check
 from torchtwin.kernel.describe import operand, transposed
 from torchtwin.kernel.fitting import Attempt
@@ -23,6 +22,7 @@ from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.live import Live
 from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
+from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
 from torchtwin.kernel.swap import SwapTap

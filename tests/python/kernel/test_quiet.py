@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from torchtwin.kernel.compare import unchecked
+from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.kernel.quiet import quietly
 
 

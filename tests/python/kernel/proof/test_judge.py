@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.bounds import arithmetic, exact_product
-from torchtwin.kernel.compare import judge
+from torchtwin.kernel.proof.bounds import arithmetic, exact_product
+from torchtwin.kernel.proof.enclosure import enclosure
+from torchtwin.kernel.proof.judge import judge
 from torchtwin.protocol import Verdict
 
 ONE = torch.ones(1, 1)
 
 
 def verdict(layer: Tensor, formula: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None) -> Verdict:
-    return judge(layer, formula, exact_product(x, w, b), arithmetic(layer.dtype, layer.device))
+    return judge(layer, formula, enclosure(exact_product(x, w, b), arithmetic(layer.dtype, layer.device)))
 
 
 def honest_pair() -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:

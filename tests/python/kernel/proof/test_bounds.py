@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from torchtwin.kernel.bounds import allowance, arithmetic, exact_product, exact_sum, gamma
+from torchtwin.kernel.proof.bounds import allowance, arithmetic, exact_product, exact_sum, gamma
 
 CPU = torch.device("cpu")
 

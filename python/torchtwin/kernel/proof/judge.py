@@ -9,7 +9,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.bounds import Arithmetic, Exact, allowance, gamma, usual_bound
+from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.values import MAX_ELEMENTS, number
 from torchtwin.protocol import Diagnosis, Verdict
 
@@ -27,36 +27,40 @@ def unchecked(reason: str) -> Verdict:
     return Verdict(kind="unchecked", message=f"not checked: {reason}", reason=reason)
 
 
-def judge(layer: Tensor, formula: Tensor, exact: Exact, how: Arithmetic) -> Verdict:
-    """The verdict on two computed results of one shape and dtype, given the exact one in the same shape.
+@dataclass(frozen=True)
+class Words:
+    """What the two sides are called in a message."""
+
+    layer: str = "layer"
+    formula: str = "formula"
+
+
+def judge(layer: Tensor, formula: Tensor, within: Enclosure | None, words: Words = Words()) -> Verdict:
+    """The verdict on two computed results of one shape and dtype, given where honest ones lie, in the same shape.
 
     `identical` if every element is the same (NaN equals NaN, -0.0 equals 0.0); `rounding` if both are where honest
-    rounding can put them; `different` if an element of either is not.
+    rounding can put them; `different` if an element of either is not. Null `within`: there is no such place.
     """
-    if math.isinf(gamma(exact.terms + 1, how.sum_unit)):
-        return unchecked(f"rounding has no finite bound over {exact.terms:,} terms in this precision")
-    shape = exact.value.shape
-    layer_rows, formula_rows, limit = layer.reshape(shape), formula.reshape(shape), allowance(exact, how)
-    if _same_bits(layer_rows, formula_rows) and _all_near(layer_rows, exact, limit):
-        return _bit_for_bit(layer.numel(), usual_bound(exact.terms, exact.biased, how))
-    return _judged(_facts(layer_rows, formula_rows, exact, how, limit), layer, formula, exact)
+    if within is None:
+        return unchecked("rounding has no finite bound over so many terms in this precision")
+    shape = within.value.shape
+    layer_rows, formula_rows = layer.reshape(shape), formula.reshape(shape)
+    if _same_bits(layer_rows, formula_rows) and within.all_near(layer_rows):
+        return _bit_for_bit(layer.numel(), within.usual)
+    return _judged(_facts(layer_rows, formula_rows, within), layer, formula, within, words)
 
 
-def _judged(facts: _Facts, layer: Tensor, formula: Tensor, exact: Exact) -> Verdict:
+def _judged(facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words) -> Verdict:
     if facts.equal == layer.numel():
         return _identical(facts, layer, formula)
     if bool(facts.outside.any()):
-        return _different(facts, layer, formula, exact)
+        return _different(facts, layer, formula, within, words)
     return _rounding(facts, layer)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:
-    integers = _INTEGERS[a.dtype]
-    return torch.equal(a.view(integers), b.view(integers))
-
-
-def _all_near(value: Tensor, exact: Exact, limit: Tensor) -> bool:
-    return bool(((value.double() - exact.value).abs_() <= limit).all())
+    integers = _INTEGERS.get(a.dtype)
+    return a.dtype == b.dtype and integers is not None and torch.equal(a.view(integers), b.view(integers))
 
 
 def _bit_for_bit(elements: int, bound: float) -> Verdict:
@@ -98,41 +102,26 @@ class _Facts:
     """Elements that rounding can't explain, in the layer or in the formula."""
 
 
-def _facts(layer: Tensor, formula: Tensor, exact: Exact, how: Arithmetic, limit: Tensor) -> _Facts:
+def _facts(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts:
     same = (layer == formula) | (layer.isnan() & formula.isnan())
     a, b = layer.double(), formula.double()
     difference = torch.where(same, 0.0, (a - b).abs())
-    units, bound = _in_units(difference, exact, limit, how)
+    units, bound = _in_units(difference, within)
     return _Facts(
         equal=int(same.sum()),
         max_abs_diff=float(difference.max()) if difference.numel() else 0.0,
         max_ulp_diff=_max_ulp(layer, formula, same),
         units=units,
         bound=bound,
-        outside=~(_honest(a, exact, limit, how) & _honest(b, exact, limit, how)),
+        outside=~(within.holds(a) & within.holds(b)),
     )
 
 
-def _honest(value: Tensor, exact: Exact, limit: Tensor, how: Arithmetic) -> Tensor:
-    """Where rounding, or an overflow on the way, can have given `value`."""
-    reference = exact.value
-    near = reference.isfinite() & ((value - reference).abs() <= limit)
-    same = (value == reference) | (value.isnan() & reference.isnan())
-    if how.flushes:  # an infinite factor times a subnormal one, taken as zero, is NaN
-        same = same | (value.isnan() & ~reference.isfinite())
-    can_overflow = exact.finite_scale() + _or_zero(limit) >= how.largest
-    return near | same | (can_overflow & ~(value.isfinite() & reference.isfinite()))
-
-
-def _or_zero(values: Tensor) -> Tensor:
-    return values.nan_to_num(nan=0.0, posinf=0.0)
-
-
-def _in_units(difference: Tensor, exact: Exact, limit: Tensor, how: Arithmetic) -> tuple[float, float]:
+def _in_units(difference: Tensor, within: Enclosure) -> tuple[float, float]:
     """The largest difference in units of u * scale, and twice the bound (layer and formula each have one) there."""
     if not difference.numel():
         return 0.0, 0.0
-    one = how.unit * exact.scale
+    one, limit = within.unit * within.scale, within.limit
     units = torch.where(difference == 0, 0.0, difference / one).nan_to_num(nan=torch.inf).reshape(-1)
     bounds = torch.where(limit == 0, 0.0, 2 * limit / one).nan_to_num(nan=torch.inf).reshape(-1)
     # Among equal differences (all zero, say) the smallest bound is the telling one.
@@ -185,22 +174,22 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
 
 
-def _different(facts: _Facts, layer: Tensor, formula: Tensor, exact: Exact) -> Verdict:
+def _different(facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words) -> Verdict:
     n = layer.numel()
     count = int(facts.outside.sum())
     first = int(facts.outside.reshape(-1).nonzero()[0])
     message = (
         f"different: {count:,} of {n:,} elements {'lies' if count == 1 else 'lie'} outside what rounding can do, "
-        f"first {_place(first, layer)}: layer {_at(layer, first)}, formula {_at(formula, first)}, "
-        f"exact {_at(exact.value, first)}"
+        f"first {_place(first, layer)}: {words.layer} {_at(layer, first)}, {words.formula} {_at(formula, first)}, "
+        f"exact {_at(within.value, first)}"
     )
-    verdict = _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula))
+    verdict = _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula, words))
     places = facts.outside.reshape(-1).nonzero()[:MAX_ELEMENTS, 0]
     return msgspec.structs.replace(verdict, outside=places.tolist())
 
 
-def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor) -> Diagnosis:
-    for name, value in (("layer", layer), ("formula", formula)):
+def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor, words: Words) -> Diagnosis:
+    for name, value in ((words.layer, layer), (words.formula, formula)):
         wrong = (facts.outside.reshape(-1) & ~value.reshape(-1).isfinite()).nonzero()
         if len(wrong):
             first = int(wrong[0])
