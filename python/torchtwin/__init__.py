@@ -7,9 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from torchtwin.asking import assert_same, compare
 from torchtwin.watching import Watch, clear, records, unwatch, watch
 
-__all__ = ["Watch", "clear", "load_ipython_extension", "records", "unload_ipython_extension", "unwatch", "watch"]
+__all__ = [
+    "Watch",
+    "assert_same",
+    "clear",
+    "compare",
+    "load_ipython_extension",
+    "records",
+    "unload_ipython_extension",
+    "unwatch",
+    "watch",
+]
 
 
 def load_ipython_extension(shell: Any) -> None:

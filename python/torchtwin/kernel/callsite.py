@@ -70,9 +70,14 @@ def caller(frame: FrameType) -> Caller:
         user = frame
     route = _route([f.f_code for f in torch_frames])
     plain = bool(torch_frames) and torch_frames[0].f_code is nn.Linear.forward.__code__
-    words = _text(user.f_code, user.f_code.co_filename, user.f_lasti)
+    words = words_of_call(user)
     swapped = any(f.f_code.co_filename == _SWAPS for f in torch_frames)
     return Caller(user, route, _module(torch_frames), plain, swapped, words)
+
+
+def words_of_call(frame: FrameType) -> Text:
+    """The words of the call that is running in `frame`."""
+    return _text(frame.f_code, frame.f_code.co_filename, frame.f_lasti)
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:

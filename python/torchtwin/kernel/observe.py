@@ -14,14 +14,15 @@ from torchtwin.kernel import callsite, failure
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
+from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import reason_not_to_check
 from torchtwin.kernel.describe import operand, transposed
 from torchtwin.kernel.fitting import Attempt
 from torchtwin.kernel.gradient import GradientCheck, Share, Watched
 from torchtwin.kernel.guard import Guard
-from torchtwin.kernel.live import Live
 from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
+from torchtwin.kernel.past import Past
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
@@ -41,9 +42,11 @@ class Recording:
         self._cells = cells
         self._namer = Namer(lambda: cells.loop_variables)
         self._allowance = Allowance()
-        self.live = Live(MAX_CALLS)
-        self.tensors = TensorTable(self.live.outputs)
-        self._gradients = GradientCheck(guard, self._gradient_arrived, Passes(guard, self._note_gradient))
+        self.past = Past(MAX_CALLS)
+        self.tensors = TensorTable(self.past.outputs)
+        passes = Passes(guard, self._note_gradient)
+        self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
+        self.tracer = Tracer(recorder, self.past, passes)
         self._swaps = SwapTap(guard(self._let_go))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
@@ -64,10 +67,10 @@ class Recording:
 
     def _let_go(self) -> None:
         self._gradients.stop()
-        self.live.clear()
+        self.past.clear()
 
     def clear(self) -> None:
-        self.live.clear()
+        self.past.clear()
 
     def _returned(self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor) -> None:
         if _is_symbolic(input) or _is_symbolic(weight):
@@ -93,7 +96,7 @@ class Recording:
             time=time.time(),
         )
         self._recorder.add(call)
-        self.live.hold(id, operands, caller.text.call)
+        self.past.hold(id, operands, caller.text.call, copy=forward.kind != "unchecked")
         if output.grad_fn is not None:
             self._watch_gradients(id, names, operands, output, forward)
 
@@ -134,6 +137,7 @@ class Recording:
 
     def _gradient_arrived(self, id: int, shares: list[Share], grad_output: Tensor | None) -> None:
         verdicts = {share.operand: share.verdict for share in shares}
+        self.past.hold_pass(id, grad_output, {s.operand: s.layer for s in shares if s.layer is not None})
         values = dict(self._share_values(shares, grad_output))
 
         def change(call: Call) -> Call:

@@ -45,6 +45,8 @@ class _Accumulation:
     """The `id`, version and memory of `.grad` when the last backward ended."""
     arriving: list[tuple[int, Arrival]] = field(default_factory=list)
     """The calls whose shares are on their way, each with the backward that carries it."""
+    calls: list[int] = field(default_factory=list)
+    """The recorded calls whose shares `.grad` holds, in order; a call stands there once for each pass."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,13 @@ class Passes:
             self._handles.add(state.handle)
         return Arrival(call, operand, gradient, state)
 
+    def contributions(self, parameter: Tensor) -> list[int]:
+        """The calls whose shares `.grad` holds; none where something else may have changed it."""
+        state: _Accumulation | None = self._of.get(parameter)
+        if state is None or not state.known or state.nested or state.left != _mark(parameter.grad):
+            return []
+        return list(state.calls)
+
     def stop(self) -> None:
         """Takes the hooks off and forgets the counts."""
         self._handles.remove()
@@ -105,6 +114,7 @@ class Passes:
         task = torch._C._current_graph_task_id()
         arrived = [arrival for of_task, arrival in state.arriving if of_task == task]
         state.arriving.clear()
+        state.calls.extend(arrival.call for arrival in arrived)
         for arrival in arrived:
             if sentence := _sentence(state, arrival.gradient, len(arrived)):
                 self._note(arrival.call, arrival.operand, sentence)
@@ -115,6 +125,7 @@ def _count(state: _Accumulation, parameter: Tensor) -> None:
     is_nested = _is_nested()
     state.hooked = bool(getattr(parameter, "_post_accumulate_grad_hooks", None))
     if _is_empty(parameter.grad):
+        state.calls.clear()
         state.passes, state.known, state.nested = 1, True, is_nested
         return
     state.nested = state.nested or is_nested

@@ -7,9 +7,18 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from torchtwin.kernel.report_columns import clean, elide
-from torchtwin.kernel.report_model import MAX_SUGGESTIONS, Fold, Line, count_of, counts, headline, place
+from torchtwin.kernel.report_model import (
+    MAX_SUGGESTIONS,
+    Fold,
+    Line,
+    comparison_lines,
+    count_of,
+    counts,
+    headline,
+    place,
+)
 from torchtwin.kernel.report_terms import Term, names_that_fit, terms
-from torchtwin.protocol import Call, Failure
+from torchtwin.protocol import Call, Comparison, Failure
 
 # Mid-tones: about as far from white as from a dark theme's background. Never the only sign of anything.
 _GREEN, _RED, _BLUE, _GREY = "#2e8b57", "#d9534f", "#2b83c6", "#888888"
@@ -35,6 +44,13 @@ def html(calls: Sequence[Call], shown: Sequence[Fold], hidden: Sequence[Call]) -
     if hidden:
         parts.append(_element("div", _CALL, f"and {count_of(len(hidden), 'call')} more: {counts(hidden)}"))
     return _element("div", _BOX, "\n".join(parts)) + "\n"
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """The two sides, and a verdict for the values and each gradient."""
+    sides = f"<div>{_code(comparison.actual)} == {_code(comparison.expected)}</div>"
+    rows = [_verdict(line) for line in comparison_lines(comparison)]
+    return _element("div", _BOX, sides + _table(rows)) + "\n"
 
 
 def _element(tag: str, style: str, content: str) -> str:
@@ -130,7 +146,7 @@ def _verdict(line: Line) -> str:
     word = f"{_SIGNS[kind]} {kind}"
     marked = _coloured(word, _COLOURS[kind]) if kind in _COLOURS else word
     detail = "<br>".join(_prose(part) for part in (line.detail, *line.remarks))
-    return _row_of(line.what, marked, detail)
+    return _row_of(_text(line.what), marked, detail)
 
 
 def _failure(error: Failure) -> Iterator[str]:

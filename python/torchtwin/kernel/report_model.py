@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from torchtwin.protocol import Call, Number, Site, Verdict
+from torchtwin.protocol import Call, Comparison, Number, Site, Verdict
 
 Outcome = Literal["failed", "differs", "agrees", "unchecked"]
 
@@ -89,6 +89,13 @@ class Fold:
     def before_backward(self) -> bool:
         of = self.shown.gradients
         return self.shown.error is None and of.weight is None and of.bias is None and of.input is None
+
+
+def comparison_lines(comparison: Comparison) -> Iterator[Line]:
+    """The verdict on the values, and those on the gradients."""
+    yield from _line("values", [comparison.verdict])
+    for gradient in comparison.gradients:
+        yield from _line(f"gradient of {gradient.wrt}", [gradient.verdict])
 
 
 def fold(calls: Iterable[Call]) -> list[Fold]:

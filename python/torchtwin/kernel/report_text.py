@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from torchtwin.kernel.report_columns import beside, center, clean, elide, hang, shorten_path
-from torchtwin.kernel.report_model import MAX_SUGGESTIONS, Fold, Line, count_of, counts, headline, place
+from torchtwin.kernel.report_model import (
+    MAX_SUGGESTIONS,
+    Fold,
+    Line,
+    comparison_lines,
+    count_of,
+    counts,
+    headline,
+    place,
+)
 from torchtwin.kernel.report_terms import Term, column_widths, names_that_fit, shape_text, terms
-from torchtwin.protocol import Call, Failure
+from torchtwin.protocol import Call, Comparison, Failure
 
 COLUMNS = 80
 SIGNS = {"identical": "=", "rounding": "~", "different": "x", "unchecked": "-"}
@@ -21,6 +30,13 @@ def text(calls: Sequence[Call], shown: Sequence[Fold], hidden: Sequence[Call]) -
     if hidden:
         blocks.append(f"and {count_of(len(hidden), 'call')} more: {counts(hidden)}")
     return "\n\n".join(blocks)
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """The two sides, and a verdict for the values and each gradient."""
+    sides = f"{elide(clean(comparison.actual), 36)} == {elide(clean(comparison.expected), 36)}"
+    lines = (line for it in comparison_lines(comparison) for line in _verdict(it))
+    return "\n".join([sides, *lines])
 
 
 def _block(fold: Fold) -> Iterator[str]:
@@ -82,7 +98,7 @@ def _carets(term: Term) -> str:
 
 
 def _verdict(line: Line) -> Iterator[str]:
-    head = f"{_INDENT}{line.what:16} {SIGNS[line.verdict.kind]} {line.verdict.kind:10} "
+    head = f"{_INDENT}{elide(clean(line.what), 24):16} {SIGNS[line.verdict.kind]} {line.verdict.kind:10} "
     yield from hang(head, clean(line.detail), COLUMNS)
     for remark in line.remarks:
         yield from hang(" " * len(head), clean(remark), COLUMNS)

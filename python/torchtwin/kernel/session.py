@@ -16,6 +16,7 @@ from torchtwin.protocol.requests import Refused
 from torchtwin.version import __version__
 
 if TYPE_CHECKING:
+    from torchtwin.kernel.comparing.origin import Tracer
     from torchtwin.kernel.observe import Recording
     from torchtwin.kernel.tap import Tap
 
@@ -101,9 +102,15 @@ class Session:
         call = self.recorder.call(request.call)
         if call is None or self._recording is None:
             return Refused("unknown", f"call {request.call} is not among the recorded ones any more")
+        from torchtwin.kernel.elements import element
+
         operands = call.operands
         named = {"input": operands.input, "weight": operands.weight, "bias": operands.bias}
-        return self._recording.live.element(request, {role: o.name for role, o in named.items() if o is not None})
+        return element(self._recording.past, request, {role: o.name for role, o in named.items() if o is not None})
+
+    def tracer(self) -> Tracer | None:
+        """Traces tensors to recorded calls; null before the first watch."""
+        return None if self._recording is None else self._recording.tracer
 
     def forked(self) -> None:
         """In the child of a fork, a data loader's worker say: goes on recording, for the child alone."""

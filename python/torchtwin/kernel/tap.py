@@ -5,10 +5,12 @@ Why this function and no other: docs/architecture.md, "The tap".
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +27,42 @@ class Observer(Protocol):
     ) -> None: ...
 
     def raised(self, frame: FrameType, input: object, weight: object, bias: object, error: Exception) -> None: ...
+
+
+class _Elsewhere(threading.local):
+    """Who hears of the calls that this thread makes, in place of the tap's own observer."""
+
+    observer: Observer | None = None
+
+
+_elsewhere = _Elsewhere()
+
+
+@contextlib.contextmanager
+def reporting_to(observer: Observer) -> Iterator[None]:
+    """The calls that this thread makes meanwhile are reported to `observer` alone, whether anybody watches or not."""
+    nobody = Tap(_Nobody())
+    before, _elsewhere.observer = _elsewhere.observer, observer
+    try:
+        if not _is_on():
+            nobody.put_on()
+        yield
+    finally:
+        nobody.take_off()
+        _elsewhere.observer = before
+
+
+class _Nobody:
+    def returned(self, *call: object) -> None: ...
+
+    def raised(self, *call: object) -> None: ...
+
+
+def _is_on() -> bool:
+    import torch.nn.functional as functional
+
+    linear: object = functional.linear
+    return isinstance(linear, WatchedLinear) and linear.observing
 
 
 class Tap:
@@ -106,11 +144,12 @@ class WatchedLinear:
             # A bare `raise` adds no entry for this frame: the user's traceback ends where it would without us.
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
             raise
+        observer = _elsewhere.observer or self._observer
         if self._anomaly():
             _take_from_anomaly_traceback(getattr(output, "grad_fn", None))
         input, weight, bias, *others = _arranged(operands, named)
         if not others and self._are_tensors(input, weight, bias, output):
-            self._observer.returned(sys._getframe(1), input, weight, bias, output)
+            observer.returned(sys._getframe(1), input, weight, bias, output)
         return output
 
     def __eq__(self, other: object) -> bool:
@@ -147,7 +186,7 @@ class WatchedLinear:
             return
         input, weight, bias, *_ = _arranged(operands, named)
         if not any(_stands_for_a_tensor(value, self._tensor) for value in (input, weight, bias)):
-            self._observer.raised(frame, input, weight, bias, error)
+            (_elsewhere.observer or self._observer).raised(frame, input, weight, bias, error)
 
 
 def _take_from_anomaly_traceback(node: Node | None) -> None:

@@ -21,11 +21,41 @@ Number = float | Literal["nan", "inf", "-inf"]
 VerdictKind = Literal["identical", "rounding", "different", "unchecked"]
 
 
-class Diagnosis(msgspec.Struct, frozen=True, gc=False):
-    """Why a verdict is `different`."""
+DiagnosisCode = Literal[
+    "shape",
+    "missing_transpose",
+    "missing_bias",
+    "bias_twice",
+    "scaled",
+    "negated",
+    "permuted",
+    "stale_operand",
+    "lower_precision",
+    "partial",
+    "nonfinite",
+    "unexplained",
+]
 
-    code: Literal["shape", "nonfinite", "unexplained"]
+
+class Diagnosis(msgspec.Struct, frozen=True, gc=False):
+    """Why a verdict is `different`. Any cause that is named was tried: without it, the two sides agree."""
+
+    code: DiagnosisCode
     message: str
+    """What is wrong, and what to write instead, in the user's names; code in backticks."""
+    also: list[DiagnosisCode] = []
+    """Further causes, where only several together explain the difference."""
+
+
+class Probe(msgspec.Struct, frozen=True, gc=False):
+    """What a random +-1 probe over all rows would have seen: any one wrong element of at least `smallest`."""
+
+    smallest: Number
+    """Absolute size of the error, in the row where the probe sees least."""
+    probability: float
+    """With which such an error trips the probe, whatever the rounding of the other elements."""
+    alarms: int
+    """Rows that tripped the probe, and were computed exactly."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -48,7 +78,11 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     outside: list[int] | None = None
     """Places, in row-major order, of the first 256 elements that rounding can't explain; only for `different`."""
     coverage: str | None = None
-    """`all`: every element was compared."""
+    """`all`: every element was compared; `rows 8 of 4096`: those; `probe`: some rows, and a probe over all of them."""
+    probe: Probe | None = None
+    """Only for coverage `probe`."""
+    proof: bool = False
+    """Whether the kind follows from the operands by a rigorous bound; else it is judged by the values alone."""
     diagnosis: Diagnosis | None = None
     note: str | None = None
     """What else a person should know, e.g. "`fc.weight.grad` holds 2 backward passes"."""
@@ -155,6 +189,17 @@ class Values(msgspec.Struct, frozen=True, gc=False):
     twin_grad_input: list[Number] | None = None
 
 
+class Match(msgspec.Struct, frozen=True, gc=False):
+    """A variable of the user's that was held against a call's output or one of its gradients, unasked."""
+
+    name: str
+    """`fc_out_alternative`, `w.grad`."""
+    of: Literal["output", "weight", "bias", "input"]
+    """The output, or the operand whose gradient is meant."""
+    verdict: Verdict
+    """`different` only with a diagnosis that explains it: a near miss."""
+
+
 class Call(msgspec.Struct, frozen=True, gc=False, tag="call"):
     """One execution of `F.linear`."""
 
@@ -174,6 +219,8 @@ class Call(msgspec.Struct, frozen=True, gc=False, tag="call"):
     values: Values
     time: float
     """When the call was made, in seconds since the epoch."""
+    matches: list[Match] = []
+    """The newest match of each name and value."""
 
 
 class TensorRow(msgspec.Struct, frozen=True, gc=False):
@@ -199,6 +246,8 @@ class Tensors(msgspec.Struct, frozen=True, gc=False, tag="tensors"):
     rows: list[TensorRow]
     left_out: int
     """How many more there are beyond the 500 listed."""
+    unmatched: int = 0
+    """How many new or changed ones were not held against recorded calls, for want of time."""
 
 
 class InternalErrors(msgspec.Struct, frozen=True, gc=False):
@@ -223,13 +272,31 @@ class State(msgspec.Struct, frozen=True, gc=False, tag="state"):
     internal_errors: InternalErrors | None
 
 
+class ComparedGradient(msgspec.Struct, frozen=True, gc=False):
+    """The gradients of two callables with respect to one tensor."""
+
+    wrt: str
+    verdict: Verdict
+
+
+class Comparison(msgspec.Struct, frozen=True, gc=False, tag="comparison"):
+    """The answer to `torchtwin.compare` and `%twin A == B`."""
+
+    actual: str
+    """The words of the first side."""
+    expected: str
+    verdict: Verdict
+    gradients: list[ComparedGradient]
+    """Of callables, one for each tensor in `wrt`."""
+
+
 class Cleared(msgspec.Struct, frozen=True, gc=False, tag="cleared"):
     """The records were cleared: calls with an id of at most `up_to` are gone."""
 
     up_to: int
 
 
-Event = State | Tensors | Call | Cleared
+Event = State | Tensors | Call | Cleared | Comparison
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

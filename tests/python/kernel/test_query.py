@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from tests.python.kernel.conftest import Notebook
 
+from torchtwin.kernel import past
 from torchtwin.kernel.query import Query
 from torchtwin.protocol import Done, ElementTerms, Pages, Refused, Reply
 
@@ -26,6 +27,20 @@ def ask(notebook: Notebook, **request: Any) -> Reply:
 
 def element(notebook: Notebook, call: int, *index: int, of: str = "output") -> Reply:
     return ask(notebook, type="element", call=call, of=of, index=list(index))
+
+
+@pytest.fixture
+def only_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every tensor counts as too large for a copy."""
+    monkeypatch.setattr(past, "MAX_COPIED", 0)
+
+
+def test_elements_of_small_operands_are_known_whatever_became_of_them(notebook: Notebook) -> None:
+    call = notebook.call(SETUP)
+    notebook.run("fc.weight.data = torch.zeros(3, 2)\nx.zero_()\ndel y")
+    reply = element(notebook, call.id, 0, 1)
+    assert isinstance(reply, ElementTerms)
+    assert (reply.left, reply.right, reply.bias, reply.layer) == ([10.0, 20.0], [21.0, 22.0], 32.0, 682.0)
 
 
 def test_an_element_is_its_products_and_its_bias(notebook: Notebook) -> None:
@@ -56,14 +71,14 @@ def test_a_two_dimensional_bias_is_indexed_in_its_own_shape(notebook: Notebook) 
     assert (reply.bias, reply.bias_name) == (33.0, "fc.bias[0, 2]")
 
 
-def test_an_operand_that_no_longer_exists_is_gone(notebook: Notebook) -> None:
+def test_an_operand_that_no_longer_exists_is_gone(notebook: Notebook, only_large: None) -> None:
     call = notebook.call(SETUP.replace("y =", "with torch.no_grad(): y ="))
     del notebook.names["x"]
     reply = element(notebook, call.id, 0, 1)
     assert reply == Refused("gone", "`x` no longer exists as it was when the call was made")
 
 
-def test_an_operand_changed_in_place_since_is_gone(notebook: Notebook) -> None:
+def test_an_operand_changed_in_place_since_is_gone(notebook: Notebook, only_large: None) -> None:
     call = notebook.call(SETUP)
     notebook.run("x.add_(1)")
     reply = element(notebook, call.id, 0, 1)
@@ -71,7 +86,7 @@ def test_an_operand_changed_in_place_since_is_gone(notebook: Notebook) -> None:
     assert reply.code == "gone"
 
 
-def test_a_weight_whose_data_was_exchanged_since_is_gone(notebook: Notebook) -> None:
+def test_a_weight_whose_data_was_exchanged_since_is_gone(notebook: Notebook, only_large: None) -> None:
     call = notebook.call(SETUP)
     notebook.run("fc.weight.data = torch.zeros(3, 2)")
     reply = element(notebook, call.id, 0, 1)

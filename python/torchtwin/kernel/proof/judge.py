@@ -9,6 +9,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.values import MAX_ELEMENTS, number
 from torchtwin.protocol import Diagnosis, Verdict
@@ -76,6 +77,7 @@ def _bit_for_bit(elements: int, bound: float) -> Verdict:
         units=0.0,
         bound=number(bound),
         coverage="all",
+        proof=True,
     )
 
 
@@ -134,7 +136,8 @@ def _max_ulp(layer: Tensor, formula: Tensor, same: Tensor) -> int:
     counted = ~same & layer.isfinite() & formula.isfinite()
     if not bool(counted.any()):
         return 0
-    a, b = (_ordered(t[counted]) for t in (layer, formula))
+    dtype = max((layer.dtype, formula.dtype), key=UNIT_ROUNDOFF.__getitem__)  # the less precise
+    a, b = (_ordered(t[counted].to(dtype)) for t in (layer, formula))
     apart = torch.where((a < 0) == (b < 0), (a - b).abs(), a.abs().clamp(max=2**62) + b.abs().clamp(max=2**62 - 1))
     return int(apart.max())
 
@@ -219,6 +222,7 @@ def _verdict(
         units=number(facts.units),
         bound=number(facts.bound),
         coverage="all",
+        proof=True,
         diagnosis=diagnosis,
         note=note,
     )

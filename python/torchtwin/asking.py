@@ -1,0 +1,47 @@
+"""The public questions: are two results the same? They load torch when they are asked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torchtwin.kernel.comparing.verdict import Verdict
+
+
+def compare(actual: object, expected: object, *, wrt: Sequence[object] | None = None) -> Verdict:
+    """Holds two results against each other: are they the same function of the same operands?
+
+    Each side is a tensor, a NumPy array, a nested list of numbers, or a function. Where one of them comes from a call
+    that was recorded (its output or a part of it, what an activation made of it, a `.grad`), the verdict is a proof:
+    `rounding` is only said within the rigorous bound for that call, `different` only beyond it. Else it is judged by
+    the values, and `proof` is false.
+
+    Functions are run, with the tensors of `wrt` as arguments if they take any, and the gradients with respect to those
+    are compared as well; nobody's `.grad` is touched. Where the two functions know a tensor under different objects,
+    give a pair: `wrt=[x, (fc.weight, w)]`.
+
+    Never raises for what it is given; what can't be compared is `unchecked`, with the reason.
+    """
+    return _answer(actual, expected, wrt, sys._getframe(1))
+
+
+def assert_same(actual: object, expected: object, *, wrt: Sequence[object] | None = None) -> None:
+    """Raises an `AssertionError` with the diagnosis, unless `compare` finds that the two agree."""
+    __tracebackhide__ = True  # for pytest
+    verdict = _answer(actual, expected, wrt, sys._getframe(1))
+    if not verdict.agrees:
+        raise AssertionError(repr(verdict))
+
+
+def _answer(actual: object, expected: object, wrt: Sequence[object] | None, frame: FrameType) -> Verdict:
+    from torchtwin.kernel.comparing.answer import answer
+    from torchtwin.kernel.comparing.verdict import Verdict
+    from torchtwin.kernel.comparing.words import words_of_question
+    from torchtwin.kernel.session import session
+
+    given = list(wrt or ())
+    words, wrt_words = words_of_question(frame, len(given))
+    return Verdict(answer(session, actual, expected, words, given, wrt_words))

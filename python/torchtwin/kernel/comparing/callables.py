@@ -1,0 +1,134 @@
+"""Two functions run side by side: their results compared, and their gradients, without touching any `.grad`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchtwin.kernel.comparing.compare import Comparer
+from torchtwin.kernel.comparing.gradients import compare_gradient
+from torchtwin.kernel.comparing.origin import Tracer
+from torchtwin.kernel.kinds import is_tensor
+from torchtwin.kernel.proof.judge import unchecked
+from torchtwin.protocol import ComparedGradient, Verdict
+
+SEED = 0
+"""Of the gradient that is sent back through both results."""
+
+
+@dataclass(frozen=True)
+class Wrt:
+    """One tensor that gradients are taken with respect to, as each of the two functions knows it."""
+
+    words: str
+    actual: Tensor
+    expected: Tensor
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a function returned, and what it was given."""
+
+    result: Tensor
+    given: list[Tensor]
+
+
+def wrt_of(given: Sequence[object], words: Sequence[str]) -> list[Wrt] | str:
+    """The tensors of `wrt`, each one or a pair of one for each function; or what is wrong with them."""
+    found = []
+    for value, name in zip(given, words, strict=True):
+        pair = tuple(value) if isinstance(value, tuple) and len(value) == 2 else (value, value)
+        if not all(is_tensor(it) and it.is_floating_point() for it in pair):
+            return f"`{name}` in `wrt` is not a floating point tensor, nor a pair of two"
+        found.append(Wrt(name, *pair))
+    return found
+
+
+def compare_callables(
+    actual: object,
+    expected: object,
+    words: tuple[str, str],
+    wrt: list[Wrt],
+    tracer: Tracer,
+    recording: Callable[[], AbstractContextManager[object]],
+) -> tuple[Verdict, list[ComparedGradient]]:
+    """Both are called with the tensors of `wrt` if they take arguments, and as they are if not.
+
+    They start from the same state of torch's random number generators, which is put back. `recording` lets `tracer`
+    know of the calls that are made.
+    """
+    runs: list[_Run | str] = []
+    state = torch.get_rng_state()
+    with torch.random.fork_rng(), torch.enable_grad(), recording():
+        for function, name, tensors in (
+            (actual, words[0], [it.actual for it in wrt]),
+            (expected, words[1], [it.expected for it in wrt]),
+        ):
+            torch.set_rng_state(state)
+            runs.append(_run(function, name, tensors))
+        if isinstance(problem := next((run for run in runs if isinstance(run, str)), None), str):
+            return unchecked(problem), []
+        a, b = (run for run in runs if isinstance(run, _Run))
+        verdict = Comparer(tracer).compare(a.result, b.result, words)
+        return verdict, _gradients(a, b, wrt, tracer)
+
+
+def _run(function: object, name: str, tensors: list[Tensor]) -> _Run | str:
+    if not callable(function):
+        return _Run(function, tensors) if is_tensor(function) else f"`{name}` is neither a function nor a tensor"
+    given = [t.detach().clone().requires_grad_() for t in tensors] if _takes_arguments(function, len(tensors)) else None
+    try:
+        result = function(*given) if given is not None else function()
+    except Exception as error:
+        first = next(iter(str(error).splitlines()), "")
+        return f"`{name}` raised {type(error).__name__}: {first}"
+    if not is_tensor(result):
+        return f"`{name}` returned a {type(result).__qualname__}, not a tensor"
+    return _Run(result, tensors if given is None else given)
+
+
+def _takes_arguments(function: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # a function in C without a signature
+        return count > 0
+    return count > 0
+
+
+def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer) -> list[ComparedGradient]:
+    if not wrt:
+        return []
+    if a.result.shape != b.result.shape:
+        return [ComparedGradient(it.words, unchecked("the results differ in shape")) for it in wrt]
+    g = torch.randn(a.result.shape, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64)
+    of_a, of_b = (_backward(run, g) for run in (a, b))
+    both = zip(wrt, a.given, of_a, of_b, strict=True)
+    return [ComparedGradient(it.words, compare_gradient(tracer, it.words, leaf, x, y)) for it, leaf, x, y in both]
+
+
+def _backward(run: _Run, g: Tensor) -> list[Tensor | str]:
+    wanted = [t for t in run.given if t.requires_grad]
+    if run.result.requires_grad and wanted:
+        back = g.to(run.result.dtype).to(run.result.device)
+        try:
+            found = torch.autograd.grad(run.result, wanted, back, allow_unused=True)
+        except RuntimeError as error:
+            return [f"its backward raised {next(iter(str(error).splitlines()), '')}" for _ in run.given]
+        by_id = {id(t): gradient for t, gradient in zip(wanted, found, strict=True)}
+    else:
+        by_id = {}
+    return [_one(t, by_id.get(id(t))) for t in run.given]
+
+
+def _one(tensor: Tensor, gradient: Tensor | None) -> Tensor | str:
+    if gradient is not None:
+        return gradient
+    return "nothing depends on it" if tensor.requires_grad else "it does not require grad"

@@ -1,0 +1,184 @@
+"""Two results held against each other: by the operands of a recorded call where one of them comes from one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import msgspec
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from torchtwin.kernel.comparing import values
+from torchtwin.kernel.comparing.origin import Origin, Tracer
+from torchtwin.kernel.comparing.shapes import other_shapes
+from torchtwin.kernel.comparing.sides import Side, side
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
+from torchtwin.kernel.proof.changes import Case
+from torchtwin.kernel.proof.diagnosis import diagnose
+from torchtwin.kernel.proof.enclosure import Enclosure
+from torchtwin.kernel.proof.judge import Words, judge, unchecked
+from torchtwin.kernel.quiet import quietly
+from torchtwin.protocol import Verdict
+
+MAX_NODES = 10_000
+"""Of an autograd graph, looked at to learn what a result was computed from."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sides of one shape, and of floating dtypes that can be judged."""
+
+    actual: Side
+    expected: Side
+
+    @property
+    def words(self) -> Words:
+        return Words(self.actual.name, self.expected.name)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The less precise of the two."""
+        return max((self.actual.value.dtype, self.expected.value.dtype), key=UNIT_ROUNDOFF.__getitem__)
+
+
+class Comparer:
+    """Compares values with what is remembered of recorded calls."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    @quietly
+    def compare(self, actual: object, expected: object, words: tuple[str, str]) -> Verdict:
+        """The verdict on two values of any kind; `words` are the user's for them. Raises nothing on bad input."""
+        sides = side(actual, words[0]), side(expected, words[1])
+        for one in sides:
+            if isinstance(one, str):
+                return unchecked(one)
+        a, b = (one for one in sides if isinstance(one, Side))
+        a, b, moved = _on_one_device(a, b)
+        verdict = self._compare(a, b)
+        return noted(verdict, moved) if moved else verdict
+
+    def _compare(self, a: Side, b: Side) -> Verdict:
+        if a.value.shape != b.value.shape:
+            return other_shapes(a, b, self._compare)
+        if not _rounds(a.value) and not _rounds(b.value):
+            return values.judge_exact(a.value, b.value, Words(a.name, b.name))
+        if a.value.is_complex() or b.value.is_complex():
+            return self._compare(_as_real(a), _as_real(b))
+        a, b = _as_float(a, b.value.dtype), _as_float(b, a.value.dtype)
+        if unknown := next((s for s in (a, b) if s.value.dtype not in UNIT_ROUNDOFF), None):
+            name = str(unknown.value.dtype).removeprefix("torch.")
+            return unchecked(f"no rounding bound for {name}, the dtype of {unknown.name}")
+        return self._traced(Pair(a, b)) or self._untraced(Pair(a, b))
+
+    def _traced(self, pair: Pair) -> Verdict | None:
+        for one, other in ((pair.actual, pair.expected), (pair.expected, pair.actual)):
+            for origin in self._tracer.origins(one.original):
+                if verdict := self._by_origin(pair, one, other, origin):
+                    return verdict
+        return None
+
+    def _by_origin(self, pair: Pair, one: Side, other: Side, origin: Origin) -> Verdict | None:
+        whole = origin.within(pair.dtype)
+        if whole is None:
+            return None
+        within = whole.at(origin.pick)
+        if origin.of != "output" and not bool(within.holds(one.value.double()).all()):
+            return None  # something else was added to this `.grad`
+        verdict = judge(pair.actual.value, pair.expected.value, within, pair.words)
+        note = f"`{origin.name}`, whose operands are known"
+        if verdict.kind == "different":
+            wider = None if _is_made_from_input(other, origin) else origin.chained()
+            if wider is not None:
+                within = wider.at(origin.pick)
+                verdict = judge(pair.actual.value, pair.expected.value, within, pair.words)
+                note = f"`{origin.name}` and the layers before it, whose operands are known"
+        if verdict.kind == "different":
+            verdict = _diagnosed(verdict, pair, other, origin, within)
+        return noted(verdict, f"proven from {note}")
+
+    def _untraced(self, pair: Pair) -> Verdict:
+        verdict = values.judge_values(pair.actual.value, pair.expected.value, pair.words)
+        if verdict.kind == "different":
+            case = Case(
+                wrong=pair.actual.value,
+                right=values.around(pair.expected.value, pair.dtype),
+                wrong_name=pair.actual.name,
+                right_name=pair.expected.name,
+                of=_kind_of(pair),
+            )
+            verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(case))
+        return noted(verdict, "judged by the values alone: neither side was traced to a recorded call")
+
+
+def _diagnosed(verdict: Verdict, pair: Pair, other: Side, origin: Origin, within: Enclosure) -> Verdict:
+    wrong, right = other, (pair.actual if other is pair.expected else pair.expected)
+    if bool(within.holds(other.value.double()).all()):
+        wrong, right = right, wrong
+    case = Case(
+        wrong=wrong.value,
+        right=within,
+        wrong_name=wrong.name,
+        right_name=right.name,
+        of="output" if origin.of == "output" else "gradient",
+        batch=origin.batch,
+        hypotheses=tuple(replace(guess, within=guess.within.at(origin.pick)) for guess in origin.hypotheses()),
+    )
+    return msgspec.structs.replace(verdict, diagnosis=diagnose(case))
+
+
+def _is_made_from_input(side: Side, origin: Origin) -> bool:
+    """Whether a result was computed from the very input that the call had, and so owes nothing to earlier layers."""
+    input = origin.call.original("input")
+    if input is None or input.grad_fn is None or side.original.grad_fn is None:
+        return False
+    return any(node is input.grad_fn for node in _graph(side.original.grad_fn))
+
+
+def _graph(node: Node) -> Iterator[Node]:
+    seen, waiting = {node}, [node]
+    while waiting and len(seen) < MAX_NODES:
+        node = waiting.pop()
+        yield node
+        new = [source for source, _ in node.next_functions if source is not None and source not in seen]
+        seen.update(new)
+        waiting.extend(new)
+
+
+def _kind_of(pair: Pair) -> Literal["output", "gradient"]:
+    words = f"{pair.actual.words} {pair.expected.words}"
+    return "gradient" if "grad" in words else "output"
+
+
+def _rounds(value: Tensor) -> bool:
+    return value.is_floating_point() or value.is_complex()
+
+
+def _as_float(side: Side, other: torch.dtype) -> Side:
+    """Integers beside floating point are exact numbers of it."""
+    if _rounds(side.value):
+        return side
+    return replace(side, value=side.value.to(torch.float64 if side.value.dtype == torch.int64 else other))
+
+
+def _as_real(side: Side) -> Side:
+    """The real and imaginary parts."""
+    value = side.value if side.value.is_complex() else side.value.to(torch.complex128)
+    parts = torch.view_as_real(value)
+    return replace(side, original=parts, value=parts)
+
+
+def _on_one_device(a: Side, b: Side) -> tuple[Side, Side, str | None]:
+    if a.value.device == b.value.device:
+        return a, b, None
+    moved = f"{a.name} is on {a.value.device}, {b.name} on {b.value.device}: compared on the CPU"
+    return replace(a, value=a.value.cpu()), replace(b, value=b.value.cpu()), moved
+
+
+def noted(verdict: Verdict, note: str) -> Verdict:
+    """The verdict with one more note."""
+    return msgspec.structs.replace(verdict, note=f"{verdict.note}; {note}" if verdict.note else note)

@@ -1,0 +1,277 @@
+"""Where a tensor comes from: the recorded call that it is the output of, or a gradient of, or follows from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
+from torchtwin.kernel.identity import has_storage
+from torchtwin.kernel.passes import Passes
+from torchtwin.kernel.past import Past, PastCall, Role
+from torchtwin.kernel.proof import hypotheses, linear
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
+from torchtwin.kernel.proof.enclosure import Enclosure, total
+from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames
+from torchtwin.kernel.recorder import Recorder
+from torchtwin.kernel.twin import Twin
+from torchtwin.protocol import Call
+
+MAX_CALLS = 200
+"""The newest calls that a tensor is traced to."""
+MAX_CHAIN = 20
+"""Layers that rounding is followed through."""
+
+Pick = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a tensor was found to be."""
+
+    call: PastCall
+    record: Call
+    of: Role
+    """The output, or the operand whose gradient is meant."""
+    name: str
+    """In the user's words: `fc(x)`, `fc.weight.grad`."""
+    pick: Pick
+    """The tensor's elements among those of the output or gradient, in the tensor's shape."""
+    within: Callable[[torch.dtype], Enclosure | None]
+    """Where honest results of that dtype lie, given the operands that the call had; in the shape before `pick`."""
+    chained: Callable[[], Enclosure | None]
+    """The same, given the operands of the calls before it; null where there are none."""
+    hypotheses: Callable[[], Iterator[Hypothesis]]
+    """What else may have been computed; in the shape before `pick`."""
+    batch: int | None
+    """Rows that a gradient sums over."""
+
+
+class Tracer:
+    """Traces tensors to what is remembered of recorded calls."""
+
+    def __init__(self, recorder: Recorder, past: Past, passes: Passes) -> None:
+        self._recorder = recorder
+        self._past = past
+        self._passes = passes
+        self._gradients: list[tuple[Tensor, Tensor]] = []
+        """Gradients that `torch.autograd.grad` gave, each after its tensor."""
+
+    def with_gradient_of(self, leaf: Tensor, gradient: Tensor) -> Tracer:
+        """One that knows as well what `torch.autograd.grad` gave for a tensor in the last backward."""
+        tracer = Tracer(self._recorder, self._past, self._passes)
+        tracer._gradients = [*self._gradients, (leaf, gradient)]
+        return tracer
+
+    def origins(self, tensor: Tensor) -> Iterator[Origin]:
+        """What `tensor` is, the surest first; nothing where it is no plain tensor of torch's."""
+        if not has_storage(tensor):
+            return
+        calls = list(itertools.islice(reversed(self._past), MAX_CALLS))
+        for call in calls:
+            yield from self._as_output(call, tensor)
+        for call in calls:
+            yield from self._as_gradient(call, tensor)
+        for leaf, gradient in self._gradients:
+            if gradient is tensor:
+                yield from self._as_given_gradient(calls, leaf)
+        for call in calls:
+            yield from self._as_result(call, tensor)
+
+    def of_call(self, call: PastCall, of: Role) -> Origin | None:
+        """The output of a call, or its share of a gradient in the last backward."""
+        record = self._recorder.call(call.id)
+        if record is None:
+            return None
+        if of == "output":
+            return self._output(call, record, lambda t: t)
+        return self._gradient(call, record, of, [(call, 1)]) if call.passes else None
+
+    def _as_output(self, call: PastCall, tensor: Tensor) -> Iterator[Origin]:
+        held, record = call.originals.get("output"), self._recorder.call(call.id)
+        output = None if held is None else held.as_it_was()
+        if output is None or record is None or not has_storage(output):
+            return
+        if (pick := _view(output, tensor)) is not None and (origin := self._output(call, record, pick)):
+            yield origin
+
+    def _as_gradient(self, call: PastCall, tensor: Tensor) -> Iterator[Origin]:
+        record = self._recorder.call(call.id)
+        for role in ("weight", "bias", "input"):
+            operand = call.original(role)
+            if record is None or operand is None or not (operand.is_leaf or operand.retains_grad):
+                continue
+            if operand.grad is tensor and call.passes:
+                parts = self._contributions(operand) if role != "input" else [(call, 1)]
+                if parts and (origin := self._gradient(call, record, role, parts)):
+                    yield origin
+
+    def _as_given_gradient(self, calls: list[PastCall], leaf: Tensor) -> Iterator[Origin]:
+        """The shares of all calls that used the tensor, in their last backward."""
+        roles: tuple[Role, ...] = ("weight", "bias", "input")
+        for role in roles:
+            parts = [(call, 1) for call in calls if call.original(role) is leaf and call.passes]
+            record = self._recorder.call(parts[0][0].id) if parts else None
+            if record is not None and (origin := self._gradient(parts[0][0], record, role, parts)):
+                yield origin
+
+    def _contributions(self, parameter: Tensor) -> list[tuple[PastCall, int]]:
+        """The calls whose shares `.grad` holds, each with how often; none where that is not known."""
+        calls = self._passes.contributions(parameter)
+        found = [(self._past.get(id), calls.count(id)) for id in dict.fromkeys(calls)]
+        known = [(call, n) for call, n in found if call is not None and len(call.passes) >= n]
+        return known if len(known) == len(found) else []
+
+    def _as_result(self, call: PastCall, tensor: Tensor) -> Iterator[Origin]:
+        """What an activation or a sum gives of the output."""
+        output, record = call.copies.get("output"), self._recorder.call(call.id)
+        if output is None or record is None:
+            return
+        for step in steps_from(output, tensor.detach()):
+            if (origin := self._output(call, record, lambda t: t)) is not None:
+                yield _after(origin, step)
+
+    def _output(self, call: PastCall, record: Call, pick: Pick) -> Origin | None:
+        twin, output = call.twin(), record.operands.output
+        if twin is None or output is None:
+            return None
+        shape = torch.Size(output.shape)
+        names = _names(record)
+        return Origin(
+            call=call,
+            record=record,
+            of="output",
+            name=call.text or f"{record.name}(...)",
+            pick=pick,
+            within=lambda dtype: _output_in(dtype, twin, shape),
+            chained=lambda: self._chained(call, MAX_CHAIN),
+            hypotheses=lambda: hypotheses.of_output(twin, shape, names, self._earlier_weights(call)),
+            batch=None,
+        )
+
+    def _gradient(
+        self, call: PastCall, record: Call, role: Role, parts: Sequence[tuple[PastCall, int]]
+    ) -> Origin | None:
+        passes = [(past.twin(), it.grad_output) for past, n in parts for it in past.passes[-n:]]
+        if any(twin is None for twin, _ in passes):
+            return None
+        known = [(twin, g) for twin, g in passes if twin is not None]
+
+        def within(dtype: torch.dtype) -> Enclosure | None:
+            found = [_gradient_in(dtype, role, twin, g) for twin, g in known]
+            each = [it for it in found if it is not None]
+            return total(each) if len(each) == len(found) else None
+
+        twin = known[0][0]
+        inner = within(twin.weight.dtype)
+        return Origin(
+            call=call,
+            record=record,
+            of=role,
+            name=getattr(record.gradient_names, role) or "its gradient",
+            pick=lambda t: t,
+            within=within,
+            chained=lambda: None,
+            hypotheses=lambda: hypotheses.of_gradient(role, twin, inner) if inner is not None else iter(()),
+            batch=twin.input.shape[:-1].numel() if role != "input" else None,
+        )
+
+    def _earlier_weights(self, call: PastCall) -> list[Tensor]:
+        """Other values that the same weight had in earlier calls, newest first."""
+        weight, now = call.original("weight"), call.operand("weight")
+        found: list[Tensor] = []
+        for other in itertools.islice(reversed(self._past), MAX_CALLS):
+            copy = other.copies.get("weight")
+            if copy is None or weight is None or other.original("weight") is not weight or now is None:
+                continue
+            if not any(copy is known or torch.equal(copy, known) for known in (now, *found)):
+                found.append(copy)
+        return found
+
+    def _chained(self, call: PastCall, depth: int) -> Enclosure | None:
+        """Of the output, given the operands of the layers before."""
+        twin, record = call.twin(), self._recorder.call(call.id)
+        before = None if twin is None or depth == 0 else self._source(call, twin.input, depth)
+        if twin is None or before is None or record is None or record.operands.output is None or twin.weight.dim() < 2:
+            return None
+        return linear.output_through(before, twin, torch.Size(record.operands.output.shape))
+
+    def _source(self, call: PastCall, input: Tensor, depth: int) -> Enclosure | None:
+        """Where honest values of the input lie, if it follows from an earlier call's output."""
+        earlier = (it for it in reversed(self._past) if it.id < call.id)
+        for other in itertools.islice(earlier, MAX_CALLS):
+            output = other.copies.get("output")
+            if output is None or output.shape != input.shape:
+                continue
+            step = next(steps_from(output, input), None)
+            origin = None if step is None else self.of_call(other, "output")
+            if step is not None and origin is not None:
+                inner = self._chained(other, depth - 1) or origin.within(output.dtype)
+                return None if inner is None else step.of(inner)
+        return None
+
+
+def _names(record: Call) -> LinearNames:
+    of = record.operands
+    x, w, b = (it.name if it is not None else role for it, role in ((of.input, "x"), (of.weight, "w"), (of.bias, "b")))
+    return LinearNames(x, w, b, record.expression)
+
+
+def _after(origin: Origin, step: Activation | Reduction) -> Origin:
+    def within(dtype: torch.dtype) -> Enclosure | None:
+        inner = origin.within(dtype)
+        return None if inner is None else step.of(inner)
+
+    def chained() -> Enclosure | None:
+        inner = origin.chained()
+        return None if inner is None else step.of(inner)
+
+    def guesses() -> Iterator[Hypothesis]:
+        for guess in origin.hypotheses():
+            words = step.name.format(guess.what.strip("`"))
+            yield replace(guess, within=step.of(guess.within), what=f"`{words}`" if "`" in guess.what else guess.what)
+
+    return replace(origin, name=step.name.format(origin.name), within=within, chained=chained, hypotheses=guesses)
+
+
+def _view(output: Tensor, tensor: Tensor) -> Pick | None:
+    """How `tensor` takes its elements from `output`, whose memory it shares; null where it does not."""
+    if tensor is output:
+        return lambda t: t
+    same = tensor.dtype == output.dtype and tensor.device == output.device
+    if not same or not tensor.numel() or not output.is_contiguous():
+        return None
+    if tensor.untyped_storage().data_ptr() != output.untyped_storage().data_ptr():
+        return None
+    start = tensor.storage_offset() - output.storage_offset()
+    last = start + sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    if start < 0 or last >= output.numel():
+        return None
+    shape, strides = tensor.shape, tensor.stride()
+    return lambda t: t.contiguous().reshape(-1).as_strided(shape, strides, start)
+
+
+def _output_in(dtype: torch.dtype, twin: Twin, shape: torch.Size) -> Enclosure | None:
+    return _in_lower(dtype, twin, None, lambda twin, _: linear.output(twin, shape))
+
+
+def _gradient_in(dtype: torch.dtype, role: str, twin: Twin, g: Tensor) -> Enclosure | None:
+    return _in_lower(dtype, twin, g, lambda twin, g: linear.gradient(role, twin, g) if g is not None else None)
+
+
+def _in_lower(
+    dtype: torch.dtype, twin: Twin, g: Tensor | None, of: Callable[[Twin, Tensor | None], Enclosure | None]
+) -> Enclosure | None:
+    """For results in a lower precision than the operands' the factors are rounded first: 3 u (|x| |w|^T + |b|)."""
+    within, unit = of(twin, g), UNIT_ROUNDOFF.get(dtype)
+    if within is None or unit is None or unit <= within.unit:
+        return within
+    low = Twin(twin.input.to(dtype), twin.weight.to(dtype), None if twin.bias is None else twin.bias.to(dtype))
+    rounded = of(low, None if g is None else g.to(dtype))
+    if rounded is None:
+        return None
+    return replace(rounded, value=within.value, limit=rounded.limit + 3 * unit * within.scale, scale=within.scale)

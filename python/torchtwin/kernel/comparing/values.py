@@ -1,0 +1,58 @@
+"""The verdict where nothing is known of how two results were computed: by their dtype, size and values alone."""
+
+from __future__ import annotations
+
+import msgspec
+import torch
+from torch import Tensor
+
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
+from torchtwin.kernel.proof.enclosure import Enclosure
+from torchtwin.kernel.proof.judge import Words, judge
+from torchtwin.protocol import Verdict
+
+USUAL = 128
+"""Units of float32 or float64, of the largest element, that sums of usual length may be apart: sqrt(16384)."""
+
+
+def around(value: Tensor, dtype: torch.dtype) -> Enclosure:
+    """Where results of `dtype` that ought to equal `value` usually lie. No bound: nobody knows what was summed."""
+    unit, wide = UNIT_ROUNDOFF[dtype], max(UNIT_ROUNDOFF[torch.float32], 0.0)
+    reference = value.double()
+    finite = reference.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).abs()
+    largest = finite.max() if finite.numel() else finite.sum()
+    scale = torch.full_like(reference, float(largest))
+    low = unit > wide
+    limit = USUAL * (wide if low else unit) * scale + (4 * unit * finite if low else 0.0)
+    return Enclosure(
+        value=reference,
+        limit=limit,
+        scale=scale,
+        unit=unit,
+        usual=2 * USUAL,
+        largest=float(torch.finfo(dtype).max),
+        flushes=False,
+        finite_scale=lambda: scale,
+    )
+
+
+def judge_values(actual: Tensor, expected: Tensor, words: Words) -> Verdict:
+    """Floating point of any kind; both of one shape and dtype."""
+    verdict = judge(actual, expected, around(expected, actual.dtype), words)
+    return msgspec.structs.replace(verdict, proof=False)
+
+
+def judge_exact(actual: Tensor, expected: Tensor, words: Words) -> Verdict:
+    """Integers and truth values, which do not round: equal or not."""
+    same = actual == expected
+    count, n = int(same.sum()), actual.numel()
+    shared = {"equal_elements": count, "elements": n, "coverage": "all", "proof": False}
+    if count == n:
+        return Verdict(kind="identical", message=f"identical, {n:,} of {n:,} elements", **shared)  # type: ignore[arg-type]
+    first = [int(i) for i in torch.unravel_index((~same).reshape(-1).nonzero()[0, 0], same.shape)]
+    at = tuple(first)
+    message = (
+        f"different: {n - count:,} of {n:,} elements, first {first}: "
+        f"{words.layer} {actual[at].item()}, {words.formula} {expected[at].item()}"
+    )
+    return Verdict(kind="different", message=message, **shared)  # type: ignore[arg-type]

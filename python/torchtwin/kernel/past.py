@@ -1,0 +1,154 @@
+"""What recorded calls used and gave, as it was then: copies of small tensors, weak references to large ones."""
+
+from __future__ import annotations
+
+import builtins
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import Tensor
+
+from torchtwin.kernel.identity import mark
+from torchtwin.kernel.twin import Twin, twin
+
+MAX_COPIED = 2**16
+"""Elements of a tensor that is copied."""
+MAX_COPIES = 2**22
+"""Elements of all copies; the oldest are let go first."""
+
+Role = Literal["output", "weight", "bias", "input"]
+
+
+@dataclass(frozen=True)
+class _Original:
+    """A tensor of the user's, and what tells whether it still is what it was when the call was made."""
+
+    tensor: weakref.ref[Tensor]
+    mark: tuple[int, int]
+
+    def as_it_was(self) -> Tensor | None:
+        tensor = self.tensor()
+        return tensor if tensor is not None and mark(tensor) == self.mark else None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one backward brought to a call; copies."""
+
+    grad_output: Tensor
+    """In the shape of the output."""
+    shares: dict[str, Tensor]
+    """This call's share of the gradients of weight, bias and input, in their shapes."""
+
+
+@dataclass
+class PastCall:
+    """One recorded call. All that it gives is detached."""
+
+    id: int
+    text: str | None
+    """The source of the call."""
+    originals: dict[str, _Original]
+    """Of `input`, `weight`, `bias` and `output`."""
+    copies: dict[str, Tensor] = field(default_factory=dict)
+    passes: list[Pass] = field(default_factory=list)
+    elements: int = 0
+    """Of the copies that were made for this call."""
+
+    def original(self, role: str) -> Tensor | None:
+        """The user's tensor itself, whatever was done to it since; null when it is gone."""
+        held = self.originals.get(role)
+        return None if held is None else held.tensor()
+
+    def operand(self, role: str) -> Tensor | None:
+        """The tensor as it was when the call was made; null where that is not known any more."""
+        if (copy := self.copies.get(role)) is not None:
+            return copy
+        held = self.originals.get(role)
+        found = None if held is None else held.as_it_was()
+        return None if found is None else found.detach()
+
+    def twin(self) -> Twin | None:
+        """The operands as the layer used them; null where one is not known any more."""
+        input, weight, bias, output = (self.operand(role) for role in ("input", "weight", "bias", "output"))
+        if input is None or weight is None or (bias is None and "bias" in self.originals):
+            return None
+        return twin(input, weight, bias, input if output is None else output)
+
+
+class Past:
+    """The last `max_calls` calls."""
+
+    def __init__(self, max_calls: int) -> None:
+        self._max_calls = max_calls
+        self._calls: OrderedDict[int, PastCall] = OrderedDict()
+        self._copied: OrderedDict[int, PastCall] = OrderedDict()
+        self._elements = 0
+        self._latest: dict[int, Tensor] = {}
+
+    def __reversed__(self) -> Iterator[PastCall]:
+        """Newest first."""
+        return iter(list(reversed(self._calls.values())))
+
+    def get(self, id: int) -> PastCall | None:
+        return self._calls.get(id)
+
+    def hold(self, id: int, operands: dict[str, Tensor | None], text: str | None, copy: bool) -> None:
+        """Remembers a call's operands. `copy`: their elements may be read."""
+        tensors = {role: tensor for role, tensor in operands.items() if tensor is not None}
+        call = PastCall(id, text, {role: _Original(weakref.ref(t), mark(t)) for role, t in tensors.items()})
+        self._calls[id] = call
+        if len(self._calls) > self._max_calls:
+            self._calls.popitem(last=False)
+        if copy:
+            self._copied[id] = call
+            call.copies = {role: self._copy(t, call) for role, t in tensors.items() if t.numel() <= MAX_COPIED}
+            self._make_room()
+
+    def hold_pass(self, id: int, grad_output: Tensor | None, shares: dict[str, Tensor]) -> None:
+        """Remembers what a backward brought to a call whose operands were copied."""
+        call = self._copied.get(id)
+        if call is None or grad_output is None or grad_output.numel() > MAX_COPIED:
+            return
+        small = {role: t.clone() for role, t in shares.items() if t.numel() <= MAX_COPIED}
+        call.passes.append(Pass(grad_output.clone(), small))
+        self._count(call, grad_output.numel() + sum(t.numel() for t in small.values()))
+        self._make_room()
+
+    def clear(self) -> None:
+        self._calls.clear()
+        self._copied.clear()
+        self._latest.clear()
+        self._elements = 0
+
+    def outputs(self) -> dict[int, str]:
+        """The source text of the call that returned a tensor, by the `id` of each tensor that still exists."""
+        found = ((call.original("output"), call.text) for call in self._calls.values())
+        return {builtins.id(output): text for output, text in found if output is not None and text is not None}
+
+    def _copy(self, tensor: Tensor, call: PastCall) -> Tensor:
+        """A weight is the same in most calls. Its elements are compared, as `.data` changes them uncounted."""
+        known = self._latest.get(id(tensor))
+        is_alike = known is not None and known.dtype == tensor.dtype and known.shape == tensor.shape
+        if known is not None and is_alike and bool((known == tensor).all()):
+            return known
+        copy = tensor.detach().clone()
+        self._count(call, copy.numel())
+        if tensor.is_leaf:
+            self._latest[id(tensor)] = copy
+        return copy
+
+    def _count(self, call: PastCall, elements: int) -> None:
+        call.elements += elements
+        self._elements += elements
+
+    def _make_room(self) -> None:
+        while self._elements > MAX_COPIES and len(self._copied) > 1:
+            _, oldest = self._copied.popitem(last=False)
+            self._elements -= oldest.elements
+            oldest.copies, oldest.passes, oldest.elements = {}, [], 0
+        if len(self._latest) > self._max_calls:
+            self._latest.clear()

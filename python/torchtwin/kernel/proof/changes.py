@@ -1,0 +1,190 @@
+"""What may have been done to a right result: its sign, a factor, an order. Each with where the changed one lies."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from torchtwin.kernel.proof.enclosure import Enclosure
+from torchtwin.kernel.proof.hypotheses import Hypothesis
+from torchtwin.protocol import DiagnosisCode
+
+MAX_LISTED = 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """A wrong result, and the right one's place. Both of one shape."""
+
+    wrong: Tensor
+    """As computed, any dtype."""
+    right: Enclosure
+    wrong_name: str
+    """In backticks where it is code: `` `hand` ``."""
+    right_name: str
+    of: Literal["output", "gradient"] = "output"
+    batch: int | None = None
+    """Rows that were summed (gradients), which a mean divides by."""
+    hypotheses: tuple[Hypothesis, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """What may have been done to a right result. `at` says where the changed one lies."""
+
+    code: DiagnosisCode
+    within: Enclosure
+    words: str
+    advice: str
+
+
+def changes(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
+    if right.value.numel() == 0 or not bool(right.value.isfinite().all()):
+        return
+    negated = replace(right, value=-right.value)
+    yield Change("negated", negated, "{wrong} is {right} with the other sign.", "Change the sign.")
+    yield from _scaled(case, value, right)
+    yield from _permuted(case, value, right)
+
+
+def _scaled(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
+    square = float((right.value * right.value).sum())
+    if square == 0 or not math.isfinite(square):
+        return
+    fitted = float((value * right.value).sum()) / square
+    if fitted == 0 or not math.isfinite(fitted) or abs(fitted - 1) < 1e-12:
+        return
+    factor = _round_factor(fitted, case)
+    is_round = factor is not None
+    telling = int((right.value.abs() > right.limit).sum())
+    if factor is None:
+        if telling < 3:  # of one or two numbers each is a multiple of the other
+            return
+        factor = fitted
+    size = (right.value.abs() + right.limit) * abs(factor)
+    # The factor may itself be a rounded number, the multiplication rounds, and a fitted one is known to its error.
+    rounding = 4 * right.unit * size + (0 if is_round else 4 * right.unit * size)
+    within = replace(
+        right,
+        value=factor * right.value,
+        limit=abs(factor) * right.limit + rounding,
+        scale=abs(factor) * right.scale,
+    )
+    words = f"{{wrong}} is {number_of(factor)} times {{right}}{_meaning(factor, case)}."
+    yield Change("scaled", within, words, _scaling_advice(factor))
+
+
+def _round_factor(fitted: float, case: Case) -> float | None:
+    """A whole number, or one over a whole number, that the fitted factor is to within its error."""
+    near = max(1e-3 * case.right.unit**0.25, 64 * case.right.unit)
+    for candidate in (float(round(fitted)), 1 / round(1 / fitted) if round(1 / fitted) else 0.0):
+        if candidate not in (0.0, 1.0) and abs(fitted - candidate) <= near * abs(candidate):
+            return candidate
+    return None
+
+
+def _meaning(factor: float, case: Case) -> str:
+    """What such a factor usually comes from."""
+    count = case.right.value.numel()
+    for n, what in ((case.batch, "the batch"), (count, "all elements")):
+        if n and n > 1 and math.isclose(factor, 1 / n, rel_tol=1e-6):
+            return f": a mean over {what} of {n:,} in place of a sum"
+        if n and n > 1 and math.isclose(factor, n, rel_tol=1e-6):
+            return f": a sum over {what} of {n:,} in place of a mean"
+    is_whole = factor == round(factor)
+    if case.of == "gradient" and is_whole and factor >= 256 and math.log2(factor) % 1 == 0:
+        return ": a loss scale that was not taken back"
+    if case.of == "gradient" and is_whole and factor > 1:
+        return f": {int(factor)} backward passes accumulated without `zero_grad`"
+    if case.of == "gradient" and 0 < factor < 1 and 1 / factor != round(1 / factor):
+        return ": it was clipped, as `clip_grad_norm_` does"
+    return ""
+
+
+def _scaling_advice(factor: float) -> str:
+    if abs(factor) >= 1:
+        return f"Divide by {number_of(factor)}."
+    return f"Multiply by {number_of(1 / factor)}."
+
+
+def _permuted(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
+    if value.dim() == 0 or value.numel() < 2 or _is_constant(right.value):
+        return
+    yield from _reordered(case, value, right)
+    for dim in range(value.dim()):
+        order = _order(value, right.value, dim)
+        if order is not None:
+            index = torch.tensor(order, device=value.device)
+            moved = right.at(lambda t, d=dim, i=index: t.index_select(d, i))  # type: ignore[misc]
+            yield Change("permuted", moved, *_order_words(order, dim, value.dim()))
+
+
+def _reordered(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
+    """The same elements, written into the shape in another order of the dimensions."""
+    shape = value.shape
+    if not 2 <= value.dim() <= 4:
+        return
+    for dims in itertools.permutations(range(value.dim())):
+        if list(dims) == sorted(dims):
+            continue
+        moved = right.at(lambda t, d=dims: t.permute(d).reshape(shape))  # type: ignore[misc]
+        if value.dim() == 2:
+            same = shape[0] == shape[1]
+            words = (
+                "{wrong} is {right} transposed."
+                if same
+                else "{wrong} has the elements of {right} reshaped in the wrong order."
+            )
+            advice = "Write `.T`." if same else "Transpose before reshaping."
+        else:
+            words = f"{{wrong}} has the elements of {{right}} with its dimensions in the order {list(dims)}."
+            advice = "Permute them back before reshaping."
+        yield Change("permuted", moved, words, advice)
+        if value.dim() == 2 and shape[0] != shape[1]:
+            back = right.at(lambda t: t.reshape(shape[1], shape[0]).T)
+            yield Change("permuted", back, words, advice)
+
+
+def _order(value: Tensor, right: Tensor, dim: int) -> list[int] | None:
+    """The order of slices along `dim` that leads from `right` to `value`, by a projection of each; null if the same."""
+    n = value.shape[dim]
+    if n < 2:
+        return None
+    a, b = (t.movedim(dim, 0).reshape(n, -1) for t in (value, right))
+    weights = torch.linspace(1.0, 2.0, a.shape[1], dtype=torch.float64, device=a.device) ** 3
+    ranks, sources = (a @ weights).argsort(stable=True), (b @ weights).argsort(stable=True)
+    order = torch.empty_like(sources)
+    order[ranks] = sources
+    found: list[int] = order.tolist()
+    return None if found == list(range(n)) else found
+
+
+def _order_words(order: list[int], dim: int, dims: int) -> tuple[str, str]:
+    n = len(order)
+    what = (
+        "elements"
+        if dims == 1
+        else ("rows" if dim == dims - 2 else "columns" if dim == dims - 1 else f"slices along {dim}")
+    )
+    if order == list(range(n))[::-1]:
+        return f"The {what} of {{wrong}} are those of {{right}} in reverse.", f"Write `.flip({dim})`."
+    shift = (0 - order[0]) % n
+    if all(order[i] == (i - shift) % n for i in range(n)):
+        return f"The {what} of {{wrong}} are those of {{right}}, rolled by {shift}.", f"Write `.roll({-shift}, {dim})`."
+    listed = ", ".join(map(str, order[:MAX_LISTED])) + (", ..." if n > MAX_LISTED else "")
+    moved = sum(at != source for at, source in enumerate(order))
+    return f"{moved:,} of {n:,} {what} of {{wrong}} are those of {{right}} in another order: [{listed}].", ""
+
+
+def _is_constant(values: Tensor) -> bool:
+    return bool((values == values.reshape(-1)[0]).all())
+
+
+def number_of(value: float) -> str:
+    return f"{value:.6g}"

@@ -1,0 +1,119 @@
+"""What a wrong formula of a linear layer may have computed instead: each candidate with where its results would lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from torchtwin.kernel.proof import linear
+from torchtwin.kernel.proof.enclosure import Enclosure
+from torchtwin.kernel.twin import Twin
+from torchtwin.protocol import DiagnosisCode
+
+_LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16, "TF32": None}
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """The causes that together lead to this result; none of them is the right formula itself."""
+
+    causes: tuple[DiagnosisCode, ...]
+    within: Enclosure
+    what: str
+    """What was computed, as words after "is": `` `x @ w` ``."""
+    advice: str
+    """What to write instead."""
+
+
+@dataclass(frozen=True)
+class LinearNames:
+    """The user's words for the operands of the right formula."""
+
+    input: str
+    weight: str
+    bias: str
+    expression: str
+
+
+def of_output(twin: Twin, shape: torch.Size, names: LinearNames, stale: list[Tensor]) -> Iterator[Hypothesis]:
+    """Other formulas for the output; `stale` are values that the weight had before."""
+    yield from _of_operands(twin, shape, names)
+    for weight in stale:
+        if (within := linear.output(replace(twin, weight=weight), shape)) is not None:
+            what = f"computed with `{names.weight}` as it was before it was changed"
+            yield Hypothesis(("stale_operand",), within, what, "Compute it anew, or keep a copy of the old weight.")
+    yield from _of_low_precision(twin, shape, names)
+
+
+def _of_operands(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[Hypothesis]:
+    x, w, b = names.input, names.weight, names.bias
+    square = twin.weight.dim() == 2 and twin.weight.shape[0] == twin.weight.shape[1]
+    biased = twin.bias is not None
+    weights: list[tuple[tuple[DiagnosisCode, ...], Tensor, str]] = [((), twin.weight, f"{x} @ {w}.T")]
+    if square:
+        weights.append((("missing_transpose",), twin.weight.T, f"{x} @ {w}"))
+    biases: list[tuple[tuple[DiagnosisCode, ...], int]] = [((), 1), (("missing_bias",), 0), (("bias_twice",), 2)]
+    for of_weight, weight, product in weights:
+        for of_bias, times in biases if biased else [((), 1)]:
+            causes = of_weight + of_bias
+            within = _with_bias(replace(twin, weight=weight), shape, times) if causes else None
+            if within is not None:
+                what = product + f" + {b}" * (times if biased else 0)
+                yield Hypothesis(causes, within, f"`{what}`", f"Write `{names.expression}`.")
+
+
+def _with_bias(twin: Twin, shape: torch.Size, times: int) -> Enclosure | None:
+    if twin.bias is None or times == 1:
+        return linear.output(twin, shape)
+    if times == 0:
+        return linear.output(replace(twin, bias=None), shape)
+    once = linear.output(twin, shape)
+    if once is None:
+        return None
+    bias = twin.bias.double().broadcast_to(shape) if twin.bias.dim() <= len(shape) else twin.bias.double()[0]
+    rounding = 2 * once.unit * (once.value.abs() + bias.abs() + once.limit)
+    return replace(once, value=once.value + bias, limit=once.limit + rounding, scale=once.scale + bias.abs())
+
+
+def _of_low_precision(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[Hypothesis]:
+    """The factors rounded to fewer bits before they were multiplied, and perhaps the result as well."""
+    if twin.input.dtype not in (torch.float32, torch.float64):
+        return
+    for name, dtype in _LOW.items():
+        low = replace(twin, input=_rounded(twin.input, dtype), weight=_rounded(twin.weight, dtype))
+        within = linear.output(low, shape)
+        if within is None:
+            continue
+        advice = f"Compute `{names.expression}` in {str(twin.input.dtype).removeprefix('torch.')} throughout."
+        what = f"computed with factors in {name}"
+        yield Hypothesis(("lower_precision",), within, what, advice)
+        if dtype is not None:
+            unit = 2.0**-8 if dtype == torch.bfloat16 else 2.0**-11
+            rounding = 3 * unit * (within.value.abs() + within.limit) + unit * _bias_size(twin, shape)
+            yield Hypothesis(
+                ("lower_precision",), replace(within, limit=within.limit + rounding), f"computed in {name}", advice
+            )
+
+
+def _bias_size(twin: Twin, shape: torch.Size) -> Tensor | float:
+    if twin.bias is None:
+        return 0.0
+    size = twin.bias.double().abs()
+    return size.broadcast_to(shape) if size.dim() <= len(shape) else size.reshape(shape)
+
+
+def _rounded(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    if dtype is not None:
+        return tensor.to(dtype).to(tensor.dtype)
+    bits = tensor.float().view(torch.int32)  # TF32 keeps 10 bits of the fraction; to nearest, ties to even
+    kept = bits + 0xFFF + ((bits >> 13) & 1)
+    return (kept & ~0x1FFF).view(torch.float32).to(tensor.dtype)
+
+
+def of_gradient(role: str, twin: Twin, within: Enclosure) -> Iterator[Hypothesis]:
+    """Other formulas for a gradient."""
+    if role == "weight" and within.value.dim() == 2 and within.value.shape[0] == within.value.shape[1]:
+        yield Hypothesis(("missing_transpose",), within.at(lambda t: t.T), "`x.T @ g`", "Write `g.T @ x`.")
