@@ -9,10 +9,11 @@ from typing import Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
+from torchtwin.kernel.comparing.question import Evaluation, Question, is_name, question
 from torchtwin.kernel.recorder import MAX_CALLS
 from torchtwin.kernel.report import Report, summary
 from torchtwin.kernel.session import Session
-from torchtwin.kernel.twin_cell import REPORT_AT_END, CellReports, PlainCell
+from torchtwin.kernel.twin_cell import ASSERT, REPORT_AT_END, CellReports, PlainCell
 from torchtwin.protocol import Call
 
 WORDS = ("on", "off", "clear", "report")
@@ -51,7 +52,11 @@ class TwinMagics(Magics):
 
     @line_cell_magic
     def twin(self, line: str, cell: str | None = None) -> None:
-        """`%twin` says what is watched; `%twin on|off|clear|report`; `%%twin` runs the cell and reports its calls."""
+        """Shows what the layers of this notebook computed, beside their matmuls.
+
+        `%twin` says what is watched; `%twin on|off|clear|report`; `%twin a == b` compares two results; `%twin a` tells
+        what is known of one; `%%twin` runs the cell and reports its calls; `%%twin --assert` fails it if one differs.
+        """
         if cell is not None:  # called by code, as an exported notebook does; a cell's own `%%twin` is rewritten before
             self._shell.run_cell(f"%%twin {line}\n{cell}").raise_error()
             return
@@ -66,19 +71,46 @@ class TwinMagics(Magics):
         self._cells.keep_watching()
 
     def _begin_cell(self, argument: str) -> None:
-        if argument:
-            print(f"%%twin takes no argument; {argument!r} was not used.", file=sys.stderr)
-        self._cells.begin()
+        if argument not in ("", ASSERT):
+            print(f"%%twin takes {ASSERT} or nothing; {argument!r} was not used.", file=sys.stderr)
+        self._cells.begin(must_agree=argument == ASSERT)
 
     def _word(self, word: str) -> None:
         if word == "report":
             self._report(after=0)
-            return
-        if word and word not in self._actions:
+        elif not word or word in self._actions:
+            self._actions.get(word, lambda: None)()
+            print(summary(self._session.state(), self._session.calls()))
+        elif (asked := question(word)) is not None and is_name(word, self._shell.user_ns):
+            self._answer(asked)
+        else:
             print(unknown_word(word), file=sys.stderr)
+
+    def _answer(self, asked: Question) -> None:
+        """Under a watch, so that calls made in the expressions themselves are known."""
+        was_watched = self._session.watching
+        self._session.watch()
+        try:
+            values = [Evaluation(self._shell.user_ns).value(words) for words in asked.sides]
+            if wrong := next((error for _, error in values if error is not None), None):
+                print(wrong, file=sys.stderr)
+                return
+            self._session.guard(self._show_answer)(asked, [value for value, _ in values])
+        finally:
+            if not was_watched:
+                self._session.unwatch()
+
+    def _show_answer(self, asked: Question, values: list[object]) -> None:
+        from torchtwin.kernel.comparing.answer import answer
+        from torchtwin.kernel.comparing.explain import explain
+        from torchtwin.kernel.comparing.verdict import Verdict
+
+        if len(values) == 1:
+            print(explain(values[0], asked.sides[0], self._session.tracer()))
             return
-        self._actions.get(word, lambda: None)()
-        print(summary(self._session.state(), self._session.calls()))
+        actual, expected = values
+        comparison = answer(self._session, actual, expected, (asked.sides[0], asked.sides[1]))
+        display(Verdict(comparison))  # type: ignore[no-untyped-call]
 
     def _report(self, after: int) -> None:
         """The calls since `after`, and the earlier ones whose gradients came since."""
@@ -89,4 +121,7 @@ class TwinMagics(Magics):
 
 def unknown_word(word: str) -> str:
     """What a person reads who mistyped."""
-    return f"%twin does not know {word!r}. It takes one of {', '.join(WORDS)}, or nothing for a summary."
+    return (
+        f"%twin does not know {word!r}. It takes one of {', '.join(WORDS)}, an expression (`a == b` compares), "
+        "or nothing for a summary."
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from torch import Tensor
@@ -14,6 +15,7 @@ from torchtwin.kernel import callsite, failure
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
+from torchtwin.kernel.comparing.matches import Matcher
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import reason_not_to_check
 from torchtwin.kernel.describe import operand, transposed
@@ -30,7 +32,18 @@ from torchtwin.kernel.swap import SwapTap
 from torchtwin.kernel.tensors import TensorTable
 from torchtwin.kernel.twin import Twin, expression, gradient_formulas, twin
 from torchtwin.kernel.values import Allowance
-from torchtwin.protocol import Call, GradientFormulas, GradientNames, Gradients, Operand, Operands, Values, Verdict
+from torchtwin.protocol import (
+    Call,
+    GradientFormulas,
+    GradientNames,
+    Gradients,
+    Match,
+    Operand,
+    Operands,
+    Tensors,
+    Values,
+    Verdict,
+)
 
 
 class Recording:
@@ -47,6 +60,7 @@ class Recording:
         passes = Passes(guard, self._note_gradient)
         self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
         self.tracer = Tracer(recorder, self.past, passes)
+        self._matcher = Matcher(self.past, self.tracer)
         self._swaps = SwapTap(guard(self._let_go))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
@@ -55,6 +69,18 @@ class Recording:
         """The namespace may be another than before."""
         self._namer.forget()
         self._allowance.renew()
+
+    def cell_ended(self, names: Mapping[str, Any]) -> Tensors:
+        """The names have settled: tells what each matches, and the table of the tensors."""
+        changed, found, left_out = self._matcher.after_cell(names)
+        for id in {call.id for call in self._recorder.calls() if any(it.name in changed for it in call.matches)}:
+            self._change_matches(id, lambda matches: [it for it in matches if it.name not in changed])
+        for it in found:
+            self._change_matches(it.call, functools.partial(_with_match, new=it.match))
+        return msgspec.structs.replace(self.tensors.after_cell(names), unmatched=left_out)
+
+    def _change_matches(self, id: int, change: Callable[[list[Match]], list[Match]]) -> None:
+        self._recorder.update(id, lambda call: msgspec.structs.replace(call, matches=change(call.matches)))
 
     def start(self) -> None:
         """Harmless when it is on already."""
@@ -67,10 +93,11 @@ class Recording:
 
     def _let_go(self) -> None:
         self._gradients.stop()
-        self.past.clear()
+        self.clear()
 
     def clear(self) -> None:
         self.past.clear()
+        self._matcher.forget()
 
     def _returned(self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor) -> None:
         if _is_symbolic(input) or _is_symbolic(weight):
@@ -193,6 +220,10 @@ class Recording:
                 time=time.time(),
             )
         )
+
+
+def _with_match(matches: list[Match], new: Match) -> list[Match]:
+    return [*(it for it in matches if (it.name, it.of) != (new.name, new.of)), new]
 
 
 def _is_symbolic(tensor: Tensor) -> bool:

@@ -21,7 +21,7 @@ _WORDS: dict[Outcome, tuple[str, str]] = {
     "unchecked": ("unchecked", "unchecked"),
 }
 _URGENCY: dict[Outcome, int] = {"failed": 0, "differs": 1, "agrees": 2, "unchecked": 2}
-_LEADING_KIND = re.compile(r"(identical|rounding( only)?|different|unchecked|not checked)\b[\s,:;]*")
+_LEADING_KIND = re.compile(r"^(identical|rounding( only)?|different|unchecked|not checked)\b[\s,:;]*")
 
 
 def outcome(call: Call) -> Outcome:
@@ -96,6 +96,25 @@ def comparison_lines(comparison: Comparison) -> Iterator[Line]:
     yield from _line("values", [comparison.verdict])
     for gradient in comparison.gradients:
         yield from _line(f"gradient of {gradient.wrt}", [gradient.verdict])
+
+
+def differences(call: Call) -> Iterator[str]:
+    """A sentence for each thing of a call that is different from its twin, and for each variable that nearly is one."""
+    where = f"{call.name}, {place(call.site)}" if place(call.site) else call.name
+    if call.error is not None:
+        yield f"{where}: {call.error.explanation}"
+    of = call.gradients
+    verdicts = [("output", call.forward), ("weight gradient", of.weight), ("bias gradient", of.bias)]
+    for what, verdict in [*verdicts, ("input gradient", of.input)]:
+        if verdict is not None and verdict.kind == "different":
+            yield f"{where}: {what} {_sentence(verdict)}"
+    for match in call.matches:
+        if match.verdict.kind == "different":
+            yield f"{where}: `{match.name}` {_sentence(match.verdict)}"
+
+
+def _sentence(verdict: Verdict) -> str:
+    return f"{verdict.message}. {verdict.diagnosis.message if verdict.diagnosis else ''}".rstrip()
 
 
 def fold(calls: Iterable[Call]) -> list[Fold]:

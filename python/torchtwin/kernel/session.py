@@ -91,11 +91,15 @@ class Session:
     def cell_ended(self) -> None:
         """The names in the notebook have settled."""
         self.cells.ended()
+        self.match()
+        self.say_state()
+
+    def match(self) -> None:
+        """Looks at what the names in the notebook mean now, and which of them are outputs or gradients of calls."""
         if self._recording is not None and self.watching:
             from torchtwin.kernel.scopes import notebook
 
-            self.recorder.say(self._recording.tensors.after_cell(notebook()))
-        self.say_state()
+            self.recorder.say(self._recording.cell_ended(notebook()))
 
     def element(self, request: ElementRequest) -> Reply:
         """How one element of a recorded call came about."""

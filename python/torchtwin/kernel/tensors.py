@@ -62,6 +62,7 @@ class TensorTable:
             shares=others[:MAX_SHARES],
             output_of=outputs.get(id(tensor)),
             changed=self._changed(name, tensor),
+            new=name not in self._before,
         )
 
     def _changed(self, name: str, tensor: Tensor) -> bool:

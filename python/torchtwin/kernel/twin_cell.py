@@ -13,8 +13,13 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import cell_magic, leading_indent
 
+from torchtwin.kernel.recorder import MAX_CALLS
+from torchtwin.kernel.report_model import differences
 from torchtwin.kernel.session import Session
+from torchtwin.protocol import Call
 
+ASSERT = "--assert"
+"""The argument of `%%twin` that fails the cell if a twin or a match in it is different."""
 REPORT_AT_END = "--cell"
 """The argument of `%twin` that stands for `%%twin`, within the cell that it becomes."""
 _FIRST_LINE = re.compile(r"%%twin(?=\s)(?P<argument>.*)")
@@ -46,6 +51,8 @@ class _Begun:
     after: int
     """The sequence number before its first call."""
     was_watched: bool
+    must_agree: bool
+    """Whether the cell fails if something in it differs."""
 
 
 class CellReports:
@@ -69,9 +76,10 @@ class CellReports:
         self._events.unregister("post_execute", self._cell_ended)
         self._due.clear()
 
-    def begin(self) -> None:
+    def begin(self, must_agree: bool = False) -> None:
         """The cell that runs is to be watched, and reported."""
-        self._due.append(_Begun(self._depth, self._session.page(0, limit=1).latest, self._session.watching))
+        after = self._session.page(0, limit=1).latest
+        self._due.append(_Begun(self._depth, after, self._session.watching, must_agree))
         self._session.watch()
 
     def keep_watching(self) -> None:
@@ -90,6 +98,21 @@ class CellReports:
         self._depth = max(self._depth - 1, 0)
 
     def _end(self, begun: _Begun) -> None:
+        self._session.guard(self._session.match)()
         self._session.guard(self._report)(begun.after)
+        if begun.must_agree:
+            self._session.guard(self._fail_if_different)(begun.after)
         if not begun.was_watched:
             self._session.unwatch()
+
+    def _fail_if_different(self, after: int) -> None:
+        """As if the cell's last line had raised; a cell that raised already fails by that."""
+        result = self._shell.last_execution_result
+        if result is None or not result.success:
+            return
+        events = [envelope.event for envelope in self._session.page(after, MAX_CALLS).envelopes]
+        told = [line for event in events if isinstance(event, Call) for line in differences(event)]
+        if told:
+            result.error_in_exec = AssertionError("\n".join(told))
+            error = (AssertionError, result.error_in_exec, None)
+            self._shell.showtraceback(error, exception_only=True)

@@ -238,6 +238,8 @@ class TensorRow(msgspec.Struct, frozen=True, gc=False):
     """The source text of the recorded call that returned it: `fc(x)`."""
     changed: bool
     """Whether the last cell bound it anew or changed it in place."""
+    new: bool = False
+    """Whether no tensor had this name before."""
 
 
 class Tensors(msgspec.Struct, frozen=True, gc=False, tag="tensors"):

@@ -13,7 +13,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
-from torchtwin.protocol import COMM_ID, MIME_TYPE, QUERY_TARGET, Answered, Call, Page, Pages, State, Tensors
+from torchtwin.protocol import COMM_ID, MIME_TYPE, QUERY_TARGET, Answered, Call, Comparison, Page, Pages, State, Tensors
 
 TIMEOUT = 30
 
@@ -228,8 +228,67 @@ def test_an_unknown_word_gets_the_valid_ones(kernel: Kernel) -> None:
     ran = kernel.run("%twin ofd")
     assert ran.status == "ok"
     assert ran.text.strip() == (
-        "%twin does not know 'ofd'. It takes one of on, off, clear, report, or nothing for a summary."
+        "%twin does not know 'ofd'. It takes one of on, off, clear, report, an expression (`a == b` compares), "
+        "or nothing for a summary."
     )
+
+
+SQUARE = "import torch\nx = torch.randn(3, 2)\nfc = torch.nn.Linear(2, 2)\ny = fc(x)"
+
+
+def test_two_expressions_are_compared_and_a_cause_is_found(kernel: Kernel) -> None:
+    kernel.run(SQUARE)
+    data = bundle(kernel.run("%twin y == x @ fc.weight + fc.bias"))
+    assert "x different" in data["text/plain"]
+    assert "Write `x @ fc.weight.T + fc.bias`." in " ".join(data["text/plain"].split())
+    page = msgspec.convert(data[MIME_TYPE], Page)
+    (comparison,) = [envelope.event for envelope in page.envelopes]
+    assert isinstance(comparison, Comparison)
+    assert (comparison.actual, comparison.expected) == ("y", "x @ fc.weight + fc.bias")
+    assert comparison.verdict.diagnosis is not None
+    assert comparison.verdict.diagnosis.code == "missing_transpose"
+
+
+def test_calls_made_in_the_question_itself_are_known_also_while_the_watch_is_off(kernel: Kernel) -> None:
+    kernel.run(SQUARE)
+    kernel.run("%twin off")
+    data = bundle(kernel.run("%twin fc(x) == x @ fc.weight.T + fc.bias"))
+    assert "the operands of `fc(x)` are known" in " ".join(data["text/plain"].split())
+    assert "off" in kernel.run("%twin").text
+
+
+def test_one_expression_is_explained(kernel: Kernel) -> None:
+    kernel.run(SQUARE)
+    assert kernel.run("%twin y").text.splitlines()[1].startswith("  the output of `fc(x)`, cell [")
+    assert "not traced to a recorded call" in kernel.run("%twin torch.ones(2)").text
+
+
+def test_an_expression_that_raises_is_told_without_a_traceback(kernel: Kernel) -> None:
+    kernel.run(SQUARE)
+    ran = kernel.run("%twin y == nothing.here")
+    assert ran.status == "ok"
+    assert ran.text == "`nothing.here` raised NameError: name 'nothing' is not defined\n"
+
+
+def test_a_cell_that_asserts_fails_where_a_variable_is_nearly_the_output(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin --assert\n" + SQUARE + "\nhand = x @ fc.weight + fc.bias\n'shown'")
+    assert ran.status == "error"
+    (error,) = [o for o in ran.outputs if o["type"] == "error"]
+    assert error["ename"] == "AssertionError"
+    assert "Write `x @ fc.weight.T + fc.bias`." in error["evalue"]
+    assert [o["data"]["text/plain"] for o in ran.outputs if o["type"] == "execute_result"] == ["'shown'"]
+    assert kernel.run("1").status == "ok"
+
+
+def test_a_cell_that_asserts_passes_where_all_agrees(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin --assert\n" + SQUARE + "\nhand = x @ fc.weight.T + fc.bias")
+    assert ran.status == "ok"
+    assert MIME_TYPE in ran.outputs[-1]["data"]
+
+
+def test_a_cell_that_raised_fails_by_that(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin --assert\n" + SQUARE + "\nhand = x @ fc.weight + fc.bias\n1 / 0")
+    assert [o["ename"] for o in ran.outputs if o["type"] == "error"] == ["ZeroDivisionError"]
 
 
 def bundle(ran: Ran) -> dict[str, Any]:
@@ -307,7 +366,7 @@ def test_a_captured_cell_within_a_twin_cell_does_not_end_it(kernel: Kernel) -> N
 
 def test_an_argument_of_a_twin_cell_is_told_to_be_unused(kernel: Kernel) -> None:
     ran = kernel.run("%%twin fc\nx = 1")
-    assert (ran.status, ran.text) == ("ok", "%%twin takes no argument; 'fc' was not used.\n")
+    assert (ran.status, ran.text) == ("ok", "%%twin takes --assert or nothing; 'fc' was not used.\n")
 
 
 def test_a_twin_cell_without_a_body_gets_the_shells_own_words(kernel: Kernel) -> None:

@@ -90,16 +90,16 @@ class Comparer:
         if origin.of != "output" and not bool(within.holds(one.value.double()).all()):
             return None  # something else was added to this `.grad`
         verdict = judge(pair.actual.value, pair.expected.value, within, pair.words)
-        note = f"`{origin.name}`, whose operands are known"
+        note = f"`{origin.name}`"
         if verdict.kind == "different":
             wider = None if _is_made_from_input(other, origin) else origin.chained()
             if wider is not None:
                 within = wider.at(origin.pick)
                 verdict = judge(pair.actual.value, pair.expected.value, within, pair.words)
-                note = f"`{origin.name}` and the layers before it, whose operands are known"
+                note = f"`{origin.name}` and of the layers before it"
         if verdict.kind == "different":
             verdict = _diagnosed(verdict, pair, other, origin, within)
-        return noted(verdict, f"proven from {note}")
+        return noted(verdict, f"proven: the operands of {note} are known")
 
     def _untraced(self, pair: Pair) -> Verdict:
         verdict = values.judge_values(pair.actual.value, pair.expected.value, pair.words)

@@ -34,6 +34,8 @@ class Words:
 
     layer: str = "layer"
     formula: str = "formula"
+    has_exact: bool = True
+    """Whether the enclosure's value is the exact result, and worth telling."""
 
 
 def judge(layer: Tensor, formula: Tensor, within: Enclosure | None, words: Words = Words()) -> Verdict:
@@ -183,9 +185,10 @@ def _different(facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure,
     first = int(facts.outside.reshape(-1).nonzero()[0])
     message = (
         f"different: {count:,} of {n:,} elements {'lies' if count == 1 else 'lie'} outside what rounding can do, "
-        f"first {_place(first, layer)}: {words.layer} {_at(layer, first)}, {words.formula} {_at(formula, first)}, "
-        f"exact {_at(within.value, first)}"
+        f"first {_place(first, layer)}: {words.layer} {_at(layer, first)}, {words.formula} {_at(formula, first)}"
     )
+    if words.has_exact:
+        message += f", exact {_at(within.value, first)}"
     verdict = _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula, words))
     places = facts.outside.reshape(-1).nonzero()[:MAX_ELEMENTS, 0]
     return msgspec.structs.replace(verdict, outside=places.tolist())

@@ -1,0 +1,58 @@
+"""`%twin A == B` and `%twin A`: expressions of the user's, evaluated in their namespace."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+FILE = "<twin>"
+"""Under which the words are filed, so that calls made in them are named by them."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One expression, or two that are to be compared."""
+
+    words: str
+    sides: tuple[str, ...]
+
+
+def question(text: str) -> Question | None:
+    """What a line asks; null where it is no expression."""
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    parts: list[ast.expr] = [node]
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
+        parts = [node.left, *node.comparators]
+    return Question(text.strip(), tuple(ast.get_source_segment(text.strip(), part) or "" for part in parts))
+
+
+class Evaluation:
+    """Evaluates the sides in the user's namespace. Errors are theirs, and told by the words that raised them."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self._names = names
+
+    def value(self, words: str) -> tuple[object, str | None]:
+        """The value, or null and what went wrong."""
+        try:
+            return eval(_compiled(words), self._names), None
+        except Exception as error:
+            first = next(iter(str(error).splitlines()), "")
+            return None, f"`{words}` raised {type(error).__name__}: {first}"
+
+
+def _compiled(words: str) -> CodeType:
+    linecache.cache[FILE] = (len(words), None, [words], FILE)
+    return compile(words, FILE, "eval", dont_inherit=True)
+
+
+def is_name(words: str, names: Mapping[str, Any]) -> bool:
+    """Whether a single word means something to the user."""
+    return not words.isidentifier() or words in names
