@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 MAX_MULTIPLY_ADDS = 10**7
-"""A full check of more than this is left out for now."""
+"""A product of more than this is probed, not computed anew; below about a tenth of it a probe would even cost more."""
 CHECKED_DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _PLAIN = (Tensor, nn.Parameter)
 
@@ -14,7 +14,7 @@ _PLAIN = (Tensor, nn.Parameter)
 def reason_not_to_check(input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor) -> str | None:
     """Why this call stays `unchecked`; null when all its elements are to be checked, forward and backward."""
     operands = [t for t in (input, weight, bias, output) if t is not None]
-    return _surroundings() or next((r for t in operands if (r := _unreadable(t))), None) or _too_large(input, weight)
+    return _surroundings() or next((r for t in operands if (r := _unreadable(t))), None)
 
 
 def reason_not_to_check_gradient(gradient: Tensor) -> str | None:
@@ -26,10 +26,9 @@ def reason_not_to_check_gradient(gradient: Tensor) -> str | None:
     return None
 
 
-def multiply_adds(input: Tensor, weight: Tensor) -> int:
-    """Of one evaluation: rows of the input times the elements of the weight."""
-    rows = input.numel() // input.shape[-1] if input.dim() and input.shape[-1] else 0
-    return rows * weight.numel()
+def is_probed(left: Tensor, right: Tensor) -> bool:
+    """Whether `left @ right.T`, of (M, K) and (N, K), is too large to be computed anew in full."""
+    return left.numel() * len(right) > MAX_MULTIPLY_ADDS
 
 
 def _surroundings() -> str | None:
@@ -67,10 +66,3 @@ def _unreadable(tensor: Tensor) -> str | None:
     if tensor.dtype not in CHECKED_DTYPES:
         return f"no rounding bound for {str(tensor.dtype).removeprefix('torch.')}"
     return None
-
-
-def _too_large(input: Tensor, weight: Tensor) -> str | None:
-    size = multiply_adds(input, weight)
-    if size <= MAX_MULTIPLY_ADDS:
-        return None
-    return f"large: {size:,} multiply-adds, checked are up to {MAX_MULTIPLY_ADDS:,}"

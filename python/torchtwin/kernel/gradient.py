@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from torchtwin.kernel.check import check_product
 from torchtwin.kernel.coverage import reason_not_to_check_gradient
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles
 from torchtwin.kernel.passes import Arrival, Passes
-from torchtwin.kernel.proof.bounds import arithmetic, exact_product, exact_sum
+from torchtwin.kernel.proof.bounds import arithmetic, exact_sum
 from torchtwin.kernel.proof.enclosure import enclosure
 from torchtwin.kernel.proof.judge import judge, unchecked
 from torchtwin.kernel.quiet import quietly
@@ -192,10 +193,11 @@ def _product_share(
         rows, columns = factors()
     except RuntimeError:  # a checkpoint hands out what it saved only once
         return Share(operand, unchecked("its operands were recomputed by a checkpoint and are gone"))
-    layer, formula = gradient.detach(), rows @ columns.T
-    verdict = judge(layer, formula, enclosure(exact_product(rows, columns), arithmetic(layer.dtype, layer.device)))
+    layer = gradient.detach()
+    verdict, formula = check_product(layer, rows, columns)
     if operand == "input":
-        layer, formula = _as(layer, call.shapes["input"]), _as(formula, call.shapes["input"])
+        layer = _as(layer, call.shapes["input"])
+        formula = None if formula is None else _as(formula, call.shapes["input"])
     return Share(operand, verdict, layer, formula)
 
 

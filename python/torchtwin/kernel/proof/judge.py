@@ -38,7 +38,18 @@ class Words:
     """Whether the enclosure's value is the exact result, and worth telling."""
 
 
-def judge(layer: Tensor, formula: Tensor, within: Enclosure | None, words: Words = Words()) -> Verdict:
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of a larger result are judged."""
+
+    index: Tensor
+    shape: torch.Size
+    """Of the larger result, whose last dimension is a row."""
+
+
+def judge(
+    layer: Tensor, formula: Tensor, within: Enclosure | None, words: Words = Words(), rows: Rows | None = None
+) -> Verdict:
     """The verdict on two computed results of one shape and dtype, given where honest ones lie, in the same shape.
 
     `identical` if every element is the same (NaN equals NaN, -0.0 equals 0.0); `rounding` if both are where honest
@@ -50,14 +61,16 @@ def judge(layer: Tensor, formula: Tensor, within: Enclosure | None, words: Words
     layer_rows, formula_rows = layer.reshape(shape), formula.reshape(shape)
     if _same_bits(layer_rows, formula_rows) and within.all_near(layer_rows):
         return _bit_for_bit(layer.numel(), within.usual)
-    return _judged(_facts(layer_rows, formula_rows, within), layer, formula, within, words)
+    return _judged(_facts(layer_rows, formula_rows, within), layer, formula, within, words, rows)
 
 
-def _judged(facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words) -> Verdict:
+def _judged(
+    facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words, rows: Rows | None
+) -> Verdict:
     if facts.equal == layer.numel():
         return _identical(facts, layer, formula)
     if bool(facts.outside.any()):
-        return _different(facts, layer, formula, within, words)
+        return _different(facts, layer, formula, within, words, rows)
     return _rounding(facts, layer)
 
 
@@ -179,27 +192,29 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
 
 
-def _different(facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words) -> Verdict:
+def _different(
+    facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words, rows: Rows | None
+) -> Verdict:
     n = layer.numel()
     count = int(facts.outside.sum())
     first = int(facts.outside.reshape(-1).nonzero()[0])
     message = (
         f"different: {count:,} of {n:,} elements {'lies' if count == 1 else 'lie'} outside what rounding can do, "
-        f"first {_place(first, layer)}: {words.layer} {_at(layer, first)}, {words.formula} {_at(formula, first)}"
+        f"first {_place(first, layer, rows)}: {words.layer} {_at(layer, first)}, {words.formula} {_at(formula, first)}"
     )
     if words.has_exact:
         message += f", exact {_at(within.value, first)}"
-    verdict = _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula, words))
-    places = facts.outside.reshape(-1).nonzero()[:MAX_ELEMENTS, 0]
-    return msgspec.structs.replace(verdict, outside=places.tolist())
+    verdict = _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula, words, rows))
+    places = facts.outside.reshape(-1).nonzero()[:MAX_ELEMENTS, 0].tolist()
+    return msgspec.structs.replace(verdict, outside=[_flat(it, layer, rows) for it in places])
 
 
-def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor, words: Words) -> Diagnosis:
+def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor, words: Words, rows: Rows | None) -> Diagnosis:
     for name, value in ((words.layer, layer), (words.formula, formula)):
         wrong = (facts.outside.reshape(-1) & ~value.reshape(-1).isfinite()).nonzero()
         if len(wrong):
             first = int(wrong[0])
-            return Diagnosis("nonfinite", f"The {name} gives {_at(value, first)} at {_place(first, layer)}.")
+            return Diagnosis("nonfinite", f"The {name} gives {_at(value, first)} at {_place(first, layer, rows)}.")
     return Diagnosis("unexplained", "No simple cause found.")
 
 
@@ -207,9 +222,18 @@ def _at(values: Tensor, flat: int) -> str:
     return f"{float(values.reshape(-1)[flat]):.9g}"
 
 
-def _place(flat: int, layer: Tensor) -> list[int]:
+def _flat(flat: int, layer: Tensor, rows: Rows | None) -> int:
+    """The place among all elements of the result."""
+    if rows is None:
+        return flat
+    row, column = divmod(flat, layer.shape[-1])
+    return int(rows.index[row]) * layer.shape[-1] + column
+
+
+def _place(flat: int, layer: Tensor, rows: Rows | None) -> list[int]:
     """The index in the layer's own shape."""
-    return [int(i) for i in torch.unravel_index(torch.tensor(flat), layer.shape)]
+    shape = layer.shape if rows is None else rows.shape
+    return [int(i) for i in torch.unravel_index(torch.tensor(_flat(flat, layer, rows)), shape)]
 
 
 def _verdict(

@@ -9,15 +9,23 @@ from torch import Tensor
 
 from torchtwin.kernel.proof.bounds import Arithmetic, arithmetic, exact_product, exact_sum
 from torchtwin.kernel.proof.enclosure import Enclosure, enclosure
+from torchtwin.kernel.proof.probe import Product
 from torchtwin.kernel.twin import Twin
+
+
+def product_of(twin: Twin, shape: torch.Size) -> Product:
+    """The operands as matrices, for an output of `shape` (*, N)."""
+    weight = twin.weight if twin.weight.dim() == 2 else twin.weight[None]
+    rows = rows_of(twin.input, weight.shape[1])
+    bias = None if twin.bias is None else _rows_of_bias(twin.bias, shape, (len(rows), len(weight)))
+    return Product(rows, weight, bias)
 
 
 def output(twin: Twin, shape: torch.Size) -> Enclosure | None:
     """Of y = x w^T + b, in `shape` (*, N), computed in the dtype of the operands."""
-    weight = twin.weight if twin.weight.dim() == 2 else twin.weight[None]
-    rows = rows_of(twin.input, weight.shape[1])
-    bias = None if twin.bias is None else _rows_of_bias(twin.bias, shape, (len(rows), len(weight)))
-    return _in_shape(enclosure(exact_product(rows, weight, bias), _arithmetic(rows)), shape)
+    product = product_of(twin, shape)
+    exact = exact_product(product.left, product.right, product.bias)
+    return _in_shape(enclosure(exact, _arithmetic(product.left)), shape)
 
 
 def output_through(before: Enclosure, twin: Twin, shape: torch.Size) -> Enclosure | None:

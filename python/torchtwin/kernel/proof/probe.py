@@ -1,0 +1,105 @@
+"""A product too large to compute twice: a random +-1 probe over all rows as an alarm, and a few rows exactly.
+
+For y = x w^T + b and a vector v of random signs, y v is x (w^T v) + b v: O(MK + KN + MN) in place of O(MKN) (Freivalds,
+Probabilistic machines can use less running time, IFIP 1977). Rounding moves y v by about sqrt(K) u S in row i, with
+S^2 = sum_j (|x_i|^2 |w_j|^2 + b_ij^2); beyond four times that the row is computed exactly, and only exact rows are ever
+called different.
+
+What a silent probe proves: the rounding errors of a row's other elements, summed with signs that are independent of
+them, are as likely to go one way as the other. So an element that is wrong by more than the alarm's size trips one
+probe with a probability of at least 1/2, whatever the rounding, and one of R probes with at least 1 - 2^-R.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+import torch
+from torch import Tensor
+
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF, Arithmetic, exact_product
+from torchtwin.kernel.proof.enclosure import enclosure
+from torchtwin.kernel.proof.judge import Rows, judge
+from torchtwin.kernel.values import number
+from torchtwin.protocol import Probe, Verdict
+
+PROBES = 4
+EXACT_ROWS = 8
+"""Computed exactly in any case."""
+MAX_ALARMS = 64
+"""Rows that tripped the probe and are computed exactly; of more, the first."""
+_ALARM = 4
+_seeds = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What was computed: `left @ right.T + bias`, in one dtype."""
+
+    left: Tensor
+    """Shape (M, K)."""
+    right: Tensor
+    """Shape (N, K)."""
+    bias: Tensor | None
+    """Broadcasts to (M, N)."""
+
+
+def probed(product: Product, layer: Tensor, formula: Callable[[Tensor], Tensor], how: Arithmetic) -> Verdict:
+    """The verdict on `layer`, of M * N elements in any shape; `formula` computes given rows, of shape (k, N).
+
+    Draws from generators of its own.
+    """
+    rows = layer.reshape(len(product.left), len(product.right))
+    draw = torch.Generator().manual_seed(next(_seeds))
+    alarm, size = _alarm(product, rows, how, draw)
+    tripped = alarm.nonzero()[:MAX_ALARMS, 0]
+    chosen = torch.cat([tripped, torch.randperm(len(rows), generator=draw)[:EXACT_ROWS].to(tripped.device)])
+    chosen = torch.unique(chosen)
+    verdict = _exactly(product, rows, formula, how, Rows(chosen, layer.shape))
+    if verdict.kind in ("different", "unchecked"):
+        return verdict
+    told = Probe(smallest=number(size), probability=1 - 2.0**-PROBES, alarms=int(alarm.sum()))
+    return _told(verdict, told, len(chosen), len(rows), layer)
+
+
+def _alarm(product: Product, rows: Tensor, how: Arithmetic, draw: torch.Generator) -> tuple[Tensor, float]:
+    """Which rows trip the probe, and the size of the smallest error that trips it in every row."""
+    x, w = product.left.double(), product.right.double()
+    signs = torch.randint(0, 2, (len(w), PROBES), generator=draw).to(w.device).double() * 2 - 1
+    expected = x @ (w.T @ signs)
+    square = x.square().sum(1) * w.square().sum()
+    if product.bias is not None:
+        bias = product.bias.double().broadcast_to(rows.shape)
+        expected = expected + bias @ signs
+        square = square + bias.square().sum(1)
+    limit = _ALARM * _usual(x.shape[1], product.bias is not None, how) * square.sqrt()
+    apart = (rows.double() @ signs - expected).abs()
+    quiet = (apart <= limit[:, None]).all(1)  # NaN is not quiet
+    return ~quiet, float(limit.max()) if len(limit) else 0.0
+
+
+def _usual(terms: int, biased: bool, how: Arithmetic) -> float:
+    """The size of rounding in a row, in units of S: as a random walk in the sum, and once or twice in the result."""
+    result = (1 + biased) * how.unit if how.unit > how.sum_unit else 0.0
+    own = UNIT_ROUNDOFF[torch.float64] * math.sqrt(terms)  # of the probe's own arithmetic
+    return math.sqrt(terms + 1) * how.sum_unit + 2 * how.factor_unit + result + own
+
+
+def _exactly(
+    product: Product, rows: Tensor, formula: Callable[[Tensor], Tensor], how: Arithmetic, chosen: Rows
+) -> Verdict:
+    bias = None if product.bias is None else product.bias.broadcast_to(rows.shape)[chosen.index]
+    exact = exact_product(product.left[chosen.index], product.right, bias)
+    verdict = judge(rows[chosen.index], formula(chosen.index), enclosure(exact, how), rows=chosen)
+    return msgspec.structs.replace(verdict, coverage=f"rows {len(chosen.index)} of {len(rows)}")
+
+
+def _told(verdict: Verdict, probe: Probe, exact: int, rows: int, layer: Tensor) -> Verdict:
+    if exact == rows:
+        return msgspec.structs.replace(verdict, coverage="all")
+    message = f"{verdict.message}, in {exact:,} of {rows:,} rows; a probe over all {layer.numel():,} elements is silent"
+    return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=probe)
