@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from torchtwin.asking import assert_same, compare
+from torchtwin.kernel.comparing.verdict import Verdict
 from torchtwin.watching import Watch, clear, records, unwatch, watch
 
 __all__ = [
+    "Verdict",
     "Watch",
     "assert_same",
     "clear",

@@ -55,6 +55,8 @@ class PastCall:
     """Of `input`, `weight`, `bias` and `output`."""
     copies: dict[str, Tensor] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
+    arriving: dict[str, Tensor] = field(default_factory=dict)
+    """Shares of a backward that has not reached the node that multiplies yet, as that of a bias that is added apart."""
     elements: int = 0
     """Of the copies that were made for this call."""
 
@@ -109,13 +111,16 @@ class Past:
             self._make_room()
 
     def hold_pass(self, id: int, grad_output: Tensor | None, shares: dict[str, Tensor]) -> None:
-        """Remembers what a backward brought to a call whose operands were copied."""
+        """Remembers what a backward brought to a call whose operands were copied; null `grad_output`: more comes."""
         call = self._copied.get(id)
-        if call is None or grad_output is None or grad_output.numel() > MAX_COPIED:
+        if call is None:
             return
-        small = {role: t.clone() for role, t in shares.items() if t.numel() <= MAX_COPIED}
-        call.passes.append(Pass(grad_output.clone(), small))
-        self._count(call, grad_output.numel() + sum(t.numel() for t in small.values()))
+        call.arriving |= {role: t.clone() for role, t in shares.items() if t.numel() <= MAX_COPIED}
+        if grad_output is None or grad_output.numel() > MAX_COPIED:
+            return
+        arrived, call.arriving = call.arriving, {}
+        call.passes.append(Pass(grad_output.clone(), arrived))
+        self._count(call, grad_output.numel() + sum(t.numel() for t in arrived.values()))
         self._make_room()
 
     def clear(self) -> None:
@@ -149,6 +154,6 @@ class Past:
         while self._elements > MAX_COPIES and len(self._copied) > 1:
             _, oldest = self._copied.popitem(last=False)
             self._elements -= oldest.elements
-            oldest.copies, oldest.passes, oldest.elements = {}, [], 0
+            oldest.copies, oldest.passes, oldest.arriving, oldest.elements = {}, [], {}, 0
         if len(self._latest) > self._max_calls:
             self._latest.clear()

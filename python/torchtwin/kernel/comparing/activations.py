@@ -65,7 +65,7 @@ class Reduction:
         by = 1 / n if self.apply is torch.mean else 1.0
         sizes = (inner.value.abs() + inner.limit).sum()
         limit = inner.limit.sum() + (gamma(n, inner.unit) + 2 * inner.unit) * sizes
-        finite_scale = inner.finite_scale
+        finite_scale, squares = inner.finite_scale, inner.squares
         return replace(
             inner,
             value=inner.value.sum() * by,
@@ -73,6 +73,8 @@ class Reduction:
             scale=inner.scale.sum() * by,
             usual=inner.usual + 2 * n,
             finite_scale=lambda: finite_scale().sum(),
+            terms=inner.terms + n,
+            squares=lambda: squares().sum() * by * by,
         )
 
 

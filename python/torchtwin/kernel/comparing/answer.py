@@ -30,7 +30,22 @@ def answer(
     wrt: Sequence[object] = (),
     wrt_words: Sequence[str] = (),
 ) -> Comparison:
-    """The comparison of two values, or of two functions and their gradients with respect to `wrt`."""
+    """The comparison of two values, or of two functions and their gradients with respect to `wrt`. Raises nothing."""
+    try:
+        return _answer(session, actual, expected, words, wrt, wrt_words)
+    except Exception as error:
+        session.guard.caught(error)
+        return Comparison(*words, unchecked(f"an internal error of Torchtwin ({type(error).__name__})"), [])
+
+
+def _answer(
+    session: Session,
+    actual: object,
+    expected: object,
+    words: tuple[str, str],
+    wrt: Sequence[object],
+    wrt_words: Sequence[str],
+) -> Comparison:
     if any(callable(it) and not is_tensor(it) for it in (actual, expected)):
         return _of_functions(session, actual, expected, words, wrt, wrt_words)
     tracer = session.tracer() or _Private(session).tracer

@@ -99,16 +99,21 @@ class Comparer:
                 note = f"`{origin.name}` and of the layers before it"
         if verdict.kind == "different":
             verdict = _diagnosed(verdict, pair, other, origin, within)
+        if verdict.diagnosis is not None and verdict.diagnosis.code in ("partial", "unexplained"):
+            verdict = _in_doubt(pair, one, other, within) or verdict
         return noted(verdict, f"proven: the operands of {note} are known")
 
     def _untraced(self, pair: Pair) -> Verdict:
         verdict = values.judge_values(pair.actual.value, pair.expected.value, pair.words)
         if verdict.kind == "different":
+            wrong, right = (pair.actual, pair.expected)
+            if bool((right.value.isfinite() < wrong.value.isfinite()).any()):
+                wrong, right = right, wrong
             case = Case(
-                wrong=pair.actual.value,
-                right=values.around(pair.expected.value, pair.dtype),
-                wrong_name=pair.actual.name,
-                right_name=pair.expected.name,
+                wrong=wrong.value,
+                right=values.around(right.value, pair.dtype),
+                wrong_name=wrong.name,
+                right_name=right.name,
                 of=_kind_of(pair),
             )
             verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(case))
@@ -129,6 +134,20 @@ def _diagnosed(verdict: Verdict, pair: Pair, other: Side, origin: Origin, within
         hypotheses=tuple(replace(guess, within=guess.within.at(origin.pick)) for guess in origin.hypotheses()),
     )
     return msgspec.structs.replace(verdict, diagnosis=diagnose(case))
+
+
+def _in_doubt(pair: Pair, one: Side, other: Side, within: Enclosure) -> Verdict | None:
+    """Whoever writes a sum in pieces rounds each of them; in a low precision that is far more than a layer rounds."""
+    if UNIT_ROUNDOFF[pair.dtype] <= UNIT_ROUNDOFF[torch.float32]:
+        return None
+    wide = within.with_rounded_sums()
+    if not bool(within.holds(one.value.double()).all()) or not bool(wide.holds(other.value.double()).all()):
+        return None
+    name = str(pair.dtype).removeprefix("torch.")
+    return unchecked(
+        f"{other.name} is further off than one rounding at the end explains, and as close as sums in pieces are that "
+        f"are rounded to {name} one by one; compute both in float32 to know"
+    )
 
 
 def _is_made_from_input(side: Side, origin: Origin) -> bool:

@@ -35,6 +35,8 @@ def around(value: Tensor, dtype: torch.dtype) -> Enclosure:
         largest=float(torch.finfo(dtype).max),
         flushes=False,
         finite_scale=lambda: scale,
+        terms=1,
+        squares=lambda: scale.square(),
     )
 
 

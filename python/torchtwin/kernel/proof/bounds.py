@@ -114,6 +114,8 @@ class Exact:
     """`scale` with non-finite operands left out: whether the finite ones alone can overflow."""
     operands: Callable[[], Tensor]
     """Sum of |x| over the row and of |w| over the row: what flushing subnormal factors costs, per smallest normal."""
+    squares: Callable[[], Tensor]
+    """Sum of the squares of all that was summed."""
 
 
 def exact_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Exact:
@@ -132,6 +134,7 @@ def exact_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Ex
         biased=c is not None,
         finite_scale=lambda: _finite_scale(size_a, size_b, size_c),
         operands=lambda: size_a.sum(1)[:, None] + size_b.sum(1),
+        squares=lambda: a.square() @ b.square().T + (0.0 if c is None else c.square()),
     )
 
 
@@ -158,6 +161,7 @@ def exact_sum(terms: Tensor, shape: torch.Size) -> Exact:
         biased=False,
         finite_scale=lambda: _sum_to(_finite(sizes), shape),
         operands=lambda: scale,
+        squares=lambda: _sum_to(values.square(), shape),
     )
 
 

@@ -16,6 +16,8 @@ from torchtwin.kernel.proof.hypotheses import Hypothesis
 from torchtwin.protocol import DiagnosisCode
 
 MAX_LISTED = 8
+MAX_PAIRS = 2**24
+"""Elements that are compared to find out how slices were reordered."""
 
 
 @dataclass(frozen=True)
@@ -54,36 +56,51 @@ def changes(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
 
 
 def _scaled(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
-    square = float((right.value * right.value).sum())
-    if square == 0 or not math.isfinite(square):
+    fitted = _fitted(value, right.value)
+    # Rounding alone may look like a factor, of values as small as the rounding, and near 1.
+    telling = (right.value.abs() > 2 * right.limit) & (abs(fitted - 1) * right.value.abs() > 2 * right.limit)
+    count = int(telling.sum())
+    if count == 0 or 2 * count < int((right.value.abs() > right.limit).sum()):
         return
-    fitted = float((value * right.value).sum()) / square
-    if fitted == 0 or not math.isfinite(fitted) or abs(fitted - 1) < 1e-12:
-        return
-    factor = _round_factor(fitted, case)
-    is_round = factor is not None
-    telling = int((right.value.abs() > right.limit).sum())
-    if factor is None:
-        if telling < 3:  # of one or two numbers each is a multiple of the other
-            return
-        factor = fitted
-    size = (right.value.abs() + right.limit) * abs(factor)
-    # The factor may itself be a rounded number, the multiplication rounds, and a fitted one is known to its error.
-    rounding = 4 * right.unit * size + (0 if is_round else 4 * right.unit * size)
+    if (factor := _whole(fitted, right.unit)) is not None:
+        yield _times(factor, 4 * right.unit, case, right)
+    if count > 2 and fitted != 0:  # of one or two numbers each is a multiple of the other
+        yield _times(fitted, 8 * right.unit, case, right)
+
+
+def _fitted(value: Tensor, right: Tensor) -> float:
+    """The factor of least squares; 0 where there is none. Sizes are taken out, whose squares may not be numbers."""
+    size = float(right.abs().max())
+    if size == 0:
+        return 0.0
+    unit = right / size
+    found = float((value / size * unit).sum() / unit.square().sum())
+    return found if math.isfinite(found) else 0.0
+
+
+def _times(factor: float, error: float, case: Case, right: Enclosure) -> Change:
+    """`error`: how far the factor may be off, and the multiplication round."""
+    size = abs(factor)
     within = replace(
         right,
         value=factor * right.value,
-        limit=abs(factor) * right.limit + rounding,
-        scale=abs(factor) * right.scale,
+        limit=size * right.limit + error * size * (right.value.abs() + right.limit) + _smallest(case.wrong.dtype),
+        scale=size * right.scale,
     )
     words = f"{{wrong}} is {number_of(factor)} times {{right}}{_meaning(factor, case)}."
-    yield Change("scaled", within, words, _scaling_advice(factor))
+    return Change("scaled", within, words, _scaling_advice(factor))
 
 
-def _round_factor(fitted: float, case: Case) -> float | None:
+def _smallest(dtype: torch.dtype) -> float:
+    """The smallest subnormal, which a product that underflows is off by."""
+    return float(torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps) if dtype.is_floating_point else 0.0
+
+
+def _whole(fitted: float, unit: float) -> float | None:
     """A whole number, or one over a whole number, that the fitted factor is to within its error."""
-    near = max(1e-3 * case.right.unit**0.25, 64 * case.right.unit)
-    for candidate in (float(round(fitted)), 1 / round(1 / fitted) if round(1 / fitted) else 0.0):
+    near = max(1e-6, 8 * unit)
+    inverse = round(1 / fitted) if fitted else 0
+    for candidate in (float(round(fitted)), 1 / inverse if inverse else 0.0):
         if candidate not in (0.0, 1.0) and abs(fitted - candidate) <= near * abs(candidate):
             return candidate
     return None
@@ -118,7 +135,7 @@ def _permuted(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
         return
     yield from _reordered(case, value, right)
     for dim in range(value.dim()):
-        order = _order(value, right.value, dim)
+        order = _order(value, right, dim)
         if order is not None:
             index = torch.tensor(order, device=value.device)
             moved = right.at(lambda t, d=dim, i=index: t.index_select(d, i))  # type: ignore[misc]
@@ -151,18 +168,46 @@ def _reordered(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
             yield Change("permuted", back, words, advice)
 
 
-def _order(value: Tensor, right: Tensor, dim: int) -> list[int] | None:
-    """The order of slices along `dim` that leads from `right` to `value`, by a projection of each; null if the same."""
+def _order(value: Tensor, right: Enclosure, dim: int) -> list[int] | None:
+    """The order of slices along `dim` that leads from `right` to `value`; null if there is none but the same."""
     n = value.shape[dim]
     if n < 2:
         return None
-    a, b = (t.movedim(dim, 0).reshape(n, -1) for t in (value, right))
+    a, b, limit = (t.movedim(dim, 0).reshape(n, -1) for t in (value, right.value, right.limit))
+    order = _by_projection(a, b)
+    wrong = ~((a - b[order]).abs() <= limit[order]).all(1)
+    if bool(wrong.any()):  # near ties, which rounding has put into another order
+        sources = order[wrong]
+        if len(sources) ** 2 * a.shape[1] > MAX_PAIRS:
+            return None
+        pairs = _by_pairs(a[wrong], b[sources], limit[sources])
+        if pairs is None:
+            return None
+        order[wrong] = sources[pairs]
+    found: list[int] = order.tolist()
+    return None if found == list(range(n)) else found
+
+
+def _by_projection(a: Tensor, b: Tensor) -> Tensor:
+    """Slices that differ more than rounding have projections in the same order."""
     weights = torch.linspace(1.0, 2.0, a.shape[1], dtype=torch.float64, device=a.device) ** 3
     ranks, sources = (a @ weights).argsort(stable=True), (b @ weights).argsort(stable=True)
     order = torch.empty_like(sources)
     order[ranks] = sources
-    found: list[int] = order.tolist()
-    return None if found == list(range(n)) else found
+    return order
+
+
+def _by_pairs(a: Tensor, b: Tensor, limit: Tensor) -> Tensor | None:
+    """Every slice with every other; those with the fewest candidates choose first."""
+    fits = torch.stack([((row - b).abs() <= limit).all(1) for row in a])
+    order, free = [-1] * len(a), torch.ones(len(a), dtype=torch.bool, device=a.device)
+    for at in fits.sum(1).argsort(stable=True).tolist():
+        candidates = (fits[at] & free).nonzero()
+        if not len(candidates):
+            return None
+        source = at if bool(fits[at, at] & free[at]) else int(candidates[0])
+        order[at], free[source] = source, False
+    return torch.tensor(order, device=a.device)
 
 
 def _order_words(order: list[int], dim: int, dims: int) -> tuple[str, str]:

@@ -32,16 +32,21 @@ class Enclosure:
     """Whether subnormal operands may count as zero."""
     finite_scale: Callable[[], Tensor]
     """`scale` with non-finite operands left out: whether the finite ones alone can overflow."""
+    terms: int
+    """How many numbers were summed."""
+    squares: Callable[[], Tensor]
+    """Sum of the squares of what was summed."""
 
     def at(self, pick: Callable[[Tensor], Tensor]) -> Enclosure:
         """Of some of the elements, or of all in another order or shape."""
-        finite_scale = self.finite_scale
+        finite_scale, squares = self.finite_scale, self.squares
         return replace(
             self,
             value=pick(self.value),
             limit=pick(self.limit),
             scale=pick(self.scale),
             finite_scale=lambda: pick(finite_scale()),
+            squares=lambda: pick(squares()),
         )
 
     def holds(self, value: Tensor) -> Tensor:
@@ -55,6 +60,14 @@ class Enclosure:
     def all_near(self, value: Tensor) -> bool:
         """Whether all of `value`, of any dtype, is finite and within the limit; the quick question of every call."""
         return bool(((value.double() - self.value).abs_() <= self.limit).all())
+
+    def with_rounded_sums(self) -> Enclosure:
+        """Where results usually lie whose partial sums were rounded to the result's own dtype, each time.
+
+        No bound, which would be `terms * unit * scale`, but four times what a random walk of that many roundings gives.
+        """
+        walk = 4 * math.sqrt(self.terms) * self.unit * (self.value.abs() + self.squares().sqrt())
+        return replace(self, limit=self.limit + walk)
 
     def _can_overflow(self) -> Tensor:
         return self.finite_scale() + self.limit.nan_to_num(nan=0.0, posinf=0.0) >= self.largest
@@ -73,6 +86,8 @@ def enclosure(exact: Exact, how: Arithmetic) -> Enclosure | None:
         largest=how.largest,
         flushes=how.flushes,
         finite_scale=exact.finite_scale,
+        terms=exact.terms + exact.biased,
+        squares=exact.squares,
     )
 
 
@@ -89,4 +104,6 @@ def total(parts: list[Enclosure]) -> Enclosure:
         scale=torch.stack([part.scale for part in parts]).sum(0),
         usual=max(part.usual for part in parts) + 2 * (n - 1),
         finite_scale=lambda: torch.stack([part.finite_scale() for part in parts]).sum(0),
+        terms=sum(part.terms for part in parts),
+        squares=lambda: torch.stack([part.squares() for part in parts]).sum(0),
     )

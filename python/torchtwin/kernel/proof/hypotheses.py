@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.proof import linear
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import DiagnosisCode
@@ -82,27 +83,31 @@ def _of_low_precision(twin: Twin, shape: torch.Size, names: LinearNames) -> Iter
     """The factors rounded to fewer bits before they were multiplied, and perhaps the result as well."""
     if twin.input.dtype not in (torch.float32, torch.float64):
         return
+    advice = f"Compute `{names.expression}` in {str(twin.input.dtype).removeprefix('torch.')} throughout."
     for name, dtype in _LOW.items():
-        low = replace(twin, input=_rounded(twin.input, dtype), weight=_rounded(twin.weight, dtype))
-        within = linear.output(low, shape)
-        if within is None:
-            continue
-        advice = f"Compute `{names.expression}` in {str(twin.input.dtype).removeprefix('torch.')} throughout."
-        what = f"computed with factors in {name}"
-        yield Hypothesis(("lower_precision",), within, what, advice)
-        if dtype is not None:
-            unit = 2.0**-8 if dtype == torch.bfloat16 else 2.0**-11
-            rounding = 3 * unit * (within.value.abs() + within.limit) + unit * _bias_size(twin, shape)
-            yield Hypothesis(
-                ("lower_precision",), replace(within, limit=within.limit + rounding), f"computed in {name}", advice
-            )
+        factors = replace(twin, input=_rounded(twin.input, dtype), weight=_rounded(twin.weight, dtype))
+        if (within := linear.output(factors, shape)) is not None and _says_something(within):
+            yield Hypothesis(("lower_precision",), within, f"computed with factors in {name}", advice)
+        whole = None if dtype is None else _wholly_in(dtype, factors, shape)
+        if whole is not None and _says_something(whole):
+            yield Hypothesis(("lower_precision",), whole, f"computed in {name}", advice)
 
 
-def _bias_size(twin: Twin, shape: torch.Size) -> Tensor | float:
-    if twin.bias is None:
-        return 0.0
-    size = twin.bias.double().abs()
-    return size.broadcast_to(shape) if size.dim() <= len(shape) else size.reshape(shape)
+def _says_something(within: Enclosure) -> bool:
+    """Whether most of it is narrower than its values. In a lower precision it may not be: then anything lies within."""
+    return 2 * int((within.value.abs() > 2 * within.limit).sum()) > int((within.value != 0).sum())
+
+
+def _wholly_in(dtype: torch.dtype, factors: Twin, shape: torch.Size) -> Enclosure | None:
+    """With the bias and the result rounded as well, the product perhaps before the sum."""
+    bias = None if factors.bias is None else _rounded(factors.bias, dtype)
+    within, product = (linear.output(replace(factors, bias=it), shape) for it in (bias, None))
+    if within is None or product is None:
+        return None
+    unit, tiny = UNIT_ROUNDOFF[dtype], torch.finfo(dtype).tiny
+    wide = UNIT_ROUNDOFF[torch.float32] * (factors.weight.shape[-1] + 2) * within.scale  # the sum is kept in float32
+    rounding = 2 * unit * (within.value.abs() + product.value.abs() + within.limit + wide) + 4 * tiny
+    return replace(within, limit=within.limit + wide + rounding, largest=float(torch.finfo(dtype).max))
 
 
 def _rounded(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -5,7 +5,7 @@ Probabilistic machines can use less running time, IFIP 1977). Rounding moves y v
 S^2 = sum_j (|x_i|^2 |w_j|^2 + b_ij^2); beyond four times that the row is computed exactly, and only exact rows are ever
 called different.
 
-What a silent probe proves: the rounding errors of a row's other elements, summed with signs that are independent of
+What a silent probe proves of errors that are larger than what rounding can do to one element: the rounding errors of a row's other elements, summed with signs that are independent of
 them, are as likely to go one way as the other. So an element that is wrong by more than the alarm's size trips one
 probe with a probability of at least 1/2, whatever the rounding, and one of R probes with at least 1 - 2^-R.
 """
@@ -21,7 +21,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF, Arithmetic, exact_product
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF, Arithmetic, exact_product, usual_bound
 from torchtwin.kernel.proof.enclosure import enclosure
 from torchtwin.kernel.proof.judge import Rows, judge
 from torchtwin.kernel.values import number
@@ -67,7 +67,7 @@ def probed(product: Product, layer: Tensor, formula: Callable[[Tensor], Tensor],
 
 
 def _alarm(product: Product, rows: Tensor, how: Arithmetic, draw: torch.Generator) -> tuple[Tensor, float]:
-    """Which rows trip the probe, and the size of the smallest error that trips it in every row."""
+    """Which rows trip the probe, and the smallest error that trips it in any row and is called different then."""
     x, w = product.left.double(), product.right.double()
     signs = torch.randint(0, 2, (len(w), PROBES), generator=draw).to(w.device).double() * 2 - 1
     expected = x @ (w.T @ signs)
@@ -79,7 +79,15 @@ def _alarm(product: Product, rows: Tensor, how: Arithmetic, draw: torch.Generato
     limit = _ALARM * _usual(x.shape[1], product.bias is not None, how) * square.sqrt()
     apart = (rows.double() @ signs - expected).abs()
     quiet = (apart <= limit[:, None]).all(1)  # NaN is not quiet
-    return ~quiet, float(limit.max()) if len(limit) else 0.0
+    return ~quiet, max(float(limit.max()), _rounding(product, how)) if rows.numel() else 0.0
+
+
+def _rounding(product: Product, how: Arithmetic) -> float:
+    """What rounding can do to an element, and so hide: twice the bound, by |x| |w|^T <= norm(x) norm(w)."""
+    size = product.left.double().norm(dim=1).max() * product.right.double().norm(dim=1).max()
+    if product.bias is not None:
+        size = size + product.bias.double().abs().max()
+    return usual_bound(product.right.shape[1], product.bias is not None, how) * how.unit * float(size)
 
 
 def _usual(terms: int, biased: bool, how: Arithmetic) -> float:

@@ -1,0 +1,1 @@
+"""What the court judges: honest pairs, mutants, and probes, all drawn from seeds."""
