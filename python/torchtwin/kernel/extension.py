@@ -27,6 +27,7 @@ class Extension:
 
     def load(self) -> None:
         self._magics.register()
+        self._session.guard(self._cell_runs_already)()
         self._shell.events.register("pre_run_cell", self._before_cell)
         self._shell.events.register("post_run_cell", self._after_cell)
         if self._kernel is not None:
@@ -69,6 +70,16 @@ class Extension:
         transformed = getattr(info, "transformed_cell", None) or self._shell.transform_cell(info.raw_cell)
         file = self._shell.compile.get_code_name(info.raw_cell, transformed, count)
         self._session.cell_begins(Cell(info.cell_id, count, file, info.raw_cell))
+
+    def _cell_runs_already(self) -> None:
+        """The cell that loads us began before we listened. A silent request is no cell, and its end is not told."""
+        request = self._kernel.get_parent("shell") if self._kernel is not None else {}
+        asked = request.get("content", {})
+        if "code" not in asked or asked.get("silent") or not asked.get("store_history"):
+            return
+        code, count = asked["code"], self._shell.execution_count - 1
+        file = self._shell.compile.get_code_name(code, self._shell.transform_cell(code), count)
+        self._session.cell_begins(Cell(request.get("metadata", {}).get("cellId"), count, file, code))
 
     def _after_cell(self, result: Any) -> None:
         if result is None or result.info.raw_cell.strip():  # of an empty cell the shell tells the end alone

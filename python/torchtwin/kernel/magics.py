@@ -77,7 +77,7 @@ class TwinMagics(Magics):
 
     def _word(self, word: str) -> None:
         if word == "report":
-            self._report(after=0)
+            self._report(0, self._session.calls())
         elif not word or word in self._actions:
             self._actions.get(word, lambda: None)()
             print(summary(self._session.state(), self._session.calls()))
@@ -112,11 +112,8 @@ class TwinMagics(Magics):
         comparison = answer(self._session, actual, expected, (asked.sides[0], asked.sides[1]))
         display(Verdict(comparison))  # type: ignore[no-untyped-call]
 
-    def _report(self, after: int) -> None:
-        """The calls since `after`, and the earlier ones whose gradients came since."""
-        page = self._session.page(after, MAX_CALLS)
-        calls = [envelope.event for envelope in page.envelopes if isinstance(envelope.event, Call)]
-        display(Report(sorted(calls, key=lambda call: call.id), page))  # type: ignore[no-untyped-call]
+    def _report(self, after: int, calls: list[Call]) -> None:
+        display(Report(calls, self._session.page(after, MAX_CALLS)))  # type: ignore[no-untyped-call]
 
 
 def unknown_word(word: str) -> str:

@@ -15,7 +15,7 @@ from torchtwin.kernel import callsite, failure
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
-from torchtwin.kernel.comparing.matches import Matcher
+from torchtwin.kernel.comparing.matches import SECONDS, Matcher
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import reason_not_to_check
 from torchtwin.kernel.describe import operand, transposed
@@ -61,6 +61,8 @@ class Recording:
         self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
         self.tracer = Tracer(recorder, self.past, passes)
         self._matcher = Matcher(self.past, self.tracer)
+        self.changed: set[str] = set()
+        """The names that were bound or changed between the last two looks at what they match."""
         self._swaps = SwapTap(guard(self._let_go))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
@@ -70,13 +72,18 @@ class Recording:
         self._namer.forget()
         self._allowance.renew()
 
-    def cell_ended(self, names: Mapping[str, Any]) -> Tensors:
-        """The names have settled: tells what each matches, and the table of the tensors."""
-        changed, found, left_out = self._matcher.after_cell(names)
-        for id in {call.id for call in self._recorder.calls() if any(it.name in changed for it in call.matches)}:
-            self._change_matches(id, lambda matches: [it for it in matches if it.name not in changed])
+    def match(self, names: Mapping[str, Any], seconds: float = SECONDS) -> int:
+        """Tells which variables are outputs or gradients of calls. Returns how many it had no time for."""
+        self.changed, found, left_out = self._matcher.after_cell(names, seconds)
+        for id in {call.id for call in self._recorder.calls() if any(it.name in self.changed for it in call.matches)}:
+            self._change_matches(id, lambda matches: [it for it in matches if it.name not in self.changed])
         for it in found:
             self._change_matches(it.call, functools.partial(_with_match, new=it.match))
+        return left_out
+
+    def cell_ended(self, names: Mapping[str, Any]) -> Tensors:
+        """The names have settled: the table of the tensors."""
+        left_out = self.match(names)
         return msgspec.structs.replace(self.tensors.after_cell(names), unmatched=left_out)
 
     def _change_matches(self, id: int, change: Callable[[list[Match]], list[Match]]) -> None:

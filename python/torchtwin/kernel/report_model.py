@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from torchtwin.protocol import Call, Comparison, Number, Site, Verdict
+from torchtwin.protocol import Call, Comparison, Match, Number, Site, Verdict
 
 Outcome = Literal["failed", "differs", "agrees", "unchecked"]
 
@@ -85,6 +85,7 @@ class Fold:
         yield from _line("weight gradient", [of.weight for of in gradients])
         yield from _line("bias gradient", [of.bias for of in gradients])
         yield from _line("input gradient", [of.input for of in gradients])
+        yield from (_matched(match) for match in self.shown.matches)
 
     def before_backward(self) -> bool:
         of = self.shown.gradients
@@ -98,8 +99,8 @@ def comparison_lines(comparison: Comparison) -> Iterator[Line]:
         yield from _line(f"gradient of {gradient.wrt}", [gradient.verdict])
 
 
-def differences(call: Call) -> Iterator[str]:
-    """A sentence for each thing of a call that is different from its twin, and for each variable that nearly is one."""
+def differences(call: Call, names: Container[str]) -> Iterator[str]:
+    """A sentence for each thing of a call that is different from its twin, and for those of `names` that nearly are."""
     where = f"{call.name}, {place(call.site)}" if place(call.site) else call.name
     if call.error is not None:
         yield f"{where}: {call.error.explanation}"
@@ -109,7 +110,7 @@ def differences(call: Call) -> Iterator[str]:
         if verdict is not None and verdict.kind == "different":
             yield f"{where}: {what} {_sentence(verdict)}"
     for match in call.matches:
-        if match.verdict.kind == "different":
+        if match.verdict.kind == "different" and match.name in names:
             yield f"{where}: `{match.name}` {_sentence(match.verdict)}"
 
 
@@ -138,6 +139,14 @@ def _line(what: str, verdicts: Sequence[Verdict | None]) -> Iterator[Line]:
     if given:
         worst = max(given, key=lambda verdict: _size(verdict.units))
         yield Line(what, worst, _detail(worst, given), tuple(_remarks(worst, given)))
+
+
+def _matched(match: Match) -> Line:
+    of = "output" if match.of == "output" else f"{match.of} gradient"
+    if match.verdict.kind == "different":
+        remark = match.verdict.diagnosis.message if match.verdict.diagnosis else match.verdict.message
+        return Line(match.name, match.verdict, f"nearly this {of}", (remark,))
+    return Line(match.name, match.verdict, f"is this {of}", ())
 
 
 def _size(number: Number | None) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from torchtwin.kernel.report_columns import beside, center, clean, elide, hang, shorten_path
+from torchtwin.kernel.report_columns import beside, center, clean, elide, hang, shorten_path, width
 from torchtwin.kernel.report_model import (
     MAX_SUGGESTIONS,
     Fold,
@@ -35,7 +35,9 @@ def text(calls: Sequence[Call], shown: Sequence[Fold], hidden: Sequence[Call]) -
 def comparison_text(comparison: Comparison) -> str:
     """The two sides, and a verdict for the values and each gradient."""
     sides = f"{elide(clean(comparison.actual), 36)} == {elide(clean(comparison.expected), 36)}"
-    lines = (line for it in comparison_lines(comparison) for line in _verdict(it))
+    found = list(comparison_lines(comparison))
+    room = max(width(_label(it)) for it in found)
+    lines = (line for it in found for line in _verdict(it, room))
     return "\n".join([sides, *lines])
 
 
@@ -46,8 +48,10 @@ def _block(fold: Fold) -> Iterator[str]:
     if call.error is not None:
         yield from _failure(call.error)
     else:
-        for line in fold.lines():
-            yield from _verdict(line)
+        lines = list(fold.lines())
+        room = max(16, *(width(_label(line)) for line in lines))
+        for line in lines:
+            yield from _verdict(line, room)
         if fold.before_backward():
             yield f"{_INDENT}{'gradients':16} - not yet    no backward so far"
 
@@ -97,8 +101,13 @@ def _carets(term: Term) -> str:
     return f" {'  '.join(marks)} "
 
 
-def _verdict(line: Line) -> Iterator[str]:
-    head = f"{_INDENT}{elide(clean(line.what), 24):16} {SIGNS[line.verdict.kind]} {line.verdict.kind:10} "
+def _label(line: Line) -> str:
+    return elide(clean(line.what), 28)
+
+
+def _verdict(line: Line, room: int) -> Iterator[str]:
+    label = _label(line)
+    head = f"{_INDENT}{label}{' ' * (room - width(label))} {SIGNS[line.verdict.kind]} {line.verdict.kind:10} "
     yield from hang(head, clean(line.detail), COLUMNS)
     for remark in line.remarks:
         yield from hang(" " * len(head), clean(remark), COLUMNS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -91,15 +92,23 @@ class Session:
     def cell_ended(self) -> None:
         """The names in the notebook have settled."""
         self.cells.ended()
-        self.match()
-        self.say_state()
-
-    def match(self) -> None:
-        """Looks at what the names in the notebook mean now, and which of them are outputs or gradients of calls."""
         if self._recording is not None and self.watching:
             from torchtwin.kernel.scopes import notebook
 
             self.recorder.say(self._recording.cell_ended(notebook()))
+        self.say_state()
+
+    def match(self, patient: bool = False) -> set[str]:
+        """Looks now, before the cell has ended, which variables are outputs or gradients of calls.
+
+        Returns the names that were bound or changed since the last look. `patient`: however long it takes.
+        """
+        if self._recording is None or not self.watching:
+            return set()
+        from torchtwin.kernel.scopes import notebook
+
+        self._recording.match(notebook(), **({"seconds": math.inf} if patient else {}))
+        return self._recording.changed
 
     def element(self, request: ElementRequest) -> Reply:
         """How one element of a recorded call came about."""

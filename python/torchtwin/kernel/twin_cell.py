@@ -13,10 +13,9 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import cell_magic, leading_indent
 
-from torchtwin.kernel.recorder import MAX_CALLS
 from torchtwin.kernel.report_model import differences
 from torchtwin.kernel.session import Session
-from torchtwin.protocol import Call
+from torchtwin.protocol import Call, Gradients
 
 ASSERT = "--assert"
 """The argument of `%%twin` that fails the cell if a twin or a match in it is different."""
@@ -53,17 +52,24 @@ class _Begun:
     was_watched: bool
     must_agree: bool
     """Whether the cell fails if something in it differs."""
+    gradients: dict[int, Gradients]
+    """What was known of those of the earlier calls."""
+
+    def concerns(self, call: Call, changed: set[str]) -> bool:
+        """Whether a call was made in the cell, or a gradient or a variable of the cell belongs to it."""
+        is_told = any(match.name in changed for match in call.matches)
+        return is_told or self.gradients.get(call.id) is not call.gradients
 
 
 class CellReports:
     """Reports the calls of each `%%twin` cell when it has ended, whether it raised or not."""
 
-    def __init__(self, shell: Any, session: Session, report: Callable[[int], None]) -> None:
+    def __init__(self, shell: Any, session: Session, report: Callable[[int, list[Call]], None]) -> None:
         self._shell = shell
         self._events = shell.events
         self._session = session
         self._report = report
-        """Displays what happened after a sequence number."""
+        """Displays calls, with the page of what happened after a sequence number."""
         self._depth = 0
         self._due: list[_Begun] = []
 
@@ -79,7 +85,8 @@ class CellReports:
     def begin(self, must_agree: bool = False) -> None:
         """The cell that runs is to be watched, and reported."""
         after = self._session.page(0, limit=1).latest
-        self._due.append(_Begun(self._depth, after, self._session.watching, must_agree))
+        gradients = {call.id: call.gradients for call in self._session.calls()}
+        self._due.append(_Begun(self._depth, after, self._session.watching, must_agree, gradients))
         self._session.watch()
 
     def keep_watching(self) -> None:
@@ -98,20 +105,23 @@ class CellReports:
         self._depth = max(self._depth - 1, 0)
 
     def _end(self, begun: _Begun) -> None:
-        self._session.guard(self._session.match)()
-        self._session.guard(self._report)(begun.after)
-        if begun.must_agree:
-            self._session.guard(self._fail_if_different)(begun.after)
+        self._session.guard(self._tell)(begun)
         if not begun.was_watched:
             self._session.unwatch()
 
-    def _fail_if_different(self, after: int) -> None:
+    def _tell(self, begun: _Begun) -> None:
+        changed = self._session.match(patient=begun.must_agree)
+        calls = [call for call in self._session.calls() if begun.concerns(call, changed)]
+        self._report(begun.after, calls)
+        if begun.must_agree:
+            self._fail_if_different(calls, changed)
+
+    def _fail_if_different(self, calls: list[Call], changed: set[str]) -> None:
         """As if the cell's last line had raised; a cell that raised already fails by that."""
         result = self._shell.last_execution_result
         if result is None or not result.success:
             return
-        events = [envelope.event for envelope in self._session.page(after, MAX_CALLS).envelopes]
-        told = [line for event in events if isinstance(event, Call) for line in differences(event)]
+        told = [line for call in calls for line in differences(call, changed)]
         if told:
             result.error_in_exec = AssertionError("\n".join(told))
             error = (AssertionError, result.error_in_exec, None)

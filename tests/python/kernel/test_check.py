@@ -129,15 +129,35 @@ def test_subnormal_results_are_honest(notebook: Notebook) -> None:
     assert call.forward.kind in ("identical", "rounding")
 
 
-def test_a_large_call_is_left_out_and_says_so(notebook: Notebook) -> None:
+def test_a_call_of_more_than_the_limit_is_probed(notebook: Notebook) -> None:
     call = notebook.call("with torch.no_grad(): y = F.linear(torch.ones(1001, 100), torch.ones(100, 100))")
-    assert call.forward.kind == "unchecked"
-    assert call.forward.reason == "large: 10,010,000 multiply-adds, checked are up to 10,000,000"
+    assert (call.forward.kind, call.forward.coverage) == ("identical", "probe")
+    assert call.forward.probe is not None
+    assert call.forward.probe.alarms == 0
 
 
-def test_a_call_of_exactly_the_limit_is_checked(notebook: Notebook) -> None:
+def test_a_call_of_exactly_the_limit_is_checked_in_full(notebook: Notebook) -> None:
     call = notebook.call("with torch.no_grad(): y = F.linear(torch.ones(1000, 100), torch.ones(100, 100))")
-    assert call.forward.kind == "identical"
+    assert (call.forward.kind, call.forward.coverage) == ("identical", "all")
+
+
+def test_large_gradients_are_probed_as_well(notebook: Notebook) -> None:
+    call = notebook.call(
+        "x = torch.randn(400, 200, requires_grad=True)\nfc = nn.Linear(200, 200)\nfc(x).sum().backward()"
+    )
+    of = notebook.again(call).gradients
+    assert of.weight is not None
+    assert of.input is not None
+    assert of.bias is not None
+    assert [of.weight.coverage, of.input.coverage, of.bias.coverage] == ["probe", "probe", "all"]
+
+
+def test_the_probe_leaves_the_users_random_numbers_alone(notebook: Notebook) -> None:
+    notebook.run("torch.manual_seed(1)\nfc = nn.Linear(500, 300)\nx = torch.randn(200, 500)\nplain = torch.rand(3)")
+    notebook.run(
+        "torch.manual_seed(1)\nfc = nn.Linear(500, 300)\nx = torch.randn(200, 500)\nfc(x)\nprobed = torch.rand(3)"
+    )
+    assert notebook.names["plain"].tolist() == notebook.names["probed"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from torchtwin.kernel.comparing.compare import Comparer
 from torchtwin.kernel.comparing.gradients import compare_gradient
 from torchtwin.kernel.comparing.origin import Tracer
+from torchtwin.kernel.comparing.question import compiled_as_filed
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import ComparedGradient, Verdict
@@ -83,14 +85,25 @@ def _run(function: object, name: str, tensors: list[Tensor]) -> _Run | str:
     if not callable(function):
         return _Run(function, tensors) if is_tensor(function) else f"`{name}` is neither a function nor a tensor"
     given = [t.detach().clone().requires_grad_() for t in tensors] if _takes_arguments(function, len(tensors)) else None
+    if function == functional.linear:
+        function = functional.linear  # torch's own, if it was looked up before the watch
     try:
-        result = function(*given) if given is not None else function()
+        result = _called(function, name, given)
     except Exception as error:
         first = next(iter(str(error).splitlines()), "")
         return f"`{name}` raised {type(error).__name__}: {first}"
     if not is_tensor(result):
         return f"`{name}` returned a {type(result).__qualname__}, not a tensor"
     return _Run(result, tensors if given is None else given)
+
+
+def _called(function: Callable[..., Any], name: str, given: list[Tensor] | None) -> object:
+    """In a frame that knows a layer by its own name, since it is looked at for names."""
+    word = name.rpartition(".")[2]
+    word = word if word.isidentifier() else "function"
+    names = {word: function, **{f"x{at}": tensor for at, tensor in enumerate(given or ())}}
+    text = f"{word}({', '.join(f'x{at}' for at in range(len(given or ())))})"
+    return eval(compiled_as_filed(text), {}, names)
 
 
 def _takes_arguments(function: Callable[..., Any], count: int) -> bool:
@@ -110,8 +123,8 @@ def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer) -> list[Compare
         return [ComparedGradient(it.words, unchecked("the results differ in shape")) for it in wrt]
     g = torch.randn(a.result.shape, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64)
     of_a, of_b = (_backward(run, g) for run in (a, b))
-    both = zip(wrt, a.given, of_a, of_b, strict=True)
-    return [ComparedGradient(it.words, compare_gradient(tracer, it.words, leaf, x, y)) for it, leaf, x, y in both]
+    each = zip(wrt, zip(a.given, of_a, strict=True), zip(b.given, of_b, strict=True), strict=True)
+    return [ComparedGradient(it.words, compare_gradient(tracer, it.words, first, second)) for it, first, second in each]
 
 
 def _backward(run: _Run, g: Tensor) -> list[Tensor | str]:

@@ -90,7 +90,7 @@ class Comparer:
         if origin.of != "output" and not bool(within.holds(one.value.double()).all()):
             return None  # something else was added to this `.grad`
         verdict = judge(pair.actual.value, pair.expected.value, within, pair.words)
-        note = f"`{origin.name}`"
+        note = origin.name if " " in origin.name and "(" not in origin.name else f"`{origin.name}`"
         if verdict.kind == "different":
             wider = None if _is_made_from_input(other, origin) else origin.chained()
             if wider is not None:
@@ -130,7 +130,7 @@ def _diagnosed(verdict: Verdict, pair: Pair, other: Side, origin: Origin, within
         wrong_name=wrong.name,
         right_name=right.name,
         of="output" if origin.of == "output" else "gradient",
-        batch=origin.batch,
+        sums=origin.sums,
         hypotheses=tuple(replace(guess, within=guess.within.at(origin.pick)) for guess in origin.hypotheses()),
     )
     return msgspec.structs.replace(verdict, diagnosis=diagnose(case))

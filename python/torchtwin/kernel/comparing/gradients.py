@@ -9,14 +9,18 @@ from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import Verdict
 
+OfOne = tuple[Tensor, Tensor | str]
+"""A tensor, and what `torch.autograd.grad` gave for it, or why it gave nothing."""
 
-def compare_gradient(tracer: Tracer, words: str, leaf: Tensor, actual: Tensor | str, expected: Tensor | str) -> Verdict:
-    """`actual` and `expected` are gradients, or why there is none. `leaf` is what the first is a gradient of."""
-    missing = {side: it for side, it in (("first", actual), ("second", expected)) if isinstance(it, str)}
+
+def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) -> Verdict:
+    """The verdict on the gradients that the first and the second function gave for the tensor called `words`."""
+    each = (("first", first[1]), ("second", second[1]))
+    missing = [f"in the {which} function {gradient}" for which, gradient in each if isinstance(gradient, str)]
     if missing:
-        told = "; ".join(f"in the {side} function {reason}" for side, reason in missing.items())
-        return unchecked(f"`{words}`: {told}")
-    assert isinstance(actual, Tensor)
-    assert isinstance(expected, Tensor)
-    names = f"the first gradient of {words}", f"the second gradient of {words}"
-    return Comparer(tracer.with_gradient_of(leaf, actual)).compare(actual, expected, names)
+        return unchecked(f"`{words}`: {'; '.join(missing)}")
+    for leaf, gradient in (first, second):
+        assert isinstance(gradient, Tensor)
+        tracer = tracer.with_gradient_of(leaf, gradient, f"the gradient of {words}")
+    names = f"the first gradient of `{words}`", f"the second gradient of `{words}`"
+    return Comparer(tracer).compare(first[1], second[1], names)

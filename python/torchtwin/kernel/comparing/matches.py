@@ -26,12 +26,13 @@ from torchtwin.kernel.scopes import shown
 from torchtwin.protocol import Match
 
 SECONDS = 0.05
-"""After one cell."""
+"""After one cell, where nobody asked for it."""
 MAX_CALLS = 50
 """The newest calls that variables are held against."""
 ROLES: tuple[Role, ...] = ("output", "weight", "bias", "input")
-_TELLING = {"missing_transpose", "missing_bias", "bias_twice", "scaled", "negated", "permuted", "stale_operand"}
-"""Causes that a near miss is offered for; others may be chance."""
+_FORMULAS = {"missing_transpose", "missing_bias", "bias_twice", "stale_operand"}
+_TELLING = {*_FORMULAS, "scaled", "negated", "permuted"}
+"""Causes that a near miss is offered for; others may be chance, as a factor or an order of two numbers may."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,12 @@ class Matcher:
         self._targets_seen.clear()
 
     @quietly
-    def after_cell(self, names: Mapping[str, Any]) -> tuple[set[str], list[Found], int]:
-        """The names that were bound or changed, what they and the older ones match, and how many were left out."""
-        until = time.perf_counter() + SECONDS
+    def after_cell(self, names: Mapping[str, Any], seconds: float) -> tuple[set[str], list[Found], int]:
+        """The names that were bound or changed, what they and the older ones match, and how many were left out.
+
+        At most `seconds` are spent on it.
+        """
+        until = time.perf_counter() + seconds
         candidates = list(self._candidates(names))
         targets = list(self._targets())
         self._targets_seen = {_key(target) for target in targets}
@@ -181,9 +185,9 @@ def _found(candidate: _Candidate, target: _Target, within: Enclosure) -> Found:
 
 
 def _near_miss(candidate: _Candidate, target: _Target) -> Found | None:
-    """Offered only where a cause explains the difference, and not of one or two numbers, where chance may."""
+    """Offered only where a cause explains the difference, which of a single number chance may."""
     within = target.origin.within(candidate.side.value.dtype)
-    if within is None or candidate.side.value.numel() < 3 or not candidate.is_new:
+    if within is None or candidate.side.value.numel() < 2 or not candidate.is_new:
         return None
     case = Case(
         wrong=candidate.side.value,
@@ -191,11 +195,11 @@ def _near_miss(candidate: _Candidate, target: _Target) -> Found | None:
         wrong_name=candidate.side.name,
         right_name=f"`{target.origin.name}`",
         of="output" if target.origin.of == "output" else "gradient",
-        batch=target.origin.batch,
+        sums=target.origin.sums,
         hypotheses=tuple(target.origin.hypotheses()),
     )
     diagnosis = diagnose(case)
-    if diagnosis.code not in _TELLING:
+    if diagnosis.code not in _TELLING or (candidate.side.value.numel() < 3 and diagnosis.code not in _FORMULAS):
         return None
     verdict = judge(target.value, candidate.side.value, within, _words(candidate, target))
     explained = msgspec.structs.replace(verdict, diagnosis=diagnosis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,8 @@ MAX_CALLS = 200
 MAX_CHAIN = 20
 """Layers that rounding is followed through."""
 
+_WRITE = re.compile(r"^Write `(.*)`\.$")
+
 Pick = Callable[[Tensor], Tensor]
 
 
@@ -47,8 +50,8 @@ class Origin:
     """The same, given the operands of the calls before it; null where there are none."""
     hypotheses: Callable[[], Iterator[Hypothesis]]
     """What else may have been computed; in the shape before `pick`."""
-    batch: int | None
-    """Rows that a gradient sums over."""
+    sums: tuple[tuple[int, str], ...] = ()
+    """What a gradient may be a sum or a mean over, each with its name."""
 
 
 class Tracer:
@@ -58,13 +61,13 @@ class Tracer:
         self._recorder = recorder
         self._past = past
         self._passes = passes
-        self._gradients: list[tuple[Tensor, Tensor]] = []
-        """Gradients that `torch.autograd.grad` gave, each after its tensor."""
+        self._gradients: list[tuple[Tensor, Tensor, str]] = []
+        """Gradients that `torch.autograd.grad` gave, each after its tensor and before its name."""
 
-    def with_gradient_of(self, leaf: Tensor, gradient: Tensor) -> Tracer:
+    def with_gradient_of(self, leaf: Tensor, gradient: Tensor, name: str) -> Tracer:
         """One that knows as well what `torch.autograd.grad` gave for a tensor in the last backward."""
         tracer = Tracer(self._recorder, self._past, self._passes)
-        tracer._gradients = [*self._gradients, (leaf, gradient)]
+        tracer._gradients = [*self._gradients, (leaf, gradient, name)]
         return tracer
 
     def origins(self, tensor: Tensor) -> Iterator[Origin]:
@@ -76,9 +79,9 @@ class Tracer:
             yield from self._as_output(call, tensor)
         for call in calls:
             yield from self._as_gradient(call, tensor)
-        for leaf, gradient in self._gradients:
+        for leaf, gradient, name in self._gradients:
             if gradient is tensor:
-                yield from self._as_given_gradient(calls, leaf)
+                yield from (replace(origin, name=name) for origin in self._as_given_gradient(calls, leaf))
         for call in calls:
             yield from self._as_result(call, tensor)
 
@@ -150,7 +153,6 @@ class Tracer:
             within=lambda dtype: _output_in(dtype, twin, shape),
             chained=lambda: self._chained(call, MAX_CHAIN),
             hypotheses=lambda: hypotheses.of_output(twin, shape, names, self._earlier_weights(call)),
-            batch=None,
         )
 
     def _gradient(
@@ -176,8 +178,8 @@ class Tracer:
             pick=lambda t: t,
             within=within,
             chained=lambda: None,
-            hypotheses=lambda: hypotheses.of_gradient(role, twin, inner) if inner is not None else iter(()),
-            batch=twin.input.shape[:-1].numel() if role != "input" else None,
+            hypotheses=lambda: _of_gradient(role, known, inner, record),
+            sums=((twin.input.shape[:-1].numel(), "the batch"), (known[0][1].numel(), "all elements of the output")),
         )
 
     def _earlier_weights(self, call: PastCall) -> list[Tensor]:
@@ -215,6 +217,17 @@ class Tracer:
         return None
 
 
+def _of_gradient(
+    role: Role, passes: list[tuple[Twin, Tensor]], within: Enclosure | None, record: Call
+) -> Iterator[Hypothesis]:
+    name = getattr(record.gradient_names, role)
+    if len(passes) > 1:
+        each = [_gradient_in(twin.weight.dtype, role, twin, g) for twin, g in passes]
+        yield from hypotheses.of_fewer_passes([it for it in each if it is not None], name)
+    if within is not None:
+        yield from hypotheses.of_gradient(role, passes[0][0], within)
+
+
 def _names(record: Call) -> LinearNames:
     of = record.operands
     x, w, b = (it.name if it is not None else role for it, role in ((of.input, "x"), (of.weight, "w"), (of.bias, "b")))
@@ -233,7 +246,9 @@ def _after(origin: Origin, step: Activation | Reduction) -> Origin:
     def guesses() -> Iterator[Hypothesis]:
         for guess in origin.hypotheses():
             words = step.name.format(guess.what.strip("`"))
-            yield replace(guess, within=step.of(guess.within), what=f"`{words}`" if "`" in guess.what else guess.what)
+            advice = _WRITE.sub(lambda found: f"Write `{step.name.format(found[1])}`.", guess.advice)
+            what = f"`{words}`" if "`" in guess.what else guess.what
+            yield replace(guess, within=step.of(guess.within), what=what, advice=advice)
 
     return replace(origin, name=step.name.format(origin.name), within=within, chained=chained, hypotheses=guesses)
 

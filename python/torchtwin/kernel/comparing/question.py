@@ -42,13 +42,14 @@ class Evaluation:
     def value(self, words: str) -> tuple[object, str | None]:
         """The value, or null and what went wrong."""
         try:
-            return eval(_compiled(words), self._names), None
+            return eval(compiled_as_filed(words), self._names), None
         except Exception as error:
             first = next(iter(str(error).splitlines()), "")
             return None, f"`{words}` raised {type(error).__name__}: {first}"
 
 
-def _compiled(words: str) -> CodeType:
+def compiled_as_filed(words: str) -> CodeType:
+    """Compiled under a name whose text is filed, as a cell's is, so that calls can be named by their words."""
     linecache.cache[FILE] = (len(words), None, [words], FILE)
     return compile(words, FILE, "eval", dont_inherit=True)
 

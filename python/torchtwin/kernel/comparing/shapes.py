@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.comparing.sides import Side
+from torchtwin.kernel.fitting import on
 from torchtwin.protocol import Diagnosis, Verdict
 
 Compare = Callable[[Side, Side], Verdict]
@@ -43,14 +44,18 @@ def _meeting(a: tuple[int, ...], b: tuple[int, ...]) -> str:
 def _transposed(a: Side, b: Side, compare: Compare) -> str | None:
     if a.value.dim() != 2 or a.value.T.shape != b.value.shape or 1 in a.value.shape:
         return None
-    turned = compare(a, _as(b, b.value.T))
-    return f"Transposed they agree: write `{b.words}.T`." if _agree(turned) else None
+    code = f"{on(b.words)}.T"
+    turned = compare(a, replace(_as(b, b.value.T), words=code))
+    if _agree(turned):
+        return f"Transposed they agree: write `{code}`."
+    cause = turned.diagnosis
+    return cause.message if cause is not None and cause.code not in ("partial", "unexplained") else None
 
 
 def _reshaped(a: Side, b: Side, compare: Compare) -> str | None:
     if a.value.numel() != b.value.numel():
         return None
-    code = f"`{b.words}.reshape({', '.join(map(str, a.value.shape))})`"
+    code = f"`{on(b.words)}.reshape({', '.join(map(str, a.value.shape))})`"
     verdict = compare(a, _as(b, b.value.reshape(a.value.shape)))
     if _agree(verdict):
         return f"As for the values, they are {verdict.message}. Write {code}."

@@ -23,7 +23,8 @@ class Side:
 
     @property
     def name(self) -> str:
-        return f"`{self.words}`"
+        """Code in backticks; other words as they are."""
+        return self.words if "`" in self.words else f"`{self.words}`"
 
 
 def side(value: object, words: str) -> Side | str:

@@ -31,8 +31,8 @@ class Case:
     """In backticks where it is code: `` `hand` ``."""
     right_name: str
     of: Literal["output", "gradient"] = "output"
-    batch: int | None = None
-    """Rows that were summed (gradients), which a mean divides by."""
+    sums: tuple[tuple[int, str], ...] = ()
+    """Of a gradient: what a mean divides by, each number with the name of what is counted."""
     hypotheses: tuple[Hypothesis, ...] = ()
 
 
@@ -87,8 +87,8 @@ def _times(factor: float, error: float, case: Case, right: Enclosure) -> Change:
         limit=size * right.limit + error * size * (right.value.abs() + right.limit) + _smallest(case.wrong.dtype),
         scale=size * right.scale,
     )
-    words = f"{{wrong}} is {number_of(factor)} times {{right}}{_meaning(factor, case)}."
-    return Change("scaled", within, words, _scaling_advice(factor))
+    meaning, advice = _meaning(factor, case)
+    return Change("scaled", within, f"{{wrong}} is {number_of(factor)} times {{right}}{meaning}.", advice)
 
 
 def _smallest(dtype: torch.dtype) -> float:
@@ -106,28 +106,22 @@ def _whole(fitted: float, unit: float) -> float | None:
     return None
 
 
-def _meaning(factor: float, case: Case) -> str:
-    """What such a factor usually comes from."""
-    count = case.right.value.numel()
-    for n, what in ((case.batch, "the batch"), (count, "all elements")):
-        if n and n > 1 and math.isclose(factor, 1 / n, rel_tol=1e-6):
-            return f": a mean over {what} of {n:,} in place of a sum"
-        if n and n > 1 and math.isclose(factor, n, rel_tol=1e-6):
-            return f": a sum over {what} of {n:,} in place of a mean"
+def _meaning(factor: float, case: Case) -> tuple[str, str]:
+    """What such a factor usually comes from, and what to do."""
+    by = f"Divide by {number_of(factor)}." if abs(factor) >= 1 else f"Multiply by {number_of(1 / factor)}."
+    for n, what in case.sums if case.of == "gradient" else ():
+        if n > 1 and math.isclose(factor, 1 / n, rel_tol=1e-6):
+            return f": a mean over {what} ({n:,}) in place of a sum", by
+        if n > 1 and math.isclose(factor, n, rel_tol=1e-6):
+            return f": a sum over {what} ({n:,}) in place of a mean", by
     is_whole = factor == round(factor)
     if case.of == "gradient" and is_whole and factor >= 256 and math.log2(factor) % 1 == 0:
-        return ": a loss scale that was not taken back"
-    if case.of == "gradient" and is_whole and factor > 1:
-        return f": {int(factor)} backward passes accumulated without `zero_grad`"
+        return ": a loss scale that was not taken back", by
+    if case.wrong_name.endswith(".grad`") and is_whole and factor > 1:
+        return f": {int(factor)} backward passes accumulated", "Call `zero_grad()` before each backward."
     if case.of == "gradient" and 0 < factor < 1 and 1 / factor != round(1 / factor):
-        return ": it was clipped, as `clip_grad_norm_` does"
-    return ""
-
-
-def _scaling_advice(factor: float) -> str:
-    if abs(factor) >= 1:
-        return f"Divide by {number_of(factor)}."
-    return f"Multiply by {number_of(1 / factor)}."
+        return ": it was clipped, as `clip_grad_norm_` does", by
+    return "", by
 
 
 def _permuted(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:

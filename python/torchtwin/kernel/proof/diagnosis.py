@@ -10,6 +10,7 @@ from torch import Tensor
 
 from torchtwin.kernel.proof.changes import MAX_LISTED, Case, changes
 from torchtwin.kernel.proof.enclosure import Enclosure
+from torchtwin.kernel.proof.hypotheses import Hypothesis
 from torchtwin.protocol import Diagnosis
 
 MAX_ELEMENTS = 2**20
@@ -50,8 +51,14 @@ def _by_formula(case: Case, value: Tensor) -> Diagnosis | None:
     for guess in case.hypotheses:
         if _agrees(value, guess.within):
             code, *also = guess.causes
-            return Diagnosis(code, f"{_capital(case.wrong_name)} is {guess.what}. {guess.advice}", also)
+            return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {guess.advice}", also)
     return None
+
+
+def _fault(name: str, guess: Hypothesis) -> str:
+    if not guess.fault:
+        return f"{name} is {guess.what}."
+    return f"{name} {guess.fault}." if name == guess.what else f"{name} {guess.fault}: it is {guess.what}."
 
 
 def _by_change(case: Case, value: Tensor) -> Diagnosis | None:

@@ -14,6 +14,11 @@ from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import DiagnosisCode
 
+_FAULTS: dict[DiagnosisCode, str] = {
+    "missing_transpose": "lacks the transpose",
+    "missing_bias": "lacks the bias",
+    "bias_twice": "adds the bias twice",
+}
 _LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16, "TF32": None}
 
 
@@ -27,6 +32,8 @@ class Hypothesis:
     """What was computed, as words after "is": `` `x @ w` ``."""
     advice: str
     """What to write instead."""
+    fault: str = ""
+    """What it does wrong, as words after its name: "lacks the bias"."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,8 @@ def _of_operands(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[
             within = _with_bias(replace(twin, weight=weight), shape, times) if causes else None
             if within is not None:
                 what = product + f" + {b}" * (times if biased else 0)
-                yield Hypothesis(causes, within, f"`{what}`", f"Write `{names.expression}`.")
+                fault = " and ".join(_FAULTS[cause] for cause in causes)
+                yield Hypothesis(causes, within, f"`{what}`", f"Write `{names.expression}`.", fault)
 
 
 def _with_bias(twin: Twin, shape: torch.Size, times: int) -> Enclosure | None:
@@ -116,6 +124,13 @@ def _rounded(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     bits = tensor.float().view(torch.int32)  # TF32 keeps 10 bits of the fraction; to nearest, ties to even
     kept = bits + 0xFFF + ((bits >> 13) & 1)
     return (kept & ~0x1FFF).view(torch.float32).to(tensor.dtype)
+
+
+def of_fewer_passes(passes: list[Enclosure], gradient: str) -> Iterator[Hypothesis]:
+    """Of `.grad` that holds several backward passes: the share of the last one, or of any other."""
+    advice = f"Call `zero_grad()` before each backward: `{gradient}` holds {len(passes)} passes."
+    for within in reversed(passes):
+        yield Hypothesis(("scaled",), within, "the gradient of one backward pass alone", advice)
 
 
 def of_gradient(role: str, twin: Twin, within: Enclosure) -> Iterator[Hypothesis]:

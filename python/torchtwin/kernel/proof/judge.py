@@ -199,7 +199,7 @@ def _different(
     count = int(facts.outside.sum())
     first = int(facts.outside.reshape(-1).nonzero()[0])
     message = (
-        f"different: {count:,} of {n:,} elements {'lies' if count == 1 else 'lie'} outside what rounding can do, "
+        f"different: {_of(count, n)} outside what rounding can do, "
         f"first {_place(first, layer, rows)}: {words.layer} {_at(layer, first)}, {words.formula} {_at(formula, first)}"
     )
     if words.has_exact:
@@ -207,6 +207,12 @@ def _different(
     verdict = _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula, words, rows))
     places = facts.outside.reshape(-1).nonzero()[:MAX_ELEMENTS, 0].tolist()
     return msgspec.structs.replace(verdict, outside=[_flat(it, layer, rows) for it in places])
+
+
+def _of(count: int, n: int) -> str:
+    if n == 1:
+        return "the only element lies"
+    return f"{count:,} of {n:,} elements {'lies' if count == 1 else 'lie'}"
 
 
 def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor, words: Words, rows: Rows | None) -> Diagnosis:

@@ -5,9 +5,10 @@ Probabilistic machines can use less running time, IFIP 1977). Rounding moves y v
 S^2 = sum_j (|x_i|^2 |w_j|^2 + b_ij^2); beyond four times that the row is computed exactly, and only exact rows are ever
 called different.
 
-What a silent probe proves of errors that are larger than what rounding can do to one element: the rounding errors of a row's other elements, summed with signs that are independent of
-them, are as likely to go one way as the other. So an element that is wrong by more than the alarm's size trips one
-probe with a probability of at least 1/2, whatever the rounding, and one of R probes with at least 1 - 2^-R.
+What a silent probe proves of errors that are larger than what rounding can do to one element: the rounding of a row's
+other elements, summed with signs that are independent of it, is as likely to go one way as the other. So an element
+that is wrong by more than the alarm's size trips one probe with a probability of at least 1/2, whatever the rounding,
+and one of R probes with at least 1 - 2^-R.
 """
 
 from __future__ import annotations
