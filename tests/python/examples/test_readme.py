@@ -10,7 +10,8 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from tests.python.kernel.test_extension import Kernel, bundle
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text()
 CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 SHOWN = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
 
@@ -23,8 +24,15 @@ def kernel() -> Iterator[Kernel]:
     manager.shutdown_kernel(now=True)
 
 
+@pytest.fixture
+def compared(kernel: Kernel) -> Kernel:
+    """A watched kernel in which the formula was computed, and compared."""
+    assert kernel.run(CODE[0] + "import torchtwin\n%twin on\n" + CODE[4]).status == "ok"
+    return kernel
+
+
 def test_the_ten_lines_give_the_report_and_the_failing_call_its_note(kernel: Kernel) -> None:
-    load, layer, failing, _ = CODE
+    load, layer, failing, *_ = CODE
     assert kernel.run(load).status == "ok"
     assert bundle(kernel.run(layer))["text/plain"].strip() == SHOWN[0].strip()
     ran = kernel.run(failing)
@@ -38,3 +46,28 @@ def test_the_script_prints_what_its_comment_says(kernel: Kernel) -> None:
     assert kernel.run("import torchtwin; torchtwin.clear(); torchtwin.unwatch()\n" + script).text.strip() == (
         script.split("# ")[-1].strip()
     )
+
+
+def test_the_comparison_of_a_formula_is_shown_as_it_comes_out(compared: Kernel) -> None:
+    assert bundle(compared.run(CODE[4]))["text/plain"].strip() == SHOWN[2].strip()
+
+
+def test_the_same_question_as_a_value_and_as_an_assertion_has_the_same_words(compared: Kernel) -> None:
+    shown = SHOWN[2].strip()
+    assert compared.run("verdict = torchtwin.compare(by_hand, y)\nprint(verdict)").text.strip() == shown
+    assert compared.value("[verdict.kind, verdict.proof, verdict.diagnosis.code, bool(verdict)]") == (
+        ["different", True, "missing_transpose", False]
+    )
+    (error,) = [o for o in compared.run("torchtwin.assert_same(by_hand, y)").outputs if o["type"] == "error"]
+    assert (error["ename"], error["evalue"].strip()) == ("AssertionError", shown)
+
+
+def test_in_a_test_the_mended_formula_passes_and_the_wrong_one_fails(compared: Kernel) -> None:
+    assert compared.run(CODE[5]).status == "ok"
+    assert compared.run(CODE[5].replace(".T", "")).status == "error"
+
+
+def test_every_notebook_that_is_listed_is_there() -> None:
+    listed = re.findall(r"\((examples/.*?\.ipynb)\)", README)
+    assert len(listed) == len(set(listed))
+    assert {ROOT / name for name in listed} == set((ROOT / "examples").glob("*.ipynb"))
