@@ -131,6 +131,11 @@ describe('an expression that its operands do not spell', () => {
   });
 });
 
+test('a diagnosis that this build does not know is told in its own words', async () => {
+  await show(value('newer/unknown-diagnosis.json'));
+  expect(callCard(/Call 4 of head/).textContent).toContain('The softmax runs along the wrong axis. Write dim=-1.');
+});
+
 describe('the way to a place', () => {
   test.each(['Go to cell', 'cell [2], line 9'])('that the host fails to show is said to be lost: %s', async (name) => {
     const { host } = await openExercise();
