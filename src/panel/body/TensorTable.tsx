@@ -6,15 +6,21 @@ import { Name } from './Code';
 import { Section } from './Section';
 
 export function TensorSection({ tensors }: { tensors: Tensors }) {
-  const { rows, left_out: leftOut } = tensors;
+  const { rows, left_out: leftOut, unmatched = 0 } = tensors;
   const changed = rows.filter((row) => row.changed).length;
   const remark = `${count(rows.length + leftOut)}${changed ? `, ${count(changed)} changed` : ''}`;
   return (
     <Section title='Tensors' remark={remark}>
       <TensorTable rows={rows} />
       {leftOut > 0 && <p className='jp-Torchtwin-more'>{count(leftOut)} more are not listed.</p>}
+      {unmatched > 0 && <p className='jp-Torchtwin-more'>{unmatchedSentence(unmatched)}</p>}
     </Section>
   );
+}
+
+function unmatchedSentence(number: number): string {
+  const variables = number === 1 ? '1 variable was' : `${count(number)} variables were`;
+  return `${variables} not held against the calls: no time left`;
 }
 
 /** Name and shape are stacked above the rest in a panel of usual width where side by side they leave it no room. */

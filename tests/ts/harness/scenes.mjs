@@ -2,6 +2,7 @@
 
 const exercise = ['page-exercise'];
 const mixed = ['page-exercise', 'page-rounding', 'page-different', 'page-nonfinite', 'page-long-names', 'page-failed'];
+const matches = ['page-matches'];
 const open = async (page) => {
   await page.locator('.jp-Torchtwin-callName button').first().waitFor();
   for (const button of await page.locator('.jp-Torchtwin-callName button').all()) await button.click();
@@ -75,6 +76,12 @@ export const SCENES = [
   { name: 'long-names-narrow', pages: ['page-long-names'], act: ask, width: 240 },
   { name: 'unchecked', pages: ['page-long-names'], change: unchecked, act: ask },
   { name: 'large-gradient', pages: ['page-long-names'], act: largeGradient },
+  { name: 'matches', pages: matches },
+  { name: 'matches-dark', pages: matches, dark: true },
+  { name: 'matches-narrow', pages: matches, width: 250 },
+  { name: 'matches-open', pages: matches, act: open },
+  { name: 'matches-open-narrow', pages: matches, act: open, width: 250, dark: true },
+  { name: 'matches-zoom', pages: matches, act: open, zoom: 2 },
   { name: 'failed', pages: ['page-failed'] },
   { name: 'internal-error', pages: ['page-internal-error'], act: (page) => page.locator('summary').click() },
   { name: 'empty', pages: ['page-cleared'] },
