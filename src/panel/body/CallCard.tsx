@@ -35,7 +35,7 @@ export const CallCard = memo(function CallCard({ call, open, toggle }: Props) {
       <Expression call={call} />
       <Spelled call={call} only='short' />
       <Verdicts call={call} />
-      <Remarks call={call} />
+      <Remarks call={call} open={open} />
       <Matches call={call} open={open} />
       <div id={id} hidden={!open}>
         {open && <Detail call={call} />}

@@ -3,7 +3,7 @@ import { type Factor, type GradientRole, gradientShapes } from '../model/gradien
 import { shorten, shortenIn } from '../model/names';
 import { Formula, Name } from './Code';
 import { Factors, Shape } from './Expression';
-import { VerdictSentence } from './Verdicts';
+import { VerdictSentence } from './VerdictSentence';
 
 interface Line {
   role: GradientRole;
@@ -75,7 +75,7 @@ function Row({ line: { name, shape, formula, short, factors, verdict } }: { line
       </td>
       <td>
         {verdict ? (
-          <VerdictSentence verdict={verdict} brief />
+          <VerdictSentence verdict={verdict} shape={shape} brief />
         ) : (
           <span className='jp-Torchtwin-unchecked'>– no backward yet</span>
         )}

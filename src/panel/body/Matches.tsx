@@ -1,8 +1,9 @@
-import type { Call, Match } from '../../protocol';
+import type { Call, Diagnosis, Match } from '../../protocol';
 import { firstMatches, matchesOf, matchSentence } from '../model/matches';
 import { count } from '../model/numbers';
 import { SIGN, sentenceOf } from '../model/verdictText';
 import { Sentence } from './Code';
+import { Diagnosed } from './VerdictSentence';
 
 /** The user's variables that are this call's output or gradients, or nearly; in a closed card the first of them. */
 export function Matches({ call, open }: { call: Call; open: boolean }) {
@@ -32,7 +33,7 @@ function Line({ match, open }: { match: Match; open: boolean }) {
         <Sentence text={matchSentence(match)} />
         {verdict.diagnosis && ': '}
       </span>
-      {verdict.diagnosis && <Sentence text={verdict.diagnosis.message} />}
+      {verdict.diagnosis && <Why diagnosis={verdict.diagnosis} open={open} />}
       {open && (
         <div className='jp-Torchtwin-quiet'>
           <Sentence text={sentenceOf(verdict)} />
@@ -40,4 +41,8 @@ function Line({ match, open }: { match: Match; open: boolean }) {
       )}
     </li>
   );
+}
+
+function Why({ diagnosis, open }: { diagnosis: Diagnosis; open: boolean }) {
+  return open ? <Diagnosed diagnosis={diagnosis} /> : <Sentence text={diagnosis.message} />;
 }

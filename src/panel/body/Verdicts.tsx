@@ -1,7 +1,7 @@
-import type { Call, Verdict } from '../../protocol';
-import { briefSentenceOf, type Chip, chips, isLeader, remarks, SIGN, sentenceOf } from '../model/verdictText';
-import { Sentence } from './Code';
+import type { Call } from '../../protocol';
+import { type Chip, chips, isLeader, remarks, SIGN } from '../model/verdictText';
 import { GaugeBar } from './GaugeBar';
+import { VerdictSentence } from './VerdictSentence';
 
 /** The verdicts on a call in a row, each with its sign and word; a word is seen once for those that share it. */
 export function Verdicts({ call }: { call: Call }) {
@@ -23,39 +23,14 @@ function VerdictChip({ chip: { label, kind, word, sentence }, leads }: { chip: C
   );
 }
 
-/** A verdict in a sentence, with its diagnosis and note. */
-export function VerdictSentence({ verdict, brief }: { verdict: Verdict; brief?: boolean }) {
-  return (
-    <div className='jp-Torchtwin-verdict'>
-      <span className={`jp-Torchtwin-${verdict.kind}`}>
-        <span aria-hidden='true'>
-          {SIGN[verdict.kind]}
-          {'\u00a0'}
-        </span>
-        <Sentence text={brief ? briefSentenceOf(verdict) : sentenceOf(verdict)} />
-      </span>
-      {verdict.diagnosis && (
-        <div>
-          <Sentence text={verdict.diagnosis.message} />
-        </div>
-      )}
-      {verdict.note && (
-        <div className='jp-Torchtwin-quiet'>
-          <Sentence text={verdict.note} />
-        </div>
-      )}
-    </div>
-  );
-}
-
 /** What differs, shown even where the call is folded; differences beyond rounding stand out. */
-export function Remarks({ call }: { call: Call }) {
+export function Remarks({ call, open }: { call: Call; open: boolean }) {
   return (
     <>
-      {remarks(call).map(({ label, verdict }) => (
+      {remarks(call).map(({ label, role, verdict }) => (
         <div key={label} className={`jp-Torchtwin-finding jp-mod-${verdict.kind}`}>
           <span className='jp-Torchtwin-quiet'>{label}: </span>
-          <VerdictSentence verdict={verdict} />
+          <VerdictSentence verdict={verdict} shape={open ? call.operands[role]?.shape : undefined} />
           <GaugeBar verdict={verdict} />
         </div>
       ))}

@@ -55,14 +55,25 @@ export function sentenceOf({ kind, message, reason }: Verdict): string {
 
 /** The same for a narrow column. */
 export function briefSentenceOf(verdict: Verdict): string {
-  const { kind, elements } = verdict;
-  return kind === 'identical' && elements ? `identical, ${count(elements)} of ${count(elements)}` : sentenceOf(verdict);
+  const { kind, elements, coverage } = verdict;
+  if (kind !== 'identical' || !elements) return sentenceOf(verdict);
+  const isWhole = coverage == null || coverage === 'all';
+  return isWhole ? `identical, ${count(elements)} of ${count(elements)}` : 'identical where compared';
+}
+
+export interface Remark {
+  label: string;
+  /** The operand that was judged, or whose gradient was. */
+  role: 'output' | 'weight' | 'bias' | 'input';
+  verdict: Verdict;
 }
 
 /** What a person must not miss even where the call is folded: checks that found more than equality. */
-export function remarks(call: Call): { label: string; verdict: Verdict }[] {
-  const { weight, bias, input } = call.gradients;
-  const all = { output: call.forward, 'weight gradient': weight, 'bias gradient': bias, 'input gradient': input };
-  const entries = Object.entries(all).flatMap(([label, verdict]) => (verdict ? [{ label, verdict }] : []));
-  return entries.filter(({ verdict: { kind } }) => kind === 'different' || kind === 'rounding');
+export function remarks(call: Call): Remark[] {
+  const roles = ['output', 'weight', 'bias', 'input'] as const;
+  const all = roles.flatMap((role) => {
+    const verdict = role === 'output' ? call.forward : call.gradients[role];
+    return verdict ? [{ label: role === 'output' ? role : `${role} gradient`, role, verdict }] : [];
+  });
+  return all.filter(({ verdict: { kind } }) => kind === 'different' || kind === 'rounding');
 }

@@ -76,6 +76,8 @@ export const SCENES = [
   { name: 'long-names-narrow', pages: ['page-long-names'], act: ask, width: 240 },
   { name: 'unchecked', pages: ['page-long-names'], change: unchecked, act: ask },
   { name: 'large-gradient', pages: ['page-long-names'], act: largeGradient },
+  { name: 'probe', pages: ['page-probe'], act: open },
+  { name: 'probe-narrow', pages: ['page-probe'], act: open, width: 250, dark: true },
   { name: 'matches', pages: matches },
   { name: 'matches-dark', pages: matches, dark: true },
   { name: 'matches-narrow', pages: matches, width: 250 },

