@@ -1,4 +1,4 @@
-import { fireEvent, screen } from '@testing-library/react';
+import { fireEvent, screen, within } from '@testing-library/react';
 import { describe, expect, test } from 'vitest';
 import { callOf } from '../../fixtures';
 import { page } from '../model/build';
@@ -15,6 +15,47 @@ describe('a diagnosis', () => {
     expect(lines.map((each) => each.textContent)).toEqual(['y is x @ w.T.', 'Write x @ w.T + b.']);
     expect([...(lines[1]?.querySelectorAll('code') ?? [])].map((each) => each.textContent)).toEqual(['x @ w.T + b']);
   });
+});
+
+describe('gradients', () => {
+  const exercise = callOf('page-exercise.json');
+  const weight = exercise.gradients.weight && {
+    ...exercise.gradients.weight,
+    note: '`fc.weight.grad` holds 2 backward passes',
+  };
+  const twice = { ...exercise, gradients: { ...exercise.gradients, weight } };
+
+  test('of which .grad holds several passes say so in the closed card', async () => {
+    await show(page([twice]));
+    expect(screen.getByTitle('fc.weight.grad holds 2 backward passes').textContent).toBe('.grad holds 2 passes');
+  });
+
+  test('are said to add up where an element is explained', async () => {
+    await show(page([twice]));
+    fireEvent.click(screen.getByRole('button', { name: 'fc' }));
+    fireEvent.click(screen.getByRole('button', { name: 'weight grad' }));
+    fireEvent.click(screen.getByRole('button', { name: /^weight gradient\[2, 1\]: 20/ }));
+    const said = 'This is one call’s share. fc.weight.grad adds up over backward passes: it holds 2 passes.';
+    expect(callCard(/Call 1 of fc/).textContent).toContain(said);
+    fireEvent.click(screen.getByRole('button', { name: 'bias grad' }));
+    fireEvent.click(screen.getByRole('button', { name: /^bias gradient\[0, 1\]/ }));
+    expect(callCard(/Call 1 of fc/).textContent).not.toContain('one call’s share');
+  });
+
+  test('have g beside their formulas', async () => {
+    await show(value('page-exercise.json'));
+    fireEvent.click(screen.getByRole('button', { name: 'fc' }));
+    const cells = within(screen.getByRole('table', { name: 'Elements of g' })).getAllByRole('cell');
+    expect(cells.map((each) => each.textContent)).toEqual(['1', '1', '1']);
+  });
+});
+
+test('a list that was passed is drawn as it was written', async () => {
+  const failed = callOf('page-failed.json');
+  const operands = { ...failed.operands, input: null };
+  const { container } = await show(page([{ ...failed, operands, expression: '[1., 2.] @ fc2.weight.T + fc2.bias' }]));
+  const expression = container.querySelector('.jp-Torchtwin-expression');
+  expect(expression?.textContent).toMatch(/^\[1., 2.\]@fc2\.weight\.T\[/);
 });
 
 describe('what was compared', () => {
