@@ -29,7 +29,7 @@ export interface Page {
  * `(session, seq)` identifies an event, whichever transport brought it; `seq` counts from 1.
  */
 export interface Envelope {
-  event: State | Tensors | Call | Cleared;
+  event: State | Tensors | Call | Cleared | Comparison;
   protocol: number;
   seq: number;
   session: string;
@@ -60,6 +60,7 @@ export interface Tensors {
   left_out: number;
   rows: TensorRow[];
   type: 'tensors';
+  unmatched?: number;
 }
 /**
  * A tensor in the user's namespace.
@@ -70,6 +71,7 @@ export interface TensorRow {
   dtype: string;
   has_grad: boolean;
   name: string;
+  new?: boolean;
   output_of: string | null;
   requires_grad: boolean;
   shape: number[];
@@ -86,6 +88,7 @@ export interface Call {
   gradient_names: GradientNames;
   gradients: Gradients;
   id: number;
+  matches?: Match[];
   name: string;
   operands: Operands;
   site: Site;
@@ -125,15 +128,26 @@ export interface Verdict {
   message: string;
   note?: string | null;
   outside?: number[] | null;
+  probe?: Probe | null;
+  proof?: boolean;
   reason?: string | null;
   units?: ElementValue | null;
 }
 /**
- * Why a verdict is `different`.
+ * Why a verdict is `different`. Any cause that is named was tried: without it, the two sides agree.
  */
 export interface Diagnosis {
-  code: 'nonfinite' | 'shape' | 'unexplained';
+  also?: string[];
+  code: string;
   message: string;
+}
+/**
+ * What a random +-1 probe over all rows would have seen: any one wrong element of at least `smallest`.
+ */
+export interface Probe {
+  alarms: number;
+  probability: number;
+  smallest: ElementValue;
 }
 /**
  * The formula of each gradient in the user's names, with `g` for the gradient of the output.
@@ -158,6 +172,14 @@ export interface Gradients {
   bias?: Verdict | null;
   input?: Verdict | null;
   weight?: Verdict | null;
+}
+/**
+ * A variable of the user's that was held against a call's output or one of its gradients, unasked.
+ */
+export interface Match {
+  name: string;
+  of: 'bias' | 'input' | 'output' | 'weight';
+  verdict: Verdict;
 }
 /**
  * Null where unknown or absent: no bias, or no output because the call raised.
@@ -215,6 +237,23 @@ export interface Values {
 export interface Cleared {
   type: 'cleared';
   up_to: number;
+}
+/**
+ * The answer to `torchtwin.compare` and `%twin A == B`.
+ */
+export interface Comparison {
+  actual: string;
+  expected: string;
+  gradients: ComparedGradient[];
+  type: 'comparison';
+  verdict: Verdict;
+}
+/**
+ * The gradients of two callables with respect to one tensor.
+ */
+export interface ComparedGradient {
+  verdict: Verdict;
+  wrt: string;
 }
 /**
  * The request was carried out; what changed comes as events.

@@ -5,10 +5,12 @@ async function expectTheTwin(lab: Lab): Promise<void> {
   await expect(call.getByTitle('x @ w.T + b', { exact: true })).toHaveText('x[1, 2]@w.T[2, 3]+b[1, 3]→fc_out[1, 3]');
   await expect(lab.panel.getByRole('row', { name: /^w / })).toContainText('[3, 2]');
   await expect(call.getByRole('list', { name: 'Verdicts' })).toContainText(/output.*identical/);
+  await expect(call.getByRole('list', { name: 'Gradients' })).toContainText(/weight.*bias.*input/);
   await expect(call.getByTitle(/identical, 3 of 3/).filter({ hasText: 'output' })).toBeVisible();
   await expect(call.getByTitle(/identical, 6 of 6/).filter({ hasText: 'weight' })).toBeVisible();
   await expect(call.getByTitle(/identical, 3 of 3/).filter({ hasText: 'bias' })).toBeVisible();
   await expect(call.getByTitle('does not require grad').filter({ hasText: 'input' })).toBeVisible();
+  await expect(call.getByRole('list', { name: 'Your variables' })).toContainText('fc_out_alternative is this output');
 }
 
 test('the exercise shows its layer beside the formula, in output and gradients', async ({ lab }) => {

@@ -4,6 +4,7 @@ import { shorten } from '../model/names';
 import { Formula } from './Code';
 import { Detail } from './Detail';
 import { Expression, Spelled } from './Expression';
+import { Matches } from './Matches';
 import { Place } from './Place';
 import { Chevron } from './Section';
 import { Remarks, Verdicts } from './Verdicts';
@@ -34,7 +35,8 @@ export const CallCard = memo(function CallCard({ call, open, toggle }: Props) {
       <Expression call={call} />
       <Spelled call={call} only='short' />
       <Verdicts call={call} />
-      <Remarks call={call} />
+      <Remarks call={call} open={open} />
+      <Matches call={call} open={open} />
       <div id={id} hidden={!open}>
         {open && <Detail call={call} />}
       </div>

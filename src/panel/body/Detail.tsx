@@ -5,7 +5,7 @@ import { Elements } from './Elements';
 import { Spelled } from './Expression';
 import { GradientTable } from './GradientTable';
 import { MatmulDrawing } from './MatmulDrawing';
-import { VerdictSentence } from './Verdicts';
+import { VerdictSentence } from './VerdictSentence';
 
 /** How a call came about: the matmul drawn, its elements, its gradients. */
 export function Detail({ call }: { call: Call }) {
@@ -22,12 +22,12 @@ export function Detail({ call }: { call: Call }) {
 }
 
 /** What differs stands above already. */
-function OutputVerdict({ call: { forward } }: { call: Call }) {
+function OutputVerdict({ call: { forward, operands } }: { call: Call }) {
   if (forward.kind !== 'identical' && forward.kind !== 'unchecked') return null;
   return (
     <div className='jp-Torchtwin-outputVerdict'>
       <span className='jp-Torchtwin-quiet'>output </span>
-      <VerdictSentence verdict={forward} />
+      <VerdictSentence verdict={forward} shape={operands.output?.shape} />
     </div>
   );
 }

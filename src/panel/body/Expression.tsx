@@ -36,7 +36,7 @@ function Part({ term: { operator, name, shape } }: { term: Term }) {
       {operator && <span className='jp-Torchtwin-operator'>{operator}</span>}
       <span className='jp-Torchtwin-operand'>
         <Name name={name} />
-        <Shape dimensions={shape} />
+        {shape && <Shape dimensions={shape} />}
       </span>
     </span>
   );

@@ -1,9 +1,11 @@
+import { useId } from 'react';
 import type { Call, Verdict } from '../../protocol';
 import { type Factor, type GradientRole, gradientShapes } from '../model/gradientShapes';
 import { shorten, shortenIn } from '../model/names';
-import { Formula, Name } from './Code';
+import { Formula } from './Code';
 import { Factors, Shape } from './Expression';
-import { VerdictSentence } from './Verdicts';
+import { GradOutput } from './GradOutput';
+import { VerdictSentence } from './VerdictSentence';
 
 interface Line {
   role: GradientRole;
@@ -21,24 +23,26 @@ interface Line {
 export function GradientTable({ call }: { call: Call }) {
   const lines = linesOf(call);
   const wide = lines.some(({ short }) => short.length > BESIDE);
+  const id = useId();
+  const modifier = wide ? ' jp-mod-wide' : '';
   return (
-    <table className={`jp-Torchtwin-table jp-mod-inset jp-Torchtwin-gradients${wide ? ' jp-mod-wide' : ''}`}>
-      <caption>
-        <code>g</code> is the gradient of <Name name={call.operands.output?.name ?? 'the output'} />
-      </caption>
-      <thead>
-        <tr>
-          <th scope='col'>gradient</th>
-          <th scope='col'>formula</th>
-          <th scope='col'>verdict</th>
-        </tr>
-      </thead>
-      <tbody>
-        {lines.map((line) => (
-          <Row key={line.role} line={line} />
-        ))}
-      </tbody>
-    </table>
+    <div>
+      <GradOutput call={call} id={id} />
+      <table className={`jp-Torchtwin-table jp-mod-inset jp-Torchtwin-gradients${modifier}`} aria-labelledby={id}>
+        <thead>
+          <tr>
+            <th scope='col'>gradient</th>
+            <th scope='col'>formula</th>
+            <th scope='col'>verdict</th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map((line) => (
+            <Row key={line.role} line={line} />
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
@@ -75,7 +79,7 @@ function Row({ line: { name, shape, formula, short, factors, verdict } }: { line
       </td>
       <td>
         {verdict ? (
-          <VerdictSentence verdict={verdict} brief />
+          <VerdictSentence verdict={verdict} shape={shape} brief />
         ) : (
           <span className='jp-Torchtwin-unchecked'>– no backward yet</span>
         )}

@@ -1,11 +1,15 @@
 import { useEffect, useState } from 'react';
+import type { Call } from '../../protocol';
 import { type Derivation, sentence, summary } from '../model/elements';
 import { shortest } from '../model/numbers';
+import { accumulationSentence } from '../model/passes';
 import type { Compared } from '../model/tensorOf';
+import { Sentence } from './Code';
 
 const SHOWN = 8;
 
 interface Props {
+  call: Call;
   derivation: Derivation;
   tensor: Compared;
   flat: number;
@@ -15,7 +19,7 @@ interface Props {
 }
 
 /** An element as the sum that it is, a long one shortened in its middle until asked. */
-export function Sum({ derivation, tensor, flat, focus, say }: Props) {
+export function Sum({ call, derivation, tensor, flat, focus, say }: Props) {
   const [all, setAll] = useState(false);
   const { head, hidden, tail, exact } = summary(derivation, all ? Number.POSITIVE_INFINITY : SHOWN);
   const spoken = sentence(derivation, SHOWN);
@@ -38,6 +42,7 @@ export function Sum({ derivation, tensor, flat, focus, say }: Props) {
       <div className='jp-Torchtwin-quiet'>{derivation.caption}</div>
       {exact !== null && <div className='jp-Torchtwin-quiet'>{`in float64: ${exact}`}</div>}
       <Formula tensor={tensor} flat={flat} />
+      <Accumulation call={call} tensor={tensor} />
     </>
   );
 }
@@ -48,4 +53,16 @@ function Formula({ tensor: { layer, twin, dtype }, flat }: Pick<Props, 'tensor' 
   if (mine === undefined || formula === undefined || mine === formula) return null;
   const text = `layer ${shortest(mine, dtype)}, formula ${shortest(formula, dtype)}`;
   return <div className='jp-Torchtwin-quiet'>{text}</div>;
+}
+
+/** Why a gradient's `.grad` may show another number than this. */
+function Accumulation({ call, tensor: { target } }: Pick<Props, 'call' | 'tensor'>) {
+  const verdict = target === 'output' ? null : call.gradients[target];
+  const name = target === 'output' ? null : call.gradient_names[target];
+  const text = verdict && name ? accumulationSentence(name, verdict) : null;
+  return text === null ? null : (
+    <div className='jp-Torchtwin-quiet'>
+      <Sentence text={text} />
+    </div>
+  );
 }

@@ -1,19 +1,43 @@
-import { Fragment, type ReactNode } from 'react';
 import type { TensorRow, Tensors } from '../../protocol';
 import { shapeText, shorten } from '../model/names';
 import { count } from '../model/numbers';
 import { Name } from './Code';
 import { Section } from './Section';
+import { TensorFacts } from './TensorFacts';
+import { useChangedInSight } from './useChangedInSight';
 
 export function TensorSection({ tensors }: { tensors: Tensors }) {
-  const { rows, left_out: leftOut } = tensors;
-  const changed = rows.filter((row) => row.changed).length;
-  const remark = `${count(rows.length + leftOut)}${changed ? `, ${count(changed)} changed` : ''}`;
+  const { rows, left_out: leftOut, unmatched = 0 } = tensors;
   return (
-    <Section title='Tensors' remark={remark}>
-      <TensorTable rows={rows} />
+    <Section title='Tensors' remark={remark(tensors)}>
+      <TensorFrame rows={rows} />
       {leftOut > 0 && <p className='jp-Torchtwin-more'>{count(leftOut)} more are not listed.</p>}
+      {unmatched > 0 && <p className='jp-Torchtwin-more'>{unmatchedSentence(unmatched)}</p>}
     </Section>
+  );
+}
+
+/** `9, 1 new, 3 changed` */
+function remark({ rows, left_out: leftOut }: Tensors): string {
+  const fresh = rows.filter((row) => row.new).length;
+  const changed = rows.filter((row) => row.changed && !row.new).length;
+  const parts = [count(rows.length + leftOut), fresh && `${count(fresh)} new`, changed && `${count(changed)} changed`];
+  return parts.filter(Boolean).join(', ');
+}
+
+function unmatchedSentence(number: number): string {
+  const variables = number === 1 ? '1 variable was' : `${count(number)} variables were`;
+  return `${variables} not held against the calls: no time left`;
+}
+
+/** The table in a frame of its own, so that a long one leaves room for the calls; what changed is brought into sight. */
+function TensorFrame({ rows }: { rows: TensorRow[] }) {
+  const { frame, scrolls } = useChangedInSight(rows);
+  const reach = scrolls ? { role: 'group', 'aria-label': 'List of tensors', tabIndex: 0 } : {};
+  return (
+    <div ref={frame} className='jp-Torchtwin-tensorFrame' {...reach}>
+      <TensorTable rows={rows} />
+    </div>
   );
 }
 
@@ -48,7 +72,7 @@ function isWide(rows: TensorRow[]): boolean {
 
 function Row({ row }: { row: TensorRow }) {
   return (
-    <tr className={row.changed ? 'jp-mod-changed' : undefined}>
+    <tr className={row.changed || row.new ? 'jp-mod-changed' : undefined}>
       <th scope='row'>
         <Name name={row.name} limit={NAME} />
       </th>
@@ -56,42 +80,8 @@ function Row({ row }: { row: TensorRow }) {
         <code>{shapeText(row.shape)}</code>
       </td>
       <td className='jp-Torchtwin-quiet'>
-        {facts(row).map((fact, index) => (
-          <Fragment key={String(index)}>
-            {index > 0 && ' · '}
-            {fact}
-          </Fragment>
-        ))}
+        <TensorFacts row={row} />
       </td>
     </tr>
   );
-}
-
-function facts(row: TensorRow): ReactNode[] {
-  const names = row.shares.map((name) => <Name key={name} name={name} />);
-  return [
-    row.changed ? <Changed key='changed' /> : null,
-    row.dtype,
-    row.device === 'cpu' ? null : row.device,
-    row.requires_grad ? 'requires grad' : null,
-    row.has_grad ? 'has grad' : null,
-    names.length ? <>storage of {separated(names)}</> : null,
-    row.output_of === null ? null : (
-      <>
-        output of <Name name={row.output_of} limit={24} />
-      </>
-    ),
-  ].filter((fact) => fact !== null);
-}
-
-function Changed() {
-  return (
-    <span className='jp-Torchtwin-changed'>
-      changed<span className='jp-Torchtwin-unseen'> by the last cell</span>
-    </span>
-  );
-}
-
-function separated(names: ReactNode[]): ReactNode[] {
-  return names.flatMap((name, index) => (index ? [', ', name] : [name]));
 }

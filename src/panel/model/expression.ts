@@ -12,7 +12,8 @@ export interface Dimension {
 export interface Term {
   operator: string;
   name: string;
-  shape: Dimension[];
+  /** Null of what is no tensor: a list or None was passed. */
+  shape: Dimension[] | null;
 }
 
 const OPERATORS: Record<Role, string> = { input: '', weight_t: '@', bias: '+', output: '→' };
@@ -22,9 +23,15 @@ const ROLES: Role[] = ['input', 'weight_t', 'bias', 'output'];
 export function terms(call: Call): Term[] {
   return ROLES.flatMap((role) => {
     const operand = call.operands[role];
-    if (!operand) return [];
+    if (!operand) return role === 'input' ? written(call) : [];
     return [{ operator: OPERATORS[role], name: operand.name, shape: dimensions(call, role, operand.shape) }];
   });
+}
+
+/** The input as it was written, where it is no tensor: what stands before the weight in the expression. */
+function written({ expression, operands: { weight_t: weight } }: Call): Term[] {
+  const end = weight ? expression.lastIndexOf(` @ ${weight.name}`) : -1;
+  return end > 0 ? [{ operator: '', name: expression.slice(0, end), shape: null }] : [];
 }
 
 /** The call's expression where the drawn operands don't spell it: it has casts, or brackets. Else null. */

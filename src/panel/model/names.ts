@@ -19,6 +19,12 @@ export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }
 
+/** A text of several sentences cut into them; a full stop inside code ends none. */
+export function sentences(text: string): string[] {
+  const found = text.match(/(?:`[^`]*`|[^`])+?(?:[.!?](?=\s+[A-Z`])|$)/g) ?? [];
+  return found.map((each) => each.trim()).filter(Boolean);
+}
+
 export interface Piece {
   text: string;
   code: boolean;

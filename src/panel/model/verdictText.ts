@@ -22,18 +22,27 @@ export interface Chip {
   sentence: string;
 }
 
-/** Whether the chip's word is to be seen: the first of several with one verdict speaks for those after it. */
-export function isLeader(all: Chip[], at: number): boolean {
-  return all[at]?.word !== all[at - 1]?.word;
+/** The verdicts on a call in a row: on its output, and on each gradient or that there was no backward yet. */
+export interface ChipRow {
+  output: Chip;
+  gradients: Chip[];
 }
 
-/** The verdicts on a call in a row: output, then the gradients, or that there was no backward yet. */
-export function chips(call: Call): Chip[] {
+export function chips(call: Call): ChipRow {
   const output = chip('output', call.forward);
   const { weight, bias, input } = call.gradients;
-  if (!weight && !bias && !input) return [output, PENDING];
-  const all = [chip('weight', weight), ...(call.operands.bias ? [chip('bias', bias)] : []), chip('input', input)];
-  return [output, ...all];
+  if (!weight && !bias && !input) return { output, gradients: [PENDING] };
+  const ofBias = call.operands.bias ? [chip('bias', bias)] : [];
+  return { output, gradients: [chip('weight', weight), ...ofBias, chip('input', input)] };
+}
+
+/**
+ * Whether the word of a gradient's chip is to be seen: not where the chip before it, the output's before the first, has
+ * said it already, nor where nothing was compared. The sign is always there, and the word is always read aloud.
+ */
+export function showsWord({ output, gradients }: ChipRow, at: number): boolean {
+  const [chip, before] = [gradients[at], gradients[at - 1] ?? output];
+  return chip?.kind !== 'unchecked' && chip?.word !== before.word;
 }
 
 const PENDING: Chip = {
@@ -55,14 +64,25 @@ export function sentenceOf({ kind, message, reason }: Verdict): string {
 
 /** The same for a narrow column. */
 export function briefSentenceOf(verdict: Verdict): string {
-  const { kind, elements } = verdict;
-  return kind === 'identical' && elements ? `identical, ${count(elements)} of ${count(elements)}` : sentenceOf(verdict);
+  const { kind, elements, coverage } = verdict;
+  if (kind !== 'identical' || !elements) return sentenceOf(verdict);
+  const isWhole = coverage == null || coverage === 'all';
+  return isWhole ? `identical, ${count(elements)} of ${count(elements)}` : 'identical where compared';
+}
+
+export interface Remark {
+  label: string;
+  /** The operand that was judged, or whose gradient was. */
+  role: 'output' | 'weight' | 'bias' | 'input';
+  verdict: Verdict;
 }
 
 /** What a person must not miss even where the call is folded: checks that found more than equality. */
-export function remarks(call: Call): { label: string; verdict: Verdict }[] {
-  const { weight, bias, input } = call.gradients;
-  const all = { output: call.forward, 'weight gradient': weight, 'bias gradient': bias, 'input gradient': input };
-  const entries = Object.entries(all).flatMap(([label, verdict]) => (verdict ? [{ label, verdict }] : []));
-  return entries.filter(({ verdict: { kind } }) => kind === 'different' || kind === 'rounding');
+export function remarks(call: Call): Remark[] {
+  const roles = ['output', 'weight', 'bias', 'input'] as const;
+  const all = roles.flatMap((role) => {
+    const verdict = role === 'output' ? call.forward : call.gradients[role];
+    return verdict ? [{ label: role === 'output' ? role : `${role} gradient`, role, verdict }] : [];
+  });
+  return all.filter(({ verdict: { kind } }) => kind === 'different' || kind === 'rounding');
 }

@@ -24,7 +24,9 @@ def full_verdict() -> p.Verdict:
         units=1.5e6,
         bound=3.0,
         coverage="all",
-        diagnosis=p.Diagnosis(code="unexplained", message="no simple cause found"),
+        probe=p.Probe(smallest=0.003, probability=0.9375, alarms=1),
+        proof=True,
+        diagnosis=p.Diagnosis(code="missing_bias", message="Write `x @ w.T + b`.", also=["scaled"]),
         note="`fc.weight.grad` holds 2 backward passes",
     )
 
@@ -50,23 +52,25 @@ def full_call() -> p.Call:
         error=p.Failure("RuntimeError", "mat1 and mat2", "they clash", ["`x.T`"], [p.Clash("input", 1)]),
         values=p.Values(input=[10.0, 20.0], output=["nan", "inf", "-inf"], grad_output=[]),
         time=1_700_000_000.25,
+        matches=[p.Match("by_hand", "output", full_verdict())],
     )
 
 
 def events() -> list[p.Event]:
-    row = p.TensorRow("x", [1, 2], "float32", "cpu", False, False, ["fc.weight"], "fc(x)", True)
+    row = p.TensorRow("x", [1, 2], "float32", "cpu", False, False, ["fc.weight"], "fc(x)", True, new=True)
     errors = p.InternalErrors(1, "Traceback ...")
     return [
         p.State(True, "2.13.0", "0.1.0", 20_000, 10_000, errors),
-        p.Tensors([row], 3),
+        p.Tensors([row], 3, unmatched=2),
         full_call(),
         p.Cleared(7),
+        p.Comparison("by_hand", "fc", full_verdict(), [p.ComparedGradient("w", full_verdict())]),
     ]
 
 
 def page() -> p.Page:
     envelopes = [p.Envelope(p.PROTOCOL, "s-1", seq, event) for seq, event in enumerate(events(), 1)]
-    return p.Page(p.PROTOCOL, "s-1", 0, 4, 9, envelopes)
+    return p.Page(p.PROTOCOL, "s-1", 0, 5, 9, envelopes)
 
 
 def requests() -> list[p.Request]:

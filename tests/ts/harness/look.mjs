@@ -57,12 +57,12 @@ function pagesOf({ pages: names, change = (event) => event }) {
 }
 
 async function shoot(browser, { css, js }, scene) {
-  const { name, act, dark, width = 400, zoom = 1, view } = scene;
-  const page = await browser.newPage({ viewport: { width: width * zoom, height: 700 * zoom }, deviceScaleFactor: 1 });
+  const { name, act, dark, width = 400, height = 700, zoom = 1, view, framed } = scene;
+  const page = await browser.newPage(framed ? asZoomed(width, height, zoom) : asWide(width * zoom, height * zoom));
   const failures = [];
   page.on('pageerror', (error) => failures.push(error.message));
   page.on('console', (message) => message.type() === 'error' && failures.push(message.text()));
-  const theme = `:root{${dark ? DARK : LIGHT};${TYPE}}body{margin:0;zoom:${zoom}}#panel{width:${width}px}`;
+  const theme = `:root{${dark ? DARK : LIGHT};${TYPE}}body{margin:0;zoom:${framed ? 1 : zoom}}#panel{width:${width}px;${framed ? `height:${height}px` : ''}}`;
   await page.setContent(
     `<!doctype html><html lang="en"><style>${theme}${css}</style><body><div id="panel"></div></body></html>`,
   );
@@ -71,10 +71,8 @@ async function shoot(browser, { css, js }, scene) {
   await page.locator('.jp-Torchtwin-content').waitFor();
   await page.waitForTimeout(80);
   await act?.(page);
-  // All of it in sight: the browser leaves calls out of sight unpainted.
-  const height = await page.evaluate(() => document.documentElement.scrollHeight);
-  await page.setViewportSize({ width: width * zoom, height: Math.max(height, 700 * zoom) * 2 });
-  await page.waitForTimeout(50);
+  if (framed && !(await newestInSight(page))) failures.push('the newest call is out of sight');
+  if (!framed) await showAll(page, width * zoom, height * zoom);
   const wide = await page.evaluate(() => {
     const parts = [...document.querySelectorAll('.jp-Torchtwin-content, .jp-Torchtwin-head')];
     return Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
@@ -82,6 +80,24 @@ async function shoot(browser, { css, js }, scene) {
   await page.locator('#panel').screenshot({ path: join(folder, `${name}.png`) });
   await page.close();
   return [...failures, ...(wide > 0 ? [`scrolls sideways by ${wide} px`] : [])];
+}
+
+/** A window of this size, whatever is in it. A browser's own zoom leaves fewer of the pixels that a style sheet counts. */
+const asZoomed = (width, height, zoom) => ({ viewport: { width, height }, deviceScaleFactor: zoom });
+const asWide = (width, height) => ({ viewport: { width, height }, deviceScaleFactor: 1 });
+
+function newestInSight(page) {
+  return page.evaluate(() => {
+    const name = document.querySelector('.jp-Torchtwin-call .jp-Torchtwin-row');
+    return name !== null && name.getBoundingClientRect().bottom <= window.innerHeight;
+  });
+}
+
+/** All of it in sight: the browser leaves calls out of sight unpainted. */
+async function showAll(page, width, height) {
+  const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width, height: Math.max(whole, height) * 2 });
+  await page.waitForTimeout(50);
 }
 
 mkdirSync(folder, { recursive: true });

@@ -2,6 +2,7 @@
 
 const exercise = ['page-exercise'];
 const mixed = ['page-exercise', 'page-rounding', 'page-different', 'page-nonfinite', 'page-long-names', 'page-failed'];
+const matches = ['page-matches'];
 const open = async (page) => {
   await page.locator('.jp-Torchtwin-callName button').first().waitFor();
   for (const button of await page.locator('.jp-Torchtwin-callName button').all()) await button.click();
@@ -39,6 +40,21 @@ const tensors = (shapes) => (event) => {
 };
 const video = tensors({ video_features_batch: [2, 16, 3, 224, 224] });
 const seven = tensors({ seven_dimensional: [2, 16, 3, 224, 224, 128, 1024], x7: [1, 2, 3, 4, 5, 6, 7] });
+const again = calls(({ gradients }) => {
+  const note = (name) => ({ ...gradients[name], note: `\`fc.${name}.grad\` holds 2 backward passes` });
+  return { gradients: { ...gradients, weight: note('weight'), bias: note('bias') } };
+});
+const list = calls(({ operands, error }) => ({
+  expression: `[1., 2.] @ ${operands.weight_t.name} + ${operands.bias.name}`,
+  operands: { ...operands, input: null },
+  error: {
+    ...error,
+    type: 'TypeError',
+    explanation: '`[1., 2.]` is a list, not a tensor.',
+    suggestions: [],
+    clash: [],
+  },
+}));
 const partly = calls(({ forward }) => ({ forward: { ...forward, outside: [2, 7] } }));
 const UNCHECKED = { kind: 'unchecked', message: 'not checked: large', reason: 'large: 134,217,728 multiply-adds' };
 const unchecked = calls(() => ({
@@ -75,6 +91,23 @@ export const SCENES = [
   { name: 'long-names-narrow', pages: ['page-long-names'], act: ask, width: 240 },
   { name: 'unchecked', pages: ['page-long-names'], change: unchecked, act: ask },
   { name: 'large-gradient', pages: ['page-long-names'], act: largeGradient },
+  // As in a JupyterLab of 1280 by 860 pixels, and at 200 %: the calls are in sight below the tensors.
+  { name: 'framed', pages: matches, width: 375, height: 808, framed: true },
+  { name: 'framed-narrow', pages: matches, width: 250, height: 808, framed: true, dark: true },
+  { name: 'framed-zoom', pages: matches, width: 250, height: 350, framed: true, zoom: 2 },
+  { name: 'framed-failed', pages: [...matches, 'page-failed'], width: 375, height: 808, framed: true },
+  { name: 'again', pages: exercise, change: again, act: gradient },
+  { name: 'again-narrow', pages: exercise, change: again, act: gradient, width: 250 },
+  { name: 'again-dark', pages: exercise, change: again, act: gradient, dark: true },
+  { name: 'list', pages: ['page-failed'], change: list },
+  { name: 'probe', pages: ['page-probe'], act: open },
+  { name: 'probe-narrow', pages: ['page-probe'], act: open, width: 250, dark: true },
+  { name: 'matches', pages: matches },
+  { name: 'matches-dark', pages: matches, dark: true },
+  { name: 'matches-narrow', pages: matches, width: 250 },
+  { name: 'matches-open', pages: matches, act: open },
+  { name: 'matches-open-narrow', pages: matches, act: open, width: 250, dark: true },
+  { name: 'matches-zoom', pages: matches, act: open, zoom: 2 },
   { name: 'failed', pages: ['page-failed'] },
   { name: 'internal-error', pages: ['page-internal-error'], act: (page) => page.locator('summary').click() },
   { name: 'empty', pages: ['page-cleared'] },

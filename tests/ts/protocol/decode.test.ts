@@ -32,6 +32,13 @@ describe('messages of this version', () => {
   });
 });
 
+test('an answer of compare is read with its gradients', () => {
+  const decoded = decodePage(fixture('page-comparison.json').value);
+  expect(decoded).toMatchObject({
+    value: { envelopes: [{ event: { type: 'comparison', actual: 'no_bias' } }, { event: { gradients: [{}, {}] } }] },
+  });
+});
+
 describe('broken messages', () => {
   test.each(fixtures('invalid'))('%s is refused for the reason it names', (path) => {
     const { where, typescript } = fixture(path);
@@ -64,6 +71,12 @@ describe('messages of a newer kernel', () => {
   test('another protocol is said, and nothing is read', () => {
     expect(decodePage(fixture('newer/other-protocol.json').value)).toEqual({ type: 'other-protocol', protocol: 2 });
     expect(decodeReply({ type: 'page', page: { protocol: 3 } })).toEqual({ type: 'other-protocol', protocol: 3 });
+  });
+
+  test('a diagnosis of an unknown code is read as it is', () => {
+    const decoded = decodePage(fixture('newer/unknown-diagnosis.json').value);
+    const forward = { diagnosis: { code: 'wrong_axis', also: ['cosmic_ray'] } };
+    expect(decoded).toMatchObject({ type: 'ok', value: { envelopes: [{}, { event: { forward } }] } });
   });
 
   test('an unknown field is passed over', () => {

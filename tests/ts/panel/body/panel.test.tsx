@@ -28,23 +28,28 @@ describe('the exercise', () => {
     expect(w.textContent).toBe('w[3, 2]float32 · requires grad · has grad · storage of fc.weight');
     expect(within(table).getAllByText('changed')).toHaveLength(2);
     expect(within(table).getAllByRole('cell', { name: /^changed by the last cell · float32/ })).toHaveLength(2);
+    expect(screen.getByRole('button', { name: 'Tensors 5, 2 changed' })).toBeTruthy();
   });
 
   test('shows the expression with every shape, and a word for every verdict', async () => {
     await show(value('page-exercise.json'));
     const card = callCard(/Call 1 of fc/);
     for (const shape of ['[1, 2]', '[2, 3]', '[1, 3]']) expect(card.textContent).toContain(shape);
-    const verdicts = within(card)
-      .getAllByRole('listitem')
-      .map((each) => each.textContent);
-    expect(verdicts).toEqual(['✓ output identical', '✓ weight identical', '✓ bias identical', '– input unchecked']);
+    const list = within(card).getByRole('list', { name: 'Verdicts' });
+    expect(within(list).getAllByRole('listitem')[0]?.textContent).toBe('output ✓ identical');
+    const gradients = within(within(list).getByRole('list', { name: 'Gradients' })).getAllByRole('listitem');
+    expect(gradients.map((each) => each.textContent)).toEqual([
+      '✓ weight identical',
+      '✓ bias identical',
+      '– input unchecked',
+    ]);
   });
 
   test('shows the word of several equal verdicts once, and tells it of each', async () => {
     const { container } = await show(value('page-exercise.json'));
-    const words = [...container.querySelectorAll('.jp-Torchtwin-verdicts li > span:last-child')];
-    expect(words.map((each) => each.textContent)).toEqual([' identical', ' identical', ' identical', ' unchecked']);
-    expect(words.map((each) => each.className)).toEqual(['', UNSEEN, UNSEEN, '']);
+    const words = [...container.querySelectorAll('.jp-Torchtwin-chips li > span:last-child')];
+    expect(words.map((each) => each.textContent)).toEqual([' identical', ' identical', ' unchecked']);
+    expect(words.map((each) => each.className)).toEqual([UNSEEN, UNSEEN, UNSEEN]);
   });
 
   test('is not spelled twice', async () => {
@@ -97,6 +102,7 @@ describe('the exercise', () => {
       'fc.weight.grad[3, 2]g.T @ x[3, 1] @ [1, 2]✓\u00a0identical, 6 of 6',
     );
     expect(screen.getByRole('row', { name: /^x\s*\.grad/ }).textContent).toContain('x does not require grad');
+    expect(screen.getByRole('table', { name: 'g is the gradient of fc_out' })).toBeTruthy();
   });
 
   test('copies the expression and goes to the cell', async () => {
@@ -129,6 +135,11 @@ describe('an expression that its operands do not spell', () => {
     fireEvent.click(screen.getByRole('button', { name: 'fc' }));
     expect(container.querySelector(SPELLED)?.textContent).toBe(expression);
   });
+});
+
+test('a diagnosis that this build does not know is told in its own words', async () => {
+  await show(value('newer/unknown-diagnosis.json'));
+  expect(callCard(/Call 4 of head/).textContent).toContain('The softmax runs along the wrong axis.Write dim=-1.');
 });
 
 describe('the way to a place', () => {

@@ -90,6 +90,12 @@ describe('every other screen', () => {
     expect(container.textContent).not.toContain('Run a cell');
   });
 
+  test('is the same after a comparison, whose answer stands in the notebook', async () => {
+    const { container } = await show(value('page-comparison.json'));
+    expect(screen.getAllByRole('heading').map((each) => each.textContent)).toEqual(['Run a cell that calls nn.Linear']);
+    expect(container.textContent).not.toContain('Unknown');
+  });
+
   test('names an unknown event instead of guessing', async () => {
     const { container } = await show(value('newer/unknown-event.json'));
     expect(container.textContent).toContain('Unknown to this version of the panel: histogram.');

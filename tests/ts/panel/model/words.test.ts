@@ -2,15 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { boxes, drawingSentence, scale } from '../../../../src/panel/model/boxes';
 import { terms, unspelled } from '../../../../src/panel/model/expression';
 import { gaugeOf } from '../../../../src/panel/model/gauge';
-import { pieces, shorten, shortenIn } from '../../../../src/panel/model/names';
+import { pieces, sentences, shorten, shortenIn } from '../../../../src/panel/model/names';
 import { siteText } from '../../../../src/panel/model/site';
-import { type Chip, chips, isLeader } from '../../../../src/panel/model/verdictText';
+import { chips, showsWord } from '../../../../src/panel/model/verdictText';
+import type { Call } from '../../../../src/protocol';
 import { callOf } from '../../fixtures';
 
 const exercise = callOf('page-exercise.json');
 
 test('the expression comes in parts with the inner dimensions marked', () => {
-  const parts = terms(exercise).map(({ operator, name, shape }) => [operator, name, shape.map((each) => each.mark)]);
+  const parts = terms(exercise).map(({ operator, name, shape }) => [operator, name, shape?.map((each) => each.mark)]);
   expect(parts).toEqual([
     ['', 'x', [null, 'inner']],
     ['@', 'w.T', ['inner', null]],
@@ -32,7 +33,7 @@ describe('the expression is spelled out', () => {
 });
 
 test('a failed call has its clashing dimensions marked and no output', () => {
-  const parts = terms(callOf('page-failed.json')).map(({ name, shape }) => [name, shape.map((each) => each.mark)]);
+  const parts = terms(callOf('page-failed.json')).map(({ name, shape }) => [name, shape?.map((each) => each.mark)]);
   expect(parts).toEqual([
     ['h', [null, 'clash']],
     ['fc2.weight.T', ['clash', null]],
@@ -43,7 +44,31 @@ test('a failed call has its clashing dimensions marked and no output', () => {
 test('a clash told of the weight is marked in its transpose', () => {
   const failed = callOf('page-failed.json');
   const error = failed.error && { ...failed.error, clash: [{ operand: 'weight' as const, dim: 1 }] };
-  expect(terms({ ...failed, error })[1]?.shape.map((each) => each.mark)).toEqual(['clash', null]);
+  expect(terms({ ...failed, error })[1]?.shape?.map((each) => each.mark)).toEqual(['clash', null]);
+});
+
+describe('an input that is no tensor', () => {
+  const { weight_t, bias, weight } = exercise.operands;
+  const noTensor = (expression: string): Call => ({
+    ...exercise,
+    expression,
+    operands: { weight, weight_t, bias, input: null, output: null },
+  });
+
+  test.each([
+    ['[1., 2.] @ w.T + b', '[1., 2.]'],
+    ['None @ w.T + b', 'None'],
+    ['(a @ w.T) @ w.T + b', '(a @ w.T)'],
+  ])('is drawn as it was written, without a shape: %s', (expression, input) => {
+    const call = noTensor(expression);
+    expect(terms(call).map(({ operator, name }) => `${operator}${name}`)).toEqual([input, '@w.T', '+b']);
+    expect(terms(call)[0]?.shape).toBeNull();
+    expect(unspelled(call)).toBeNull();
+  });
+
+  test('is left out where the expression does not tell it', () => {
+    expect(terms(noTensor('F.linear(None, w)')).map(({ name }) => name)).toEqual(['w.T', 'b']);
+  });
 });
 
 describe('long names', () => {
@@ -68,6 +93,14 @@ test('backticks mark code', () => {
   ]);
 });
 
+test.each([
+  ['`a.b` is `x @ w.T`. Write `x @ w.T + b`.', ['`a.b` is `x @ w.T`.', 'Write `x @ w.T + b`.']],
+  ['`y` is 0.25 times `z`. Multiply by 4.', ['`y` is 0.25 times `z`.', 'Multiply by 4.']],
+  ['`f. Oo` is odd', ['`f. Oo` is odd']],
+  ['no simple cause found', ['no simple cause found']],
+  ['', []],
+])('a text is cut into sentences outside of code: %s', (text, expected) => expect(sentences(text)).toEqual(expected));
+
 describe('a site', () => {
   test.each([
     [{ cell_id: 'a', execution_count: 2, line: 9 }, 'cell [2], line 9'],
@@ -80,7 +113,8 @@ describe('a site', () => {
 
 describe('verdicts in a row', () => {
   test('say each operand after backward', () => {
-    expect(chips(exercise).map(({ label, kind }) => `${label} ${kind}`)).toEqual([
+    const { output, gradients } = chips(exercise);
+    expect([output, ...gradients].map(({ label, kind }) => `${label} ${kind}`)).toEqual([
       'output identical',
       'weight identical',
       'bias identical',
@@ -89,20 +123,21 @@ describe('verdicts in a row', () => {
   });
 
   test.each([
-    ['page-exercise.json', ['output identical', 'weight', 'bias', 'input unchecked']],
-    ['page-before-backward.json', ['output identical', 'no backward yet ']],
-    ['page-autocast.json', ['output rounding only', 'weight identical', 'bias', 'input unchecked']],
-  ])('show a word once for those that share it: %s', (name, expected) => {
-    const seen = (chip: Chip, at: number, all: Chip[]) => chip.label + (isLeader(all, at) ? ` ${chip.word}` : '');
-    expect(chips(callOf(name)).map(seen)).toEqual(expected);
+    ['page-exercise.json', ['weight', 'bias', 'input']],
+    ['page-before-backward.json', ['no backward yet']],
+    ['page-autocast.json', ['weight identical', 'bias', 'input']],
+  ])('show a word once for those that share it, and none for what was not checked: %s', (name, expected) => {
+    const row = chips(callOf(name));
+    const seen = row.gradients.map(({ label, word }, at) => label + (showsWord(row, at) ? ` ${word}` : ''));
+    expect(seen).toEqual(expected);
   });
 
   test('say that there was no backward yet', () => {
-    expect(chips(callOf('page-before-backward.json')).map(({ label }) => label)).toEqual(['output', 'no backward yet']);
+    expect(chips(callOf('page-before-backward.json')).gradients.map(({ label }) => label)).toEqual(['no backward yet']);
   });
 
   test('leave out a bias that is not there', () => {
-    expect(chips(callOf('page-nonfinite.json')).map(({ label }) => label)).toEqual(['output', 'weight', 'input']);
+    expect(chips(callOf('page-nonfinite.json')).gradients.map(({ label }) => label)).toEqual(['weight', 'input']);
   });
 });
 
