@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
+from torchtwin.kernel.proof.changes import Case
+from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import Words, judge
-from torchtwin.protocol import Verdict
+from torchtwin.protocol import Diagnosis, Verdict
 
 USUAL = 128
 """Units of float32 or float64, of the largest element, that sums of usual length may be apart: sqrt(16384)."""
@@ -50,13 +52,30 @@ def judge_exact(actual: Tensor, expected: Tensor, words: Words) -> Verdict:
     """Integers and truth values, which do not round: equal or not."""
     same = actual == expected
     count, n = int(same.sum()), actual.numel()
-    shared = {"equal_elements": count, "elements": n, "coverage": "all", "proof": False}
-    if count == n:
-        return Verdict(kind="identical", message=f"identical, {n:,} of {n:,} elements", **shared)  # type: ignore[arg-type]
+    is_same = count == n
+    message = f"identical, {n:,} of {n:,} elements" if is_same else _differing(actual, expected, same, words)
+    return Verdict(
+        kind="identical" if is_same else "different",
+        message=message,
+        equal_elements=count,
+        elements=n,
+        coverage="all",
+        diagnosis=None if is_same else diagnose_exact(actual, expected, words),
+    )
+
+
+def _differing(actual: Tensor, expected: Tensor, same: Tensor, words: Words) -> str:
     first = [int(i) for i in torch.unravel_index((~same).reshape(-1).nonzero()[0, 0], same.shape)]
     at = tuple(first)
-    message = (
-        f"different: {n - count:,} of {n:,} elements, first {first}: "
+    return (
+        f"different: {int((~same).sum()):,} of {same.numel():,} elements, first {first}: "
         f"{words.layer} {actual[at].item()}, {words.formula} {expected[at].item()}"
     )
-    return Verdict(kind="different", message=message, **shared)  # type: ignore[arg-type]
+
+
+def diagnose_exact(actual: Tensor, expected: Tensor, words: Words) -> Diagnosis:
+    """Of numbers that do not round: what was done to them must give the very same."""
+    reference = expected.double()
+    exact = around(reference, torch.float64)
+    within = replace(exact, limit=torch.zeros_like(reference), scale=torch.ones_like(reference))
+    return diagnose(Case(wrong=actual, right=within, wrong_name=words.layer, right_name=words.formula))
