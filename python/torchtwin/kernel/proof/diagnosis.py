@@ -11,8 +11,9 @@ from torch import Tensor
 from torchtwin.kernel.proof.changes import MAX_LISTED, Case, changes
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.hypotheses import Hypothesis
-from torchtwin.protocol import Diagnosis
+from torchtwin.protocol import Diagnosis, DiagnosisCode
 
+_LOW: tuple[DiagnosisCode, ...] = ("lower_precision",)
 MAX_ELEMENTS = 2**20
 """Elements of a result that is diagnosed beyond non-finite and partial."""
 
@@ -23,7 +24,7 @@ def diagnose(case: Case) -> Diagnosis:
     if found := _nonfinite(case, value):
         return found
     if value.numel() <= MAX_ELEMENTS:
-        for attempt in (_by_formula, _by_change, _by_both):
+        for attempt in (_by_formula, _by_change, _by_precision, _by_both):
             if found := attempt(case, value):
                 return found
     return _partial(case, value) or _unexplained(case, value)
@@ -48,7 +49,19 @@ def _nonfinite(case: Case, value: Tensor) -> Diagnosis | None:
 
 
 def _by_formula(case: Case, value: Tensor) -> Diagnosis | None:
-    for guess in case.hypotheses:
+    return _by_guess(case, value, [guess for guess in case.hypotheses if guess.causes != _LOW])
+
+
+def _by_precision(case: Case, value: Tensor) -> Diagnosis | None:
+    """Last, since its results lie far apart; and not where it would have spared nearly all elements."""
+    outside, counted = int((~case.right.holds(value)).sum()), int((case.right.value != 0).sum())
+    if 10 * outside < counted or outside == 1 < counted:
+        return None
+    return _by_guess(case, value, [guess for guess in case.hypotheses if guess.causes == _LOW])
+
+
+def _by_guess(case: Case, value: Tensor, guesses: list[Hypothesis]) -> Diagnosis | None:
+    for guess in guesses:
         if _agrees(value, guess.within):
             code, *also = guess.causes
             return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {guess.advice}", also)
