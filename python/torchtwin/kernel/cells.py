@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from torchtwin.kernel.source import file_text
 from torchtwin.protocol import Site
 
 if TYPE_CHECKING:  # it needs torch, which may not be imported yet
@@ -26,6 +27,8 @@ class Cell:
     """The name under which its code is compiled."""
     source: str = ""
     """As the user typed it."""
+    python: str = ""
+    """As it is compiled: its magics are calls."""
     offset: int = 0
     """Lines of the notebook's cell above this source, which `%%capture` and its like run as a cell within the cell."""
 
@@ -52,6 +55,8 @@ class Cells:
         self._depth += 1
         self.loop_variables -= _names(_ASSIGNED, cell.source)
         self.loop_variables |= _names(_LOOPED, cell.source)
+        if cell.python:
+            file_text(cell.file, cell.python)
         self._by_file[cell.file] = cell
         self._by_file.move_to_end(cell.file)
         if len(self._by_file) > MAX_CELLS:

@@ -606,3 +606,16 @@ def test_what_a_helper_put_into_the_locals_stays_there(notebook: Notebook) -> No
         "    return sorted(helper())\nseen = run()"
     )
     assert notebook.names["seen"] == ["a", "extra"]
+
+
+def test_words_with_an_escape_name_every_call(notebook: Notebook) -> None:
+    calls = notebook.run(FC + "dd = {'a\\\\b': nn.Linear(2, 3)}\nfor i in range(150): dd['a\\\\b'](x * 2)")
+    assert {call.expression for call in calls} == {"(x * 2) @ dd['a\\\\b'].weight.T + dd['a\\\\b'].bias"}
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x85", "\x0c", "\x1c"])
+def test_lines_are_those_of_pythons_parser(notebook: Notebook, end: str) -> None:
+    """The shell files them split at more characters."""
+    calls = notebook.run(FC + f"z = x * 2\n# a{end}b\na = fc(x)\nb = fc(z)")
+    assert [call.expression for call in calls] == [f"{it} @ fc.weight.T + fc.bias" for it in "xz"]
+    assert [call.site.source for call in calls] == ["a = fc(x)", "b = fc(z)"]
