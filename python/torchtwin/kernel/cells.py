@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from torchtwin.kernel.bindings import bound_by_loops
 from torchtwin.kernel.source import file_text
 from torchtwin.protocol import Site
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:  # it needs torch, which may not be imported yet
     from torchtwin.kernel.callsite import Text
 
 MAX_CELLS = 2000
-_LOOPED = re.compile(r"^[ \t]*(?:async +)?for +(.+?) +in\b", re.MULTILINE)
-_ASSIGNED = re.compile(r"^([\w, *]+)(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,9 @@ class Cells:
         cell = _within(self._running[-1], cell) if self._depth else cell
         self._running = [*self._running[: self._depth], cell]
         self._depth += 1
-        self.loop_variables -= _names(_ASSIGNED, cell.source)
-        self.loop_variables |= _names(_LOOPED, cell.source)
+        bound = bound_by_loops(cell.python)
+        self.loop_variables -= bound.keys()
+        self.loop_variables |= {name for name, by_loop in bound.items() if by_loop}
         if cell.python:
             file_text(cell.file, cell.python)
         self._by_file[cell.file] = cell
@@ -77,11 +76,6 @@ class Cells:
             return Site(file=text.file, line=text.line, source=text.source)
         line = text.line + cell.offset
         return Site(cell_id=cell.id, execution_count=cell.execution_count, line=line, source=text.source)
-
-
-def _names(bound: re.Pattern[str], source: str) -> set[str]:
-    """By a look at the lines alone: to parse a cell is to repeat Python's warnings about it."""
-    return {name for targets in bound.findall(source) for name in re.findall(r"\w+", targets)}
 
 
 def _within(outer: Cell, inner: Cell) -> Cell:
