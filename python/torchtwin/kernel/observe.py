@@ -95,7 +95,7 @@ class Recording:
         self._recorder.add(call)
         self.live.hold(id, operands, caller.text.call)
         if output.grad_fn is not None:
-            self._watch_gradients(id, names, operands, output, forward)
+            self._watch_gradients(id, names, operands, input, output, forward)
 
     def _checked(
         self, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, text: str
@@ -122,10 +122,16 @@ class Recording:
         )
 
     def _watch_gradients(
-        self, id: int, names: Names, operands: dict[str, Tensor | None], output: Tensor, forward: Verdict
+        self,
+        id: int,
+        names: Names,
+        operands: dict[str, Tensor | None],
+        input: Tensor,
+        output: Tensor,
+        forward: Verdict,
     ) -> None:
         is_checked = forward.kind != "unchecked"
-        reason = self._gradients.watch(_watched(id, names, operands), output) if is_checked else forward.reason
+        reason = self._gradients.watch(_watched(id, names, operands), input, output) if is_checked else forward.reason
         if reason is None:
             return
         verdict = unchecked(reason)
