@@ -174,7 +174,7 @@ class Recording:
     def _raised(self, frame: FrameType, input: object, weight: object, bias: object, error: Exception) -> None:
         caller = callsite.caller(frame)
         names = self._namer.names(caller, input, weight, bias)
-        explained = failure.explain(_attempt(caller, names, input, weight, bias), error)
+        explained = failure.explain(_attempt(caller, names, input, weight, bias), error, self._guard.caught)
         text = _attempted(names, input, weight, bias)
         operands = _operands(names, input, weight, bias, None)
         if explained.suggestions or explained.clash:
