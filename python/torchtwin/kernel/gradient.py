@@ -239,6 +239,10 @@ def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[S
         yield Share("bias", missing)
         return
     assert gradient is not None
+    if gradient.numel() != shape.numel():  # autograd goes by the shape that the bias had in an older graph
+        reason = f"its gradient has shape {list(gradient.shape)}, `{call.names['bias']}` has {list(shape)}"
+        yield Share("bias", unchecked(reason))
+        return
     formula = g.reshape(shape) if len(shape) > g.dim() else g.sum_to_size(shape)
     layer = gradient.detach().reshape(shape)
     yield Share(

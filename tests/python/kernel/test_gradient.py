@@ -572,3 +572,14 @@ def test_the_users_tensors_carry_no_hook_of_ours(notebook: Notebook) -> None:
     notebook.run("fc = nn.Linear(2, 3)\nx = torch.ones(1, 2, requires_grad=True)\ny = fc(x)\ny.sum().backward()")
     tensors = [notebook.names["x"], notebook.names["y"], *notebook.names["fc"].parameters()]
     assert [t._backward_hooks for t in tensors] == [None] * 4
+
+
+def test_the_gradient_of_a_bias_that_had_another_shape_is_unchecked(notebook: Notebook) -> None:
+    """The older graph keeps the node that accumulates it."""
+    call = notebook.run(
+        "fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\no = fc(x)\nfc.bias.data = torch.ones(1)\ny = fc(x)"
+    )[-1]
+    after = backward(notebook, call, "y.sum().backward()")
+    assert kinds(after)[:2] == ["identical", "unchecked"]
+    assert after.gradients.bias is not None
+    assert after.gradients.bias.reason == "its gradient has shape [3], `fc.bias` has [1]"

@@ -94,6 +94,11 @@ def test_a_name_rebound_within_a_cell_is_not_used(notebook: Notebook) -> None:
     assert (before.expression, after.expression) == ("x @ w.T + fc.bias", "x @ fc.weight.T + fc.bias")
 
 
+def test_a_name_that_is_bound_to_the_weight_within_a_cell_is_used(notebook: Notebook) -> None:
+    before, after = notebook.run(FC + "w = None\nfc(x)\nw = fc.weight.data\nfc(x)")
+    assert (before.expression, after.expression) == ("x @ fc.weight.T + fc.bias", "x @ w.T + fc.bias")
+
+
 def test_a_slice_that_shares_memory_is_not_the_weight(notebook: Notebook) -> None:
     assert notebook.call(FC + "part = fc.weight.data[:2]\nfc(x)").expression == "x @ fc.weight.T + fc.bias"
 
