@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from torchtwin.kernel.kinds import is_module
-from torchtwin.kernel.source import words_at
+from torchtwin.kernel.source import written
 from torchtwin.kernel.words import in_one_line, parsed, words_of
 
 TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
@@ -37,7 +37,7 @@ class Text:
     file: str
     line: int
     source: str | None = None
-    """The source line, stripped."""
+    """The source line, stripped; the words of the call alone where the rest of the line is not what runs."""
     call: str | None = None
     callee: str | None = None
     args: tuple[str, ...] = ()
@@ -118,11 +118,11 @@ def _text(code: CodeType, file: str, instruction: int) -> Text:
     span = None
     if line is not None and end_line is not None and column is not None and end_column is not None:
         span = (line, end_line, column, end_column)
-    lines, words = words_at(code, span)
-    if not 0 < first <= len(lines):
+    found = written(code, first, span)
+    if found.line is None:
         return Text(file, first)
-    place = Text(file, first, lines[first - 1].strip(), target=_stored(code, instruction))
-    return place if words is None else _with_words(place, words)
+    place = Text(file, first, found.line, target=_stored(code, instruction))
+    return place if found.words is None else _with_words(place, found.words)
 
 
 def _stored(code: CodeType, instruction: int) -> str | None:

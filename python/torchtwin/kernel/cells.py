@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from torchtwin.kernel.bindings import bound_by_loops
+from torchtwin.kernel.source import file_text
 from torchtwin.protocol import Site
 
 if TYPE_CHECKING:  # it needs torch, which may not be imported yet
     from torchtwin.kernel.callsite import Text
 
 MAX_CELLS = 2000
-_LOOPED = re.compile(r"^[ \t]*(?:async +)?for +(.+?) +in\b", re.MULTILINE)
-_ASSIGNED = re.compile(r"^([\w, *]+)(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,8 @@ class Cell:
     """The name under which its code is compiled."""
     source: str = ""
     """As the user typed it."""
+    python: str = ""
+    """As it is compiled: its magics are calls."""
     offset: int = 0
     """Lines of the notebook's cell above this source, which `%%capture` and its like run as a cell within the cell."""
 
@@ -50,8 +51,11 @@ class Cells:
         cell = _within(self._running[-1], cell) if self._depth else cell
         self._running = [*self._running[: self._depth], cell]
         self._depth += 1
-        self.loop_variables -= _names(_ASSIGNED, cell.source)
-        self.loop_variables |= _names(_LOOPED, cell.source)
+        bound = bound_by_loops(cell.python)
+        self.loop_variables -= bound.keys()
+        self.loop_variables |= {name for name, by_loop in bound.items() if by_loop}
+        if cell.python:
+            file_text(cell.file, cell.python)
         self._by_file[cell.file] = cell
         self._by_file.move_to_end(cell.file)
         if len(self._by_file) > MAX_CELLS:
@@ -72,11 +76,6 @@ class Cells:
             return Site(file=text.file, line=text.line, source=text.source)
         line = text.line + cell.offset
         return Site(cell_id=cell.id, execution_count=cell.execution_count, line=line, source=text.source)
-
-
-def _names(bound: re.Pattern[str], source: str) -> set[str]:
-    """By a look at the lines alone: to parse a cell is to repeat Python's warnings about it."""
-    return {name for targets in bound.findall(source) for name in re.findall(r"\w+", targets)}
 
 
 def _within(outer: Cell, inner: Cell) -> Cell:

@@ -69,7 +69,7 @@ class Extension:
         count = self._shell.execution_count - bool(info.store_history)
         transformed = getattr(info, "transformed_cell", None) or self._shell.transform_cell(info.raw_cell)
         file = self._shell.compile.get_code_name(info.raw_cell, transformed, count)
-        self._session.cell_begins(Cell(info.cell_id, count, file, info.raw_cell))
+        self._session.cell_begins(Cell(info.cell_id, count, file, info.raw_cell, transformed))
 
     def _cell_runs_already(self) -> None:
         """The cell that loads us began before we listened. A silent request is no cell, and its end is not told."""

@@ -3,34 +3,56 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from torch import Tensor, nn
-
 from torchtwin.kernel.describe import dtype_name
-from torchtwin.kernel.fitting import Attempt, Fitting, suggestions
+from torchtwin.kernel.fitting import Attempt, Fitting, Fix, handles_itself, suggestions
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.protocol import Clash, Failure
 
 _SPEAKS_OF_DTYPES = re.compile(r"dtype|scalar type")
+Rule = Callable[[Attempt, str], "_Explained | None"]
 
 
 @dataclass(frozen=True)
 class _Explained:
     explanation: str
-    suggestions: list[str] = field(default_factory=list)
+    fixes: Callable[[Fitting], Iterable[Fix]] | None = None
     clash: list[Clash] = field(default_factory=list)
 
 
-def explain(attempt: Attempt, error: Exception) -> Failure:
-    """The failure in the user's words. What is not understood is left to the exception's own message."""
+def explain(attempt: Attempt, error: Exception, caught: Callable[[Exception], None]) -> Failure:
+    """The failure in the user's words. What is not understood is left to the exception's own message.
+
+    `caught` takes a fault of ours in the suggestions, which costs no more than these.
+    """
     message = _first_line(error)
-    rules = () if _answers_itself(attempt) else _RULES
-    found = next((e for rule in rules if (e := rule(attempt, message))), None)
+    found = next((e for rule in _rules(attempt, error, message) if (e := rule(attempt, message))), None)
     if found is None:
         found = _Explained(f"`{attempt.names.call}` raised {type(error).__name__}: {message}")
-    return Failure(type(error).__name__, message, found.explanation, found.suggestions, found.clash)
+    try:
+        hints = _suggestions(attempt, found)
+    except Exception as fault:
+        caught(fault)
+        hints = []
+    return Failure(type(error).__name__, message, found.explanation, hints, found.clash)
+
+
+def _suggestions(attempt: Attempt, found: _Explained) -> list[str]:
+    has_a_wrong_bias = attempt.bias is not None and not is_tensor(attempt.bias)
+    if found.fixes is None or not is_tensor(attempt.weight) or handles_itself(attempt.weight) or has_a_wrong_bias:
+        return []
+    return suggestions(found.fixes(Fitting(attempt, attempt.weight)))
+
+
+def _rules(attempt: Attempt, error: Exception, message: str) -> Sequence[Rule]:
+    """Those that may explain an error of this kind."""
+    if _answers_itself(attempt):
+        return ()
+    if isinstance(error, TypeError):  # of wrong arguments, no operand is to blame
+        return (_not_a_tensor,) if "must be Tensor" in message else ()
+    return _RULES
 
 
 def note(failure: Failure, expression: str, shapes: str) -> str:
@@ -47,9 +69,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _answers_itself(attempt: Attempt) -> bool:
-    """Whether an operand is of a subclass, which may handle `F.linear` by itself: then the error is its own."""
-    operands = (attempt.input, attempt.weight, attempt.bias)
-    return any(is_tensor(it) and type(it) not in (Tensor, nn.Parameter) for it in operands)
+    """Whether an operand has rules of its own: then the error is its own too."""
+    return any(is_tensor(it) and handles_itself(it) for it in (attempt.input, attempt.weight, attempt.bias))
 
 
 def _not_a_tensor(attempt: Attempt, message: str) -> _Explained | None:
@@ -58,9 +79,7 @@ def _not_a_tensor(attempt: Attempt, message: str) -> _Explained | None:
     kind = type(attempt.input)
     full = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
     what = "None" if attempt.input is None else f"{'an' if full[0] in 'aeiou' else 'a'} {full}"
-    w = attempt.weight
-    fixes = Fitting(attempt, w).other_input() if is_tensor(w) else ()
-    return _Explained(f"`{attempt.names.input_text}` is {what}, not a tensor.", suggestions(fixes))
+    return _Explained(f"`{attempt.names.input_text}` is {what}, not a tensor.", lambda fitting: fitting.other_input())
 
 
 def _features(attempt: Attempt, message: str) -> _Explained | None:
@@ -71,14 +90,14 @@ def _features(attempt: Attempt, message: str) -> _Explained | None:
     if x.dim() == 0:
         return _Explained(
             f"`{attempt.names.input}` is a single number; `{attempt.layer}` takes {takes} features.",
-            suggestions(Fitting(attempt, w).other_number_of_features(x)),
+            lambda fitting: fitting.other_number_of_features(x),
         )
     if x.shape[-1] == takes:
         return None
     have = x.shape[-1]
     explanation = f"`{attempt.names.input}` has {have} feature{'s' * (have != 1)}, `{attempt.layer}` takes {takes}."
     clash = [Clash("input", x.dim() - 1), Clash("weight_t", 0)]
-    return _Explained(explanation, suggestions(Fitting(attempt, w).other_number_of_features(x)), clash)
+    return _Explained(explanation, lambda fitting: fitting.other_number_of_features(x), clash)
 
 
 def _weight_dimensions(attempt: Attempt, message: str) -> _Explained | None:
@@ -96,20 +115,27 @@ def _bias(attempt: Attempt, message: str) -> _Explained | None:
         return None
     shape = [*x.shape[:-1], w.shape[0]]
     wrong = [d for d in range(1, min(b.dim(), len(shape)) + 1) if b.shape[-d] not in (1, shape[-d])]
-    if not wrong:
+    if not wrong and b.dim() <= len(shape):
         return None
-    clash = [Clash("bias", b.dim() - wrong[0]), *([Clash("weight_t", 1)] if wrong[0] == 1 else [])]
+    at = wrong[0] if wrong else b.dim()  # the first dimension, of too many
+    clash = [Clash("bias", b.dim() - at), *([Clash("weight_t", 1)] if at == 1 else [])]
     explanation = f"`{attempt.names.bias}` has shape {list(b.shape)}, the output {shape}."
-    return _Explained(explanation, suggestions(Fitting(attempt, w).other_bias(x)), clash)
+    return _Explained(explanation, lambda fitting: fitting.other_bias(x), clash)
 
 
 def _devices(attempt: Attempt, message: str) -> _Explained | None:
-    x, w = attempt.input, attempt.weight
-    if not is_tensor(x) or not is_tensor(w) or x.device == w.device:
+    x, w, b = attempt.input, attempt.weight, attempt.bias
+    if not is_tensor(x) or not is_tensor(w):
         return None
-    explanation = f"`{attempt.names.input}` is on {x.device}, `{attempt.names.weight}` on {w.device}."
-    meta = " Meta tensors hold no values." if x.is_meta or w.is_meta else ""
-    return _Explained(explanation + meta, suggestions(Fitting(attempt, w).other_device(x, w)))
+    if x.device != w.device:
+        explanation = f"`{attempt.names.input}` is on {x.device}, `{attempt.names.weight}` on {w.device}."
+        meta = " Meta tensors hold no values." if x.is_meta or w.is_meta else ""
+        return _Explained(explanation + meta, lambda fitting: fitting.other_device(x, w))
+    if not is_tensor(b) or b.device == w.device:
+        return None
+    explanation = f"`{attempt.names.bias}` is on {b.device}, `{attempt.names.weight}` on {w.device}."
+    meta = " Meta tensors hold no values." if b.is_meta or w.is_meta else ""
+    return _Explained(explanation + meta, lambda fitting: fitting.bias_on_another_device(x, w))
 
 
 def _dtypes(attempt: Attempt, message: str) -> _Explained | None:
@@ -118,14 +144,14 @@ def _dtypes(attempt: Attempt, message: str) -> _Explained | None:
         return None
     if is_tensor(b) and x.dtype == w.dtype != b.dtype:
         explanation = f"`{attempt.names.bias}` is {dtype_name(b)}, `{attempt.names.weight}` is {dtype_name(w)}."
-        return _Explained(explanation, suggestions(Fitting(attempt, w).bias_of_dtype(x)))
+        return _Explained(explanation, lambda fitting: fitting.bias_of_dtype(x))
     if x.dtype == w.dtype:
         return None
     explanation = f"`{attempt.names.input}` is {dtype_name(x)}, `{attempt.names.weight}` is {dtype_name(w)}."
-    return _Explained(explanation, suggestions(Fitting(attempt, w).other_dtype(x)))
+    return _Explained(explanation, lambda fitting: fitting.other_dtype(x))
 
 
-_RULES: tuple[Callable[[Attempt, str], _Explained | None], ...] = (
+_RULES: Sequence[Rule] = (
     _not_a_tensor,
     _weight_dimensions,
     _features,

@@ -37,7 +37,9 @@ _MULTIPLIES = {
 _ADDS = "AddBackward0"
 # What `F.linear` puts between its output and the product. Anything else belongs to another call.
 _PASSES_ON = re.compile(r"(View|UnsafeView|ReshapeAlias|Squeeze)Backward\d$|AddBackward0$")
-_ON_THE_WAY = ("TBackward0", "ToCopyBackward0")  # the transpose, and the cast of autocast
+_TRANSPOSES = "TBackward0"
+_ON_THE_WAY = re.compile(r"(T|ToCopy)Backward\d$")  # the transpose, and the cast of autocast
+_ON_THE_WAY_OF_THE_INPUT = re.compile(r"(ToCopy|View|UnsafeView|ReshapeAlias|Unsqueeze|Expand)Backward\d$")
 _MAX_DEPTH = 4
 
 
@@ -70,6 +72,26 @@ class Share:
     formula: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class _Leaf:
+    """A leaf that accumulates one of the gradients that a node gives."""
+
+    position: int
+    """Of the gradient, among those that the node gives."""
+    is_transposed: bool
+    shape: torch.Size
+    arrival: Arrival
+
+    def expects(self, gradients: Sequence[Tensor | None], are_readable: bool) -> None:
+        gradient = gradients[self.position]
+        if gradient is not None:  # else this backward did not ask for it
+            self.arrival.expect(gradient, self._share(gradient.detach()) if are_readable else None)
+
+    def _share(self, gradient: Tensor) -> Tensor | None:
+        share = gradient.T if self.is_transposed else gradient
+        return share.reshape(self.shape) if share.numel() == self.shape.numel() else None
+
+
 Report = Callable[[int, list[Share], Tensor | None], None]
 """Takes the call's id, the shares that were checked, and the gradient of the output, of the output's shape."""
 
@@ -83,7 +105,7 @@ class GradientCheck:
         self._passes = passes
         self._handles = Handles()
 
-    def watch(self, call: Watched, output: Tensor) -> str | None:
+    def watch(self, call: Watched, input: Tensor, output: Tensor) -> str | None:
         """Checks this call's gradients whenever a backward reaches it. Returns the reason where it can't."""
         if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
             return "the graph's tensors are packed by hooks, as a checkpoint does"
@@ -91,11 +113,10 @@ class GradientCheck:
         last = nodes[-1].name() if nodes else "nothing"
         if last not in _MULTIPLIES and not (last == _ADDS and call.trains_bias_alone):
             return f"the graph of the call ends in {last}, which is not followed"
-        leaves = list(_leaves(nodes))
-        arrivals = [self._passes.watch(leaf, call.id, role, call.gradients[role]) for role, leaf in leaves]
         for node in nodes:
             if node.name() in (_ADDS, *_MULTIPLIES):
-                self._handles.add(node.register_hook(self._hook(call, node.name(), node is nodes[-1], arrivals)))
+                leaves = list(self._leaves(call, node, input))
+                self._handles.add(node.register_hook(self._hook(call, node.name(), node is nodes[-1], leaves)))
         return None
 
     def stop(self) -> None:
@@ -103,8 +124,21 @@ class GradientCheck:
         self._handles.remove()
         self._passes.stop()
 
+    def _leaves(self, call: Watched, node: Node, input: Tensor) -> Iterator[_Leaf]:
+        """The operands of a node that are leaves: what it gives for them is accumulated in their `.grad`."""
+        roles = _MULTIPLIES.get(node.name(), ("", "bias"))
+        for position, (role, (source, _)) in enumerate(zip(roles, node.next_functions, strict=False)):
+            way = list(_way_to_a_leaf(source, role)) if role else []
+            if not way or not way[-1].name().endswith("AccumulateGrad"):
+                continue
+            leaf: Tensor = way[-1].variable  # type: ignore[attr-defined]
+            if role != "input" or leaf is input:  # views of the user's own may lie between
+                is_transposed = sum(it.name() == _TRANSPOSES for it in way) % 2 == 1
+                arrival = self._passes.watch(way[-1], call.id, role, call.gradients[role])
+                yield _Leaf(position, is_transposed, leaf.shape, arrival)
+
     def _hook(
-        self, call: Watched, name: str, is_last: bool, arrivals: list[Arrival]
+        self, call: Watched, name: str, is_last: bool, leaves: list[_Leaf]
     ) -> Callable[[Sequence[Tensor | None], Sequence[Tensor | None]], None]:
         @self._guard
         @quietly
@@ -112,10 +146,10 @@ class GradientCheck:
             g = grad_outputs[0]
             if g is None:
                 return
-            if is_last:
-                for arrival in arrivals:
-                    arrival.expect()
-            if reason := reason_not_to_check_gradient(g):
+            reason = reason_not_to_check_gradient(g)
+            for leaf in leaves:
+                leaf.expects(grad_inputs, are_readable=reason is None)
+            if reason is not None:
                 roles = _MULTIPLIES.get(name, ("bias",))
                 self._report(call.id, [Share(role, unchecked(reason)) for role in roles], None)
                 return
@@ -141,15 +175,14 @@ def _nodes_of_the_call(node: Node | None) -> Iterator[Node]:
         node = node.next_functions[0][0] if node.next_functions else None
 
 
-def _leaves(nodes: list[Node]) -> Iterator[tuple[str, Node]]:
-    """The nodes that accumulate into the `.grad` of the weight and the bias, where they are leaves."""
-    for node in nodes:
-        roles = _MULTIPLIES.get(node.name(), ("", "bias") if node.name() == _ADDS else ())
-        for role, (source, _) in zip(roles, node.next_functions, strict=False):
-            while source is not None and source.name() in _ON_THE_WAY:
-                source = source.next_functions[0][0]
-            if role in ("weight", "bias") and source is not None and source.name().endswith("AccumulateGrad"):
-                yield role, source
+def _way_to_a_leaf(node: Node | None, role: str) -> Iterator[Node]:
+    """From what a node multiplies or adds to what accumulates its gradient, or to where something else is computed."""
+    passes_on = _ON_THE_WAY_OF_THE_INPUT if role == "input" else _ON_THE_WAY
+    while node is not None:
+        yield node
+        if not passes_on.match(node.name()):
+            return
+        node = node.next_functions[0][0]
 
 
 def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: Tensor) -> Iterator[Share]:
@@ -209,6 +242,10 @@ def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[S
         yield Share("bias", missing)
         return
     assert gradient is not None
+    if gradient.numel() != shape.numel():  # autograd goes by the shape that the bias had in an older graph
+        reason = f"its gradient has shape {list(gradient.shape)}, `{call.names['bias']}` has {list(shape)}"
+        yield Share("bias", unchecked(reason))
+        return
     formula = g.reshape(shape) if len(shape) > g.dim() else g.sum_to_size(shape)
     layer = gradient.detach().reshape(shape)
     within = enclosure(exact_sum(g, shape), arithmetic(layer.dtype, layer.device))

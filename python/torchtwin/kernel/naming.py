@@ -25,6 +25,8 @@ _BACKWARD = re.compile(r"([A-Z][A-Za-z]*)Backward\d*$")
 _USUAL_WORDS = {"addmm": "linear", "mm": "matmul", "bmm": "matmul", "unsafe_view": "view"}
 MAX_ALIASES = 10_000
 """Variables found for weights, kept within one cell."""
+MAX_SEARCHED_ANEW = 500
+"""Where there are no more names than these, they are looked through at each call: one may be bound anew meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,10 @@ class Namer:
             return name
         if len(self._aliases) >= MAX_ALIASES:
             self._aliases.clear()
-        self._aliases[key] = variable(scope, tensor, without=self._loop_variables())
-        return self._aliases[key]
+        name = variable(scope, tensor, without=self._loop_variables())
+        if name is not None or len(scope) > MAX_SEARCHED_ANEW:
+            self._aliases[key] = name
+        return name
 
 
 def _can_stand(words: str, view: View) -> bool:

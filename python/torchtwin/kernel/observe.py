@@ -132,7 +132,7 @@ class Recording:
         self._recorder.add(call)
         self.past.hold(id, operands, caller.text.call, copy=forward.kind != "unchecked")
         if output.grad_fn is not None:
-            self._watch_gradients(id, names, operands, output, forward)
+            self._watch_gradients(id, names, operands, input, output, forward)
 
     def _checked(
         self, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, text: str
@@ -159,10 +159,16 @@ class Recording:
         )
 
     def _watch_gradients(
-        self, id: int, names: Names, operands: dict[str, Tensor | None], output: Tensor, forward: Verdict
+        self,
+        id: int,
+        names: Names,
+        operands: dict[str, Tensor | None],
+        input: Tensor,
+        output: Tensor,
+        forward: Verdict,
     ) -> None:
         is_checked = forward.kind != "unchecked"
-        reason = self._gradients.watch(_watched(id, names, operands), output) if is_checked else forward.reason
+        reason = self._gradients.watch(_watched(id, names, operands), input, output) if is_checked else forward.reason
         if reason is None:
             return
         verdict = unchecked(reason)
@@ -206,7 +212,7 @@ class Recording:
     def _raised(self, frame: FrameType, input: object, weight: object, bias: object, error: Exception) -> None:
         caller = callsite.caller(frame)
         names = self._namer.names(caller, input, weight, bias)
-        explained = failure.explain(_attempt(caller, names, input, weight, bias), error)
+        explained = failure.explain(_attempt(caller, names, input, weight, bias), error, self._guard.caught)
         text = _attempted(names, input, weight, bias)
         operands = _operands(names, input, weight, bias, None)
         if explained.suggestions or explained.clash:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -20,12 +20,68 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles, alive
-from torchtwin.kernel.identity import mark
+from torchtwin.kernel.identity import mark, version
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.view import NOWHERE
 
 Note = Callable[[int, str, str], None]
 """Takes the call's id, the operand and the sentence."""
+
+
+class _Shares:
+    """What the recorded calls that one backward has passed gave to one parameter. Lives as long as that backward."""
+
+    def __init__(self) -> None:
+        self.of: list[Arrival] = []
+        self._are_known = True
+        self._only: tuple[Tensor, Tensor, int] | None = None
+        """One share alone: as autograd has it, as the parameter gets it, and how often it was changed in place."""
+        self._sum: Tensor | None = None
+        """Several are not kept but added up, in float64: a loop may have thousands."""
+        self._magnitude: Tensor | None = None
+        self._roundoff = 0.0
+
+    def add(self, arrival: Arrival, gradient: Tensor, share: Tensor | None) -> None:
+        self.of.append(arrival)
+        if share is None or not self._are_known:
+            self._are_known = False
+            self.let_go()
+        elif len(self.of) == 1:
+            self._only = gradient, share, version(gradient)
+            self._roundoff = torch.finfo(share.dtype).eps / 2
+        else:
+            self._add_up(share)
+
+    def _add_up(self, share: Tensor) -> None:
+        if self._only is not None:
+            self._sum, self._magnitude = self._only[1].double(), self._only[1].double().abs()
+            self._only = None
+        assert self._sum is not None
+        assert self._magnitude is not None
+        self._sum, self._magnitude = self._sum + share, self._magnitude + share.abs()
+        self._roundoff = max(self._roundoff, torch.finfo(share.dtype).eps / 2)
+
+    def let_go(self) -> None:
+        """Of the tensors."""
+        self._only = self._sum = self._magnitude = None
+
+    def differ_from(self, arrived: Tensor) -> bool:
+        """Whether something else arrived than these, summed up in any order."""
+        if type(arrived) is not Tensor or arrived.layout != torch.strided:
+            return False
+        if self._only is not None:
+            gradient, share, changes = self._only
+            if share.shape != arrived.shape:
+                return False
+            return version(gradient) != changes or not _equal(share.to(arrived.dtype), arrived)
+        if self._sum is None or self._magnitude is None or self._sum.shape != arrived.shape:
+            return False
+        info = torch.finfo(arrived.dtype)
+        roundoff = max(self._roundoff, info.eps / 2)
+        bound = (len(self.of) + 1) * 4 * (roundoff * self._magnitude + info.tiny)
+        # Where a partial sum may have passed the largest number, anything may have arrived.
+        is_explained = ((arrived.double() - self._sum).abs() <= bound) | ~(self._magnitude < info.max)
+        return not bool(is_explained.all())
 
 
 @dataclass
@@ -43,10 +99,10 @@ class _Accumulation:
     """Whether a hook of the user's runs on `.grad` after each accumulation."""
     left: tuple[int, int, int] | None = None
     """The `id`, version and memory of `.grad` when the last backward ended."""
-    arriving: list[tuple[int, Arrival]] = field(default_factory=list)
-    """The calls whose shares are on their way, each with the backward that carries it."""
-    calls: list[int] = field(default_factory=list)
-    """The recorded calls whose shares `.grad` holds, in order; a call stands there once for each pass."""
+    arriving: weakref.WeakValueDictionary[int, _Shares] = field(default_factory=weakref.WeakValueDictionary)
+    """What is on its way, by the backward that carries it, which alone keeps it alive."""
+    calls: list[int] | None = field(default_factory=list)
+    """The recorded calls whose shares are all that `.grad` holds, one for each pass; null where it holds more."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +115,18 @@ class Arrival:
     """Where it is found: `fc.weight.grad`."""
     into: _Accumulation
 
-    def expect(self) -> None:
-        """The backward that is running has passed the call, so its share is about to be accumulated."""
-        task, arriving = torch._C._current_graph_task_id(), self.into.arriving
-        if arriving and arriving[-1][0] != task:  # that backward accumulated nothing here
-            arriving.clear()
-        arriving.append((task, self))
+    def expect(self, gradient: Tensor, share: Tensor | None) -> None:
+        """The backward that is running has passed the call, so its share is about to be accumulated.
+
+        `gradient` is what the call's node gave, `share` the same as the parameter gets it; null where that is unknown.
+        """
+        task = torch._C._current_graph_task_id()
+        shares = self.into.arriving.get(task)
+        if shares is None:
+            self.into.arriving[task] = shares = _Shares()
+            # Its callbacks are gone with the backward, also where it raises or accumulates nothing.
+            Variable._execution_engine.queue_callback(shares.let_go)
+        shares.add(self, gradient, share)
 
 
 class Passes:
@@ -90,7 +152,7 @@ class Passes:
         state: _Accumulation | None = self._of.get(parameter)
         if state is None or not state.known or state.nested or state.left != _mark(parameter.grad):
             return []
-        return list(state.calls)
+        return list(state.calls or ())
 
     def stop(self) -> None:
         """Takes the hooks off and forgets the counts."""
@@ -100,23 +162,26 @@ class Passes:
     def _hook(self, parameter: weakref.ref[Tensor]) -> Callable[[Any], None]:
         @self._guard
         @quietly
-        def hook(gradients: object) -> None:
+        def hook(gradients: tuple[Tensor | None, ...]) -> None:
             target = parameter()
             state = self._of.get(target) if target is not None else None
             if target is not None and state is not None:
                 _count(state, target)
-                self._tell(state)
+                self._tell(state, gradients[0])
                 Variable._execution_engine.queue_callback(functools.partial(_remember, state, parameter))
 
         return _unless_compiling(hook)
 
-    def _tell(self, state: _Accumulation) -> None:
-        task = torch._C._current_graph_task_id()
-        arrived = [arrival for of_task, arrival in state.arriving if of_task == task]
-        state.arriving.clear()
-        state.calls.extend(arrival.call for arrival in arrived)
-        for arrival in arrived:
-            if sentence := _sentence(state, arrival.gradient, len(arrived)):
+    def _tell(self, state: _Accumulation, arrived: Tensor | None) -> None:
+        shares = state.arriving.pop(torch._C._current_graph_task_id(), None)
+        if shares is None:
+            state.calls = None
+            return
+        differs = arrived is not None and shares.differ_from(arrived)
+        shares.let_go()
+        state.calls = None if differs or state.calls is None else [*state.calls, *(it.call for it in shares.of)]
+        for arrival in shares.of:
+            for sentence in _sentences(state, arrival.gradient, len(shares.of), differs):
                 self._note(arrival.call, arrival.operand, sentence)
 
 
@@ -125,7 +190,7 @@ def _count(state: _Accumulation, parameter: Tensor) -> None:
     is_nested = _is_nested()
     state.hooked = bool(getattr(parameter, "_post_accumulate_grad_hooks", None))
     if _is_empty(parameter.grad):
-        state.calls.clear()
+        state.calls = []
         state.passes, state.known, state.nested = 1, True, is_nested
         return
     state.nested = state.nested or is_nested
@@ -171,14 +236,25 @@ def _is_empty(gradient: Tensor | None) -> bool:
     return not bool(gradient.any())
 
 
-def _sentence(state: _Accumulation, gradient: str, calls: int) -> str | None:
+def _equal(a: Tensor, b: Tensor) -> bool:
+    """Whether they are the same numbers; NaN is the same as NaN."""
+    return bool(((a == b) | (a.isnan() & b.isnan())).all())
+
+
+def _sentences(state: _Accumulation, gradient: str, calls: int, differs: bool) -> Iterator[str]:
     where = gradient if gradient == NOWHERE else f"`{gradient}`"
+    shares = f"the shares of {calls} recorded calls" if calls > 1 else "this call's share"
+    if differs:
+        yield f"{where} got something else than {shares}: another use of it, or a hook, changed what arrived"
     if state.nested:
-        return None
+        return
     if not state.known:
-        return f"{where} held other values before this backward, which were added to"
-    if state.passes > 1 and state.hooked:
-        return f"{where} was added to by {state.passes} backward passes, and a hook of yours runs after each"
-    if state.passes > 1:
-        return f"{where} holds {state.passes} backward passes"
-    return f"{where} holds the shares of {calls} recorded calls" if calls > 1 else None
+        yield f"{where} held other values before this backward, which were added to"
+    elif state.passes > 1 and state.hooked:
+        yield f"{where} was added to by {state.passes} backward passes, and a hook of yours runs after each"
+    elif state.passes > 1:
+        yield f"{where} holds {state.passes} backward passes"
+    elif state.hooked:
+        yield f"{where} was added to by this backward pass, and a hook of yours runs after it"
+    elif calls > 1 and not differs:
+        yield f"{where} holds {shares}"

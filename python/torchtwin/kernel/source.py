@@ -1,51 +1,77 @@
-"""Whether the words in a file still are those of the code that runs. Proven: they are compiled and compared."""
+"""Whether the words in a file still are those of the code that runs. Proven: the file is compiled and compared."""
 
 from __future__ import annotations
 
-import ast
 import dis
+import functools
+import io
 import linecache
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+import re
+from bisect import bisect_left
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import CodeType
 
-from torchtwin.kernel.words import parsed
+from torchtwin.kernel.compiling import UNREADABLE, compiled
+from torchtwin.kernel.words import in_one_line
 
 Span = tuple[int, int, int, int]
 """First and last line, counted from 1, and the columns, in bytes, where they begin and end."""
-_LOADS = ("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_")
-_OF_THE_SURROUNDINGS = {"NOP", "PUSH_NULL", "RESUME", "COPY_FREE_VARS", "EXTENDED_ARG"}
-"""Instructions that depend on whether a name is local, and on how much code stands around."""
-_METHODS = {"LOAD_METHOD": "LOAD_ATTR"}
-"""`torch.ones(2)` is compiled as an attribute's call where the file imports torch, and else as a method's."""
-_TAKES = ("POP_", "TO_BOOL", "JUMP_", "GET_ITER", "FOR_ITER", "BEFORE_WITH", "GET_AWAITABLE", "RETURN_", "YIELD_VALUE")
-"""What happens to what the words give, as in `for row in fc(x)`; at a function's end `None` is loaded to return."""
-_LITERALS = (
-    *(ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.JoinedStr, ast.FormattedValue, ast.Lambda),
-    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
-)
+MAX_TEXTS = 2000
+_WITHOUT_MEANING = {"NOP", "CACHE", "EXTENDED_ARG"}
+"""Instructions that are there or not as the code around requires."""
+_CALL = re.compile(r"CALL(_KW|_FUNCTION_EX)?$")
+_TWO_IN_ONE = re.compile(r"((?:LOAD|STORE)_FAST(?:_BORROW)?)_((?:LOAD|STORE)_FAST(?:_BORROW)?)$")
+_texts: OrderedDict[str, str] = OrderedDict()
 
 
-def words_at(code: CodeType, span: Span | None) -> tuple[list[str], str | None]:
-    """The lines of the file that `code` was compiled from, and the words at `span`.
+@dataclass(frozen=True)
+class Written:
+    """What a place in the source says, as far as it is known to be what runs."""
 
-    A cell's text was filed along with its code. A file may have been edited since it was imported: the words are null,
-    and the lines none, where they don't compile to the instructions that run.
+    line: str | None = None
+    """The line, stripped; the words alone where something else in the line is not what runs."""
+    words: str | None = None
+
+
+def file_text(file: str, text: str) -> None:
+    """Keeps the text of a cell: `linecache` has its lines split where Python sees no end of one, as at U+2028."""
+    _texts[file] = text
+    _texts.move_to_end(file)
+    if len(_texts) > MAX_TEXTS:
+        _texts.popitem(last=False)
+
+
+def written(code: CodeType, line: int, span: Span | None) -> Written:
+    """The line, and the words at `span`, of the text that `code` was compiled from.
+
+    A cell's text was filed along with its code. A file may have been edited since it was imported: then nothing is told
+    but what compiles to the very instructions that run.
     """
     file = code.co_filename
-    lines = linecache.getlines(file)
     if _was_filed_with_its_code(file):
-        return lines, _cut(lines, span)
-    if _compile_to(code, span, words := _cut(lines, span)):
-        return lines, words
-    linecache.checkcache(file)  # it may hold an older text than was imported
-    lines = linecache.getlines(file)
-    return (lines, words) if _compile_to(code, span, words := _cut(lines, span)) else ([], None)
+        lines = _lines(_texts.get(file) or "".join(linecache.getlines(file)))
+        return Written(_line(lines, line), _cut(lines, span))
+    found = _proven(code, line, span)
+    if found.line is None:
+        linecache.checkcache(file)  # it may hold an older text than was imported
+        found = _proven(code, line, span)
+    return found
 
 
 def _was_filed_with_its_code(file: str) -> bool:
     entry = linecache.cache.get(file)
-    return entry is not None and len(entry) == 4 and entry[1] is None
+    return file in _texts or (entry is not None and len(entry) == 4 and entry[1] is None)
+
+
+def _lines(text: str) -> list[str]:
+    """As Python's parser ends them; `str.splitlines` knows more ends."""
+    return list(io.StringIO(text, newline=None))
+
+
+def _line(lines: list[str], number: int) -> str | None:
+    return lines[number - 1].strip() if 0 < number <= len(lines) else None
 
 
 def _cut(lines: list[str], span: Span | None) -> str | None:
@@ -66,80 +92,114 @@ def _cut(lines: list[str], span: Span | None) -> str | None:
         return None
 
 
-def _compile_to(code: CodeType, span: Span | None, words: str | None) -> bool:
-    """Whether the words give the instructions of `code` at `span`.
+def _proven(code: CodeType, line: int, span: Span | None) -> Written:
+    text = "".join(linecache.getlines(code.co_filename))
+    lines, ran = _lines(text), list(_steps(code))
+    others = [list(_steps(other)) for other in _codes(text, code.co_filename).get(_name(code), ())]
 
-    Those alone: another part of the file may have been edited, and pytest rewrites other words of a function.
-    """
-    node = None if words is None else parsed(words)
-    if span is None or words is None or node is None or _is_warned_of(node):
-        return False
-    compiled = _compiled(words, code)
-    if compiled is None:
-        return False
-    *told, _ = _told(dis.get_instructions(compiled))  # the last one returns
-    ran = list(_told(_within(code, span)))
-    return ran[: len(told)] == told and all(map(_takes, ran[len(told) :]))
+    def is_proven(chosen: Callable[[list[_Step]], list[_Step]]) -> bool:
+        done = _done(chosen(ran))
+        return done != [] and any(_done(chosen(other)) == done for other in others)
 
-
-def _takes(instruction: tuple[str, object]) -> bool:
-    """Whether it is one of those that follow the words' own, and are filed under the words' place."""
-    return instruction == ("LOAD_CONST", None) or instruction[0].startswith(_TAKES)
+    words = _cut(lines, span)
+    if span is not None and (words is None or not is_proven(lambda steps: _of_words(steps, span))):
+        return Written()
+    if is_proven(lambda steps: [step for step in steps if step.begins[0] == line]):
+        return Written(_line(lines, line), words)
+    return Written(None if words is None else in_one_line(words), words)
 
 
-def _is_warned_of(node: ast.expr) -> bool:
-    """Whether Python warns each time it compiles this: a literal that is called or indexed, or compared by `is`."""
-    for part in ast.walk(node):
-        match part:
-            case ast.Call(func=whole) | ast.Subscript(value=whole) if isinstance(whole, _LITERALS):
-                return True
-            case ast.Compare(left, operators, others) if any(isinstance(it, ast.Is | ast.IsNot) for it in operators):
-                if any(isinstance(it, _LITERALS) and not _is_singleton(it) for it in (left, *others)):
-                    return True
-    return False
-
-
-def _is_singleton(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))
-
-
-def _compiled(words: str, like: CodeType) -> CodeType | None:
-    """The words as the body of a function in a class of the same name, where `__layer` becomes `_Model__layer`."""
-    first = next((name for name in like.co_varnames[:1] if name.isidentifier()), "")  # `super()` needs it
-    function, around = f"def words({first}): return ({words})", _class_around(like)
+@functools.lru_cache(maxsize=64)
+def _codes(text: str, file: str) -> Mapping[tuple[str, int], list[CodeType]]:
+    """Every code object of a file by name and first line, which two lambdas may share."""
+    found = defaultdict(list)
     try:
-        code = compile(f"class {around}:\n {function}" if around else function, "<words>", "exec", dont_inherit=True)
-    except SyntaxError:  # `await`, for one, has no place there
+        for code in _within(compiled(text, file)):
+            found[_name(code)].append(code)
+    except UNREADABLE:
+        pass
+    return found
+
+
+def _name(code: CodeType) -> tuple[str, int]:
+    return code.co_qualname, code.co_firstlineno
+
+
+def _within(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _within(constant)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One instruction."""
+
+    does: str
+    what: object
+    offset: int
+    target: int | None
+    """The offset that a jump leads to."""
+    begins: tuple[int, int]
+    """The line and the column where its words begin."""
+    ends: tuple[int, int]
+
+
+def _steps(code: CodeType) -> Iterator[_Step]:
+    """The instructions that have a place in the source."""
+    instructions = [it for it in dis.get_instructions(code) if it.opname not in _WITHOUT_MEANING]
+    steps = [_step(it) for it in instructions]
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        if step is not None:
+            yield from _apart(step, following)
+
+
+def _apart(step: _Step, following: _Step | None) -> Iterator[_Step]:
+    """Python 3.13 joins what two words do, if they are neighbours, under the place of the first of them."""
+    joined = _TWO_IN_ONE.match(step.does)
+    if joined is None or not isinstance(step.what, tuple):
+        yield step
+        return
+    first, second = step.what
+    yield replace(step, does=joined[1], what=first)
+    place = following or step
+    yield replace(step, does=joined[2], what=second, begins=place.begins, ends=place.ends)
+
+
+def _step(it: dis.Instruction) -> _Step | None:
+    place = it.positions
+    if place is None or place.lineno is None or place.end_lineno is None:
         return None
-    while code.co_name != "words":
-        code = next(constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return code
+    jumps = it.opcode in dis.hasjrel or it.opcode in dis.hasjabs
+    what, target = (None, it.argval) if jumps else (_distinct(it.argval), None)
+    begins, ends = (place.lineno, place.col_offset or 0), (place.end_lineno, place.end_col_offset or 0)
+    return _Step(it.opname, what, it.offset, target, begins, ends)
 
 
-def _class_around(code: CodeType) -> str | None:
-    pairs = pairwise(reversed(code.co_qualname.split(".")))
-    return next((outer for inner, outer in pairs if "<locals>" not in (inner, outer)), None)
+def _of_words(steps: list[_Step], span: Span) -> list[_Step]:
+    """Those of the words at `span`, up to the call that they spell.
 
-
-def _within(code: CodeType, span: Span) -> Iterator[dis.Instruction]:
-    """The instructions whose place in the source lies within `span`."""
+    What follows under the same place uses what the call gave, as a loop does, or pytest for its messages.
+    """
     first, last, start, end = span
-    for it in dis.get_instructions(code):
-        place = it.positions
-        if place is None or place.lineno is None or place.end_lineno is None:
-            continue
-        begins, ends = (place.lineno, place.col_offset or 0), (place.end_lineno, place.end_col_offset or 0)
-        if (first, start) <= begins and ends <= (last, end):
-            yield it
+    within = [it for it in steps if (first, start) <= it.begins and it.ends <= (last, end)]
+    whole = (it.begins == (first, start) and it.ends == (last, end) and _CALL.match(it.does) for it in within)
+    return within[: next((number for number, is_call in enumerate(whole, 1) if is_call), None)]
 
 
-def _told(instructions: Iterable[dis.Instruction]) -> Iterator[tuple[str, object]]:
-    """What instructions do wherever their words stand: jumps by their kind alone, names wherever they are kept."""
-    for it in instructions:
-        if it.opname.startswith(_LOADS):
-            yield from (("LOAD", name) for name in (it.argval if isinstance(it.argval, tuple) else [it.argval]))
-        elif isinstance(it.argval, CodeType):
-            yield it.opname, tuple(_told(dis.get_instructions(it.argval)))
-        elif it.opname not in _OF_THE_SURROUNDINGS:
-            name = _METHODS.get(it.opname, it.opname)
-            yield name, None if it.opcode in dis.hasjrel or it.opcode in dis.hasjabs else it.argval
+def _done(steps: list[_Step]) -> list[tuple[str, object, int | None]]:
+    """What the steps do; a jump leads to the step of that number, or to none of them."""
+    offsets = [step.offset for step in steps]
+    return [(it.does, it.what, None if it.target is None else bisect_left(offsets, it.target)) for it in steps]
+
+
+def _distinct(value: object) -> object:
+    """For comparison: 1, 1.0 and True are equal, and so are 0.0 and -0.0, but not what is done with them."""
+    if isinstance(value, CodeType):
+        return value
+    if isinstance(value, tuple):
+        return tuple(map(_distinct, value))
+    if isinstance(value, frozenset):
+        return frozenset(map(_distinct, value))
+    return type(value), repr(value)

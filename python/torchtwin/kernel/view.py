@@ -47,14 +47,16 @@ class View:
         return self._scopes[-1]
 
     def argument(self, keyword: str, position: int) -> str | None:
-        """The words of an argument of the call."""
+        """The words of an argument of the call; in `nn.Linear.forward(self, x)` the module comes before the input."""
         text = self.caller.text
-        return text.args[position] if position < len(text.args) else text.keywords.get(keyword)
+        args = text.args[1:] if self._passes_the_module() else text.args
+        return args[position] if position < len(args) else text.keywords.get(keyword)
 
     def input(self, tensor: object) -> str | None:
         """The argument as written where the user's call is the layer's own call; else a variable that is the tensor."""
         written = self.argument("input", 0) if self._passes_its_argument() else None
-        return written or self.same(tensor)
+        leads_to = None if written is None else self._resolve(written)
+        return written if written and (leads_to is None or leads_to is tensor) else self.same(tensor)
 
     def same(self, tensor: object) -> str | None:
         """A variable that is the very object, if that is a tensor."""
@@ -122,6 +124,8 @@ class View:
         module, route = self.caller.module, self.caller.route
         if module is None or route not in ("module", "forward"):
             return None
+        if self._passes_the_module():
+            return self.caller.text.args[0]
         callee = self.caller.text.callee
         if callee is not None and route == "forward":
             callee = callee.removesuffix(".forward")
@@ -136,6 +140,12 @@ class View:
         if caller.route == "function":
             return self.is_function_call
         return caller.plain and self._knows_module()
+
+    def _passes_the_module(self) -> bool:
+        """Whether the call is of the class's function, as `nn.Linear.forward(self, x)` is."""
+        caller = self.caller
+        is_written = caller.route == "forward" and caller.module is not None and bool(caller.text.args)
+        return is_written and self._resolve(caller.text.args[0]) is caller.module
 
     def _knows_module(self) -> bool:
         route, callee = self.caller.route, self.caller.text.callee

@@ -1,24 +1,19 @@
-"""The user's words, taken apart. Python warns of some words each time it parses them; those are left as they stand."""
+"""The user's words, taken apart."""
 
 from __future__ import annotations
 
 import ast
 import functools
-import re
 
-_WARNED_OF = re.compile(r"\\|\b\d[\w.]*(?:and|else|for|if|in|is|not|or)\b")
-"""An escape that does not exist (`"\\d"`), a number that runs into a keyword (`1if x else y`), and what looks so."""
+from torchtwin.kernel.compiling import UNREADABLE, expression
 
 
 @functools.lru_cache(maxsize=4096)
 def parsed(words: str) -> ast.expr | None:
     """The expression that the words spell, its columns counted as within parentheses; null where they spell none."""
-    text = _parenthesised(words)
-    if _WARNED_OF.search(text):
-        return None
     try:
-        return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # for depth the parser has two exceptions
+        return expression(_parenthesised(words))
+    except UNREADABLE:
         return None
 
 
@@ -30,7 +25,7 @@ def words_of(part: ast.expr, words: str) -> str:
 
 def in_one_line(words: str) -> str:
     """The words with their lines joined."""
-    return " ".join(words.replace("\\\n", " ").split())
+    return " ".join(words.replace("\\\n", " ").split()) if "\n" in words else words
 
 
 def binds_tightly(words: str) -> bool:
@@ -39,5 +34,5 @@ def binds_tightly(words: str) -> bool:
 
 
 def _parenthesised(words: str) -> str:
-    """As a call may go over several lines. A line that `\\` continues is continued by the parentheses."""
-    return "(" + words.replace("\\\n", " \n") + ")"
+    """As a call may go over several lines."""
+    return f"({words})"

@@ -30,8 +30,8 @@ class Notebook:
         before = max((call.id for call in self.session.calls()), default=0)
         number = next(_numbers)
         file = f"<cell {number}>"
-        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        self.session.cell_begins(Cell(f"id-{number}", number, file, source))
+        linecache.cache[file] = (len(source), None, [line + "\n" for line in source.splitlines()], file)
+        self.session.cell_begins(Cell(f"id-{number}", number, file, source, source))
         try:
             exec(compile(source, file, "exec"), self.names)
         finally:

@@ -68,11 +68,26 @@ def test_the_cells_remembered_are_bounded() -> None:
         (["for p in ps: pass", "p == 2\nf(p=3)"], {"p"}),
         (["p = 1", "for p in ps: pass"], {"p"}),
         (["w = [p for p in ps]\nforest = x in w"], set()),
+        (['"""\nfor w in the docs\n"""'], set()),
+        (["def f():\n    for p in ps: pass", "class C:\n    for q in ps: pass", "g = lambda: [r for r in ps]"], set()),
+        (["for p in ps: pass", "dict(\n    p=3,\n)\ndef f():\n    p = 1\nf(\np\n=2)"], {"p"}),
+        (["for w in range(2): pass\nw = fc.weight"], set()),
+        (["w = fc.weight\nfor w in range(2): pass"], {"w"}),
+        (["if x:\n    for i, w.a[j] in ws: pass\nelse:\n    async for k in ws: pass"], {"i", "k"}),
+        (["for a, b, c, d, e, f in ws: pass", "with o as a: pass\nimport b.c, x as c\n(d := 1)\ne += 1"], {"f"}),
+        (["for a, b, c, d in ws: pass", "def a(): pass\nclass b: pass\n[c := 1 for d in ws]\ndel d"], set()),
+        (["for p in ps: pass", "p: int"], {"p"}),
+        (["for p in ps: pass", "try: pass\nexcept E as p: pass"], set()),
+        (["for p in ps: pass", "match x:\n    case [p]: pass"], set()),
+        (["for p in ps: pass", "p = "], {"p"}),
+        (["for p in ps: await q"], {"p"}),
+        (["get_ipython().run_cell_magic('time', '', 'for p in ps: pass\\n')"], {"p"}),
+        (["get_ipython().run_cell_magic('writefile', 'a.py', 'for p in ps: pass\\n')"], set()),
     ],
 )
 def test_names_that_a_loop_bound_last_are_known(sources: list[str], names: set[str]) -> None:
     cells = Cells()
     for number, source in enumerate(sources):
-        cells.begins(Cell(None, number, f"<{number}>", source))
+        cells.begins(Cell(None, number, f"<{number}>", source, source))
         cells.ended()
     assert cells.loop_variables == names

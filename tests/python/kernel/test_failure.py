@@ -248,9 +248,93 @@ def test_the_error_of_a_subclass_is_its_own(notebook: Notebook) -> None:
     assert failure.explanation == "`fc` raised RuntimeError: no dtype of mine"
 
 
-def test_a_wrong_argument_is_not_blamed_on_the_weight(notebook: Notebook) -> None:
-    _, failure, _ = failed(notebook, "F.linear(torch.ones(2, 3), torch.ones(4, 3), foo=1)")
+@pytest.mark.parametrize(
+    "call", ["F.linear(h, w, foo=1)", "F.linear()", "F.linear(h)", "F.linear(h, w, h, w)", "F.linear(h, w, 3.0)"]
+)
+def test_wrong_arguments_are_blamed_on_no_operand(notebook: Notebook, call: str) -> None:
+    """Though the features clash as well."""
+    _, failure, _ = failed(notebook, "h, w = torch.ones(2, 4), torch.ones(4, 3)\n" + call)
     assert failure.explanation.startswith("`F.linear` raised TypeError")
+    assert failure.suggestions == []
+
+
+def test_where_the_bias_is_no_tensor_another_input_alone_is_not_suggested(notebook: Notebook) -> None:
+    _, failure, _ = failed(notebook, "h, w = [1.0, 2.0], torch.ones(4, 2)\nF.linear(h, w, 3.0)")
+    assert (failure.explanation, failure.suggestions) == ("`h` is a list, not a tensor.", [])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "operands",
+    [
+        "torch.ones(2, 4).to_sparse(), w",
+        "torch.ones(2, 4).to_sparse_csr(), w",
+        "torch.ones(2, 4), w.to_sparse()",
+        "[torch.ones(2, 3).to_sparse()], w",
+        "[1.0, 2.0, 3.0], w.to_sparse()",
+        "torch.ones(2, 4), w, torch.ones(5).to_sparse()",
+        "torch.ones(2, 4).to_mkldnn(), w",
+        "torch.nested.nested_tensor([torch.ones(2, 4), torch.ones(3, 4)]), w",
+        "torch.nested.nested_tensor([torch.ones(2, 4), torch.ones(3, 4)], layout=torch.jagged), w",
+        "torch.quantize_per_tensor(torch.ones(2, 4), 0.1, 0, torch.qint8), w",
+    ],
+)
+def test_operands_with_kernels_of_their_own_are_recorded_and_nothing_is_suggested(
+    notebook: Notebook, operands: str
+) -> None:
+    call, failure, error = failed(notebook, f"w = torch.ones(5, 3)\nF.linear({operands})")
+    assert call.operands.weight is not None
+    assert failure.suggestions == []
+    assert failure.message == str(error).splitlines()[0]
+
+
+def test_a_fault_in_the_suggestions_costs_these_alone(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults: list[Exception] = []
+    monkeypatch.setattr("torchtwin.kernel.failure.Fitting.other_bias", None)
+    monkeypatch.setattr(notebook.session.guard, "caught", faults.append)
+    _, failure, _ = failed(notebook, FC + "F.linear(torch.ones(2, 3), fc.weight, torch.ones(4))")
+    assert failure.explanation == "`torch.ones(4)` has shape [4], the output [2, 5]."
+    assert failure.suggestions == []
+    assert len(faults) == 1
+
+
+@pytest.mark.parametrize(
+    ("h", "b", "output"), [("2, 3", "1, 1, 5", [2, 5]), ("3", "2, 5", [5]), ("2, 4, 3", "1, 1, 1, 5", [2, 4, 5])]
+)
+def test_a_bias_of_more_dimensions_than_the_output_is_explained(
+    notebook: Notebook, h: str, b: str, output: list[int]
+) -> None:
+    source = f"h, b = torch.ones({h}), torch.ones({b})\n"
+    _, failure, _ = failed(notebook, FC + source + "F.linear(h, fc.weight, b)")
+    assert failure.explanation == f"`b` has shape [{b}], the output {output}."
+    assert failure.suggestions == ["Pass a bias of shape [5]."]
+    assert failure.clash == [Clash("bias", 0)]
+    assert notebook.call("F.linear(h, fc.weight, torch.ones([5]))").forward.kind != "different"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "h, w = torch.ones(5, 4, device='meta'), torch.ones(4, 5, device='meta')\nF.linear(h, w)",
+        "h, w = torch.ones(3, 4, device='meta'), torch.ones(5, 3)\nF.linear(h, w)",
+        "h, w = torch.ones(2, 3, device='meta'), torch.ones(5, 3)\nF.linear(h, w, torch.ones(4))",
+        "h, fc = torch.ones(3, 4), nn.Linear(3, 5, device='meta')\nfc(h)",
+        "h, fc = [1.0, 2.0, 3.0], nn.Linear(3, 5, device='meta')\nfc(h)",
+        "h, fc = torch.tensor(1.0), nn.Linear(3, 5, device='meta')\nfc(h)",
+        "h, w = torch.ones(2, 3), torch.ones(5, 3)\nF.linear(h, w, torch.ones(5, device='meta'))",
+    ],
+)
+def test_what_holds_no_values_is_not_suggested(notebook: Notebook, source: str) -> None:
+    """But for the layer that is made anew."""
+    _, failure, _ = failed(notebook, source)
+    assert not any("meta" in it for it in failure.suggestions)
+    assert {it.split(" `")[0] for it in failure.suggestions} <= {"Make the layer"}
+
+
+def test_a_bias_on_another_device_is_told(notebook: Notebook) -> None:
+    source = "h, w, b = torch.ones(2, 3), torch.ones(5, 3), torch.ones(5, device='meta')\nF.linear(h, w, b)"
+    _, failure, _ = failed(notebook, source)
+    assert failure.explanation == "`b` is on meta, `w` on cpu. Meta tensors hold no values."
 
 
 def test_an_exception_that_fails_to_describe_itself_is_no_fault_of_ours(notebook: Notebook) -> None:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable, Iterator
+from typing import Literal
 
+import numpy
 import pytest
+import torch
 from tests.python.kernel.conftest import Notebook
+
+from torchtwin.kernel.fitting import Attempt, Fitting, Fix, suggestions
+from torchtwin.kernel.naming import Names
 
 CALL = {"layer": "fc(h)", "array": "fc(h)", "function": "F.linear(h, w, b)"}
 DTYPES = ["float32"] * 4 + ["float64", "bfloat16"]
@@ -83,3 +90,47 @@ def test_every_suggestion_works(notebook: Notebook, seeds: range) -> None:
             assert (seed, suggestion, outcome(notebook, following(suggestion, call))) == (seed, suggestion, "ran")
             followed += 1
     assert followed > 5
+
+
+GPU = torch.device("cuda:0")
+NAMES = Names("fc", "h", "fc.weight", "fc.bias", "output", "h", "fc.weight", "fc.bias", frozenset(), {})
+
+
+def told(
+    value: object, fixes: Callable[[Fitting], Iterator[Fix]], made_by: Literal["layer", "function"] = "layer"
+) -> list[str]:
+    """What is suggested for an input on the CPU, where the layer is on a GPU."""
+    w = torch.ones(5, 3)
+    fitting = Fitting(Attempt(NAMES, made_by, value, w, torch.ones(5)), w)
+    assert fitting._bias is not None
+    fitting._weight, fitting._bias = fitting._weight.on(GPU), fitting._bias.on(GPU)
+    return suggestions(fixes(fitting))
+
+
+def test_an_input_is_made_where_the_weight_is() -> None:
+    assert told([1.0, 2.0, 3.0], Fitting.other_input) == [
+        'Pass `torch.tensor(h, dtype=torch.float32, device="cuda:0")`.'
+    ]
+    assert told(numpy.ones(3), Fitting.other_input) == ['Pass `torch.from_numpy(h).to("cuda:0", torch.float32)`.']
+    assert told(numpy.ones(3, "float32"), Fitting.other_input) == ['Pass `torch.from_numpy(h).to("cuda:0")`.']
+    assert told([torch.ones(3)], Fitting.other_input) == []
+    x = torch.tensor(1.0)
+    assert told(x, lambda fitting: fitting.other_number_of_features(x)) == [
+        "Pass a tensor of shape [3] or [batch, 3] on cuda:0."
+    ]
+
+
+def test_what_leaves_the_operands_on_two_devices_is_not_suggested() -> None:
+    x = torch.ones(3, 4)
+    assert told(x, lambda fitting: fitting.other_number_of_features(x)) == [
+        "Make the layer `nn.Linear(in_features=4, out_features=5)`."
+    ]
+    assert told(x, lambda fitting: fitting.other_number_of_features(x), "function") == []
+    assert told(x, lambda fitting: fitting.other_bias(x)) == []
+
+
+def test_an_input_is_not_moved_to_where_there_are_no_values() -> None:
+    x, w = torch.ones(2, 3), torch.empty(5, 3, device="meta")
+    fitting = Fitting(Attempt(NAMES, "function", x, w, None), w)
+    moved = next(fitting.other_device(x, w))
+    assert (moved.text, moved.works) == ('Move the input: `h.to("meta")`.', False)

@@ -94,6 +94,11 @@ def test_a_name_rebound_within_a_cell_is_not_used(notebook: Notebook) -> None:
     assert (before.expression, after.expression) == ("x @ w.T + fc.bias", "x @ fc.weight.T + fc.bias")
 
 
+def test_a_name_that_is_bound_to_the_weight_within_a_cell_is_used(notebook: Notebook) -> None:
+    before, after = notebook.run(FC + "w = None\nfc(x)\nw = fc.weight.data\nfc(x)")
+    assert (before.expression, after.expression) == ("x @ fc.weight.T + fc.bias", "x @ w.T + fc.bias")
+
+
 def test_a_slice_that_shares_memory_is_not_the_weight(notebook: Notebook) -> None:
     assert notebook.call(FC + "part = fc.weight.data[:2]\nfc(x)").expression == "x @ fc.weight.T + fc.bias"
 
@@ -606,3 +611,47 @@ def test_what_a_helper_put_into_the_locals_stays_there(notebook: Notebook) -> No
         "    return sorted(helper())\nseen = run()"
     )
     assert notebook.names["seen"] == ["a", "extra"]
+
+
+def test_words_with_an_escape_name_every_call(notebook: Notebook) -> None:
+    calls = notebook.run(FC + "dd = {'a\\\\b': nn.Linear(2, 3)}\nfor i in range(150): dd['a\\\\b'](x * 2)")
+    assert {call.expression for call in calls} == {"(x * 2) @ dd['a\\\\b'].weight.T + dd['a\\\\b'].bias"}
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x85", "\x0c", "\x1c"])
+def test_lines_are_those_of_pythons_parser(notebook: Notebook, end: str) -> None:
+    """The shell files them split at more characters."""
+    calls = notebook.run(FC + f"z = x * 2\n# a{end}b\na = fc(x)\nb = fc(z)")
+    assert [call.expression for call in calls] == [f"{it} @ fc.weight.T + fc.bias" for it in "xz"]
+    assert [call.site.source for call in calls] == ["a = fc(x)", "b = fc(z)"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expression"),
+    [
+        ("nn.Linear.forward(self, x * 2)", "(x * 2) @ self.weight.T + self.bias"),
+        ("torch.nn.Linear.forward(self, x)", "x @ self.weight.T + self.bias"),
+        ("nn.Linear.forward(self, input=h)", "h @ self.weight.T + self.bias"),
+        ("forward(self, h)", "h @ self.weight.T + self.bias"),
+        ("nn.Linear.forward(other, h * 3)", "(h * 3) @ other.weight.T + other.bias"),
+        ("forward(*[self, h])", "h @ self.weight.T + self.bias"),
+        ("next(map(own, [h]))", "h @ self.weight.T + self.bias"),
+        ("0\n        for y in map(own, [h]): pass", "h @ self.weight.T + self.bias"),
+    ],
+)
+def test_a_forward_that_is_called_by_its_class_has_its_module_before_its_input(
+    notebook: Notebook, words: str, expression: str
+) -> None:
+    call = notebook.call(
+        "other = nn.Linear(2, 3)\nclass Lora(nn.Linear):\n    def forward(self, x):\n"
+        "        global names\n        forward, own, h = nn.Linear.forward, super().forward, x * 0.5\n"
+        f"        y = {words}\n        names = dict(self=self, x=x, h=h, y=y, input=h)\n        return y\n"
+        "Lora(2, 3)(torch.randn(4, 2))"
+    )
+    names = notebook.names["names"]
+    assert call.expression == expression
+    assert torch.allclose(eval(call.expression, notebook.names, names), names["y"])
+
+
+def test_a_forward_called_by_its_class_in_the_notebook_has_its_input(notebook: Notebook) -> None:
+    assert notebook.call(FC + "nn.Linear.forward(fc, x * 2)").expression == "(x * 2) @ fc.weight.T + fc.bias"

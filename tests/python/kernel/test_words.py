@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from torchtwin.kernel.words import binds_tightly, parsed, words_of
+from torchtwin.kernel.words import binds_tightly, in_one_line, parsed, words_of
 
 
 @pytest.mark.parametrize("words", ["f(x)\n+ 1", "f(\n  x\n)", "x \\\n + 1", "x if y else 1", "0x1f + 1e3", "a[1:2]"])
@@ -21,11 +21,16 @@ def test_what_is_no_expression_is_none(words: str) -> None:
 
 
 @pytest.mark.parametrize("words", ['f("\\d")', "1if x else y", "0xfor x", "[1for x in y]", '"a\\\\d"'])
-def test_words_of_which_python_warns_are_left_alone(words: str) -> None:
+def test_words_of_which_python_warns_are_parsed_without_a_warning(words: str) -> None:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        assert parsed(words) is None
+        assert parsed(words) is not None
     assert warned == []
+
+
+@pytest.mark.parametrize(("words", "line"), [("f(\n  x  # it\n)", "f( x # it )"), ("f(d['a  b'])", "f(d['a  b'])")])
+def test_lines_are_joined_where_there_are_several(words: str, line: str) -> None:
+    assert in_one_line(words) == line
 
 
 def test_the_words_of_a_part_stand_in_one_line() -> None:
