@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from torchtwin.kernel.describe import dtype_name
 from torchtwin.kernel.fitting import Attempt, Fitting, Fix, handles_itself, suggestions
 from torchtwin.kernel.kinds import is_tensor
+from torchtwin.kernel.report_columns import center, width
+from torchtwin.kernel.report_terms import split
 from torchtwin.protocol import Clash, Failure
 
 _SPEAKS_OF_DTYPES = re.compile(r"dtype|scalar type")
@@ -55,10 +57,29 @@ def _rules(attempt: Attempt, error: Exception, message: str) -> Sequence[Rule]:
     return _RULES
 
 
-def note(failure: Failure, expression: str, shapes: str) -> str:
-    """What is added to the user's exception."""
-    hints = "".join(f"\n  - {s}" for s in failure.suggestions)
-    return f"Torchtwin: {expression}\n           {shapes}\n{failure.explanation}{hints}"
+def says_more(failure: Failure) -> bool:
+    """Whether the explanation is more than the exception's own words."""
+    return failure.message not in failure.explanation or bool(failure.suggestions)
+
+
+def note(failure: Failure, expression: str, shapes: Sequence[str]) -> str:
+    """What is added to the user's exception; `shapes` are those of the operands, each to stand under its own."""
+    head = "Torchtwin: "
+    names = split(expression)
+    if len(names) != len(shapes):
+        lines = [f"{head}{expression}", " " * len(head) + _signed(shapes)]
+    else:
+        widths = [max(width(name), width(shape)) for name, shape in zip(names, shapes, strict=True)]
+        centred = [[center(it, room) for it, room in zip(row, widths, strict=True)] for row in (names, shapes)]
+        lines = [f"{head}{_signed(centred[0])}".rstrip(), (" " * len(head) + _signed(centred[1])).rstrip()]
+    hints = [f"  - {suggestion}" for suggestion in failure.suggestions]
+    return "\n".join([*lines, failure.explanation, *hints])
+
+
+def _signed(parts: Sequence[str]) -> str:
+    """`a @ b + c`."""
+    product = " @ ".join(parts[:2])
+    return " + ".join([product, *parts[2:]])
 
 
 def _first_line(error: Exception) -> str:
@@ -89,13 +110,13 @@ def _features(attempt: Attempt, message: str) -> _Explained | None:
     takes = w.shape[-1]
     if x.dim() == 0:
         return _Explained(
-            f"`{attempt.names.input}` is a single number; `{attempt.layer}` takes {takes} features.",
+            f"{attempt.input_name} is a single number; `{attempt.layer}` takes {takes} features.",
             lambda fitting: fitting.other_number_of_features(x),
         )
     if x.shape[-1] == takes:
         return None
     have = x.shape[-1]
-    explanation = f"`{attempt.names.input}` has {have} feature{'s' * (have != 1)}, `{attempt.layer}` takes {takes}."
+    explanation = f"{attempt.input_name} has {have} feature{'s' * (have != 1)}, `{attempt.layer}` takes {takes}."
     clash = [Clash("input", x.dim() - 1), Clash("weight_t", 0)]
     return _Explained(explanation, lambda fitting: fitting.other_number_of_features(x), clash)
 
@@ -128,7 +149,7 @@ def _devices(attempt: Attempt, message: str) -> _Explained | None:
     if not is_tensor(x) or not is_tensor(w):
         return None
     if x.device != w.device:
-        explanation = f"`{attempt.names.input}` is on {x.device}, `{attempt.names.weight}` on {w.device}."
+        explanation = f"{attempt.input_name} is on {x.device}, `{attempt.names.weight}` on {w.device}."
         meta = " Meta tensors hold no values." if x.is_meta or w.is_meta else ""
         return _Explained(explanation + meta, lambda fitting: fitting.other_device(x, w))
     if not is_tensor(b) or b.device == w.device:
@@ -147,7 +168,7 @@ def _dtypes(attempt: Attempt, message: str) -> _Explained | None:
         return _Explained(explanation, lambda fitting: fitting.bias_of_dtype(x))
     if x.dtype == w.dtype:
         return None
-    explanation = f"`{attempt.names.input}` is {dtype_name(x)}, `{attempt.names.weight}` is {dtype_name(w)}."
+    explanation = f"{attempt.input_name} is {dtype_name(x)}, `{attempt.names.weight}` is {dtype_name(w)}."
     return _Explained(explanation, lambda fitting: fitting.other_dtype(x))
 
 

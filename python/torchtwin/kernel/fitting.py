@@ -46,6 +46,12 @@ class Attempt:
         return self.names.weight if self.made_by == "function" else self.names.call
 
     @property
+    def input_name(self) -> str:
+        """The input in a sentence: the words that stand in the formula, with where it came from if they say nothing."""
+        text, origin = self.names.input_text, self.names.input
+        return f"`{text}` (`{origin}`)" if text in self.names.placeholders and origin != text else f"`{text}`"
+
+    @property
     def named_input(self) -> str | None:
         """The input's words, where they can be typed."""
         text = self.names.input_text
@@ -112,8 +118,10 @@ class Fix:
 
 def _is_added(bias: _Like, input: _Like, weight: _Like) -> bool:
     """Whether the bias broadcasts to the output, however many dimensions torch flattens the input to."""
-    if weight.dim() < 2 or bias.dim() > min(input.dim(), 2):
+    if weight.dim() < 2 or bias.dim() > 2:
         return False
+    if input.dim() == 1 and bias.dim() == 2:
+        return bias.shape[0] == 1 and bias.shape[1] == weight.shape[0] > 1
     rows = (1, input.shape[0]) if input.dim() == 2 else (1,)
     across = bias.dim() == 0 or bias.shape[-1] in (1, weight.shape[0])
     return across and (bias.dim() < 2 or bias.shape[0] in rows)
@@ -149,12 +157,12 @@ class Fitting:
     def other_input(self) -> Iterator[Fix]:
         """For an input that is no tensor: how it gives one that fits."""
         name, value = self._attempt.named_input, self._attempt.input
-        if name is None or self._weight.dim() == 0:
+        if self._weight.dim() == 0:
             return
-        if type(value) in (int, float, list, tuple):
+        if f"{type(value).__module__}.{type(value).__qualname__}" == "numpy.ndarray":
+            yield from self._of_numpy(name or "...", value)
+        elif name is not None and type(value) in (int, float, list, tuple):
             yield from self._of_python(name, value)
-        elif f"{type(value).__module__}.{type(value).__qualname__}" == "numpy.ndarray":
-            yield from self._of_numpy(name, value)
 
     def _of_python(self, name: str, value: Any) -> Iterator[Fix]:
         items = value if _is_list(value) else [value]
@@ -210,6 +218,9 @@ class Fitting:
         if self._attempt.made_by == "layer" and len(shape) == 2:
             dtype = "" if weight.dtype == torch.get_default_dtype() else f", dtype={weight.dtype}"
             made = f"nn.Linear(in_features={shape[1]}, out_features={shape[0]}{dtype}{_at(x.device)})"
+            takes = self._weight.shape[-1]
+            passed = _empty([takes], x.dtype, x.device)  # of the same kind
+            yield self._with_input(f"Pass an input with {takes} feature{'s' * (takes != 1)}.", passed)
             yield Fix(f"Make the layer `{made}`.", x, weight, None)
         elif self._attempt.made_by == "function":
             yield Fix(f"Pass a weight of shape {shape}{_on(x.device)}.", x, weight, self._bias)

@@ -215,7 +215,7 @@ class Recording:
         explained = failure.explain(_attempt(caller, names, input, weight, bias), error, self._guard.caught)
         text = _attempted(names, input, weight, bias)
         operands = _operands(names, input, weight, bias, None)
-        if explained.suggestions or explained.clash:
+        if failure.says_more(explained):
             BaseException.add_note(error, failure.note(explained, text, _shapes(operands)))
         self._recorder.add(
             Call(
@@ -288,8 +288,7 @@ def _attempt(caller: Caller, names: Names, input: object, weight: object, bias: 
     return Attempt(names, made_by, input, weight, bias)
 
 
-def _shapes(operands: Operands) -> str:
-    """`[1, 2] @ [2, 3] + [1, 3]`."""
-    left = operands.input.shape if operands.input else "?"
-    right = operands.weight_t.shape if operands.weight_t else "?"
-    return f"{left} @ {right}" + (f" + {operands.bias.shape}" if operands.bias else "")
+def _shapes(operands: Operands) -> list[str]:
+    """`[1, 2]`, `[2, 3]`, `[1, 3]`; `?` for what has none."""
+    known = [operands.input, operands.weight_t, *([operands.bias] if operands.bias else [])]
+    return ["?" if it is None else str(it.shape) for it in known]

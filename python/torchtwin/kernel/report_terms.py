@@ -29,16 +29,24 @@ def terms(call: Call) -> list[Term]:
     """The formula term by term, in the words of the expression where it has the usual form, else by operand name."""
     o = call.operands
     operands = [("@", "input", o.input), ("@", "weight_t", o.weight_t), ("+", "bias", o.bias)]
-    present = [part for part in operands if part[2] is not None]
     texts = split(call.expression)
-    if len(texts) != len(present):
-        texts = [operand.name for _, _, operand in present if operand is not None]
+    if len(texts) < 3:  # without a bias
+        operands = [part for part in operands if part[2] is not None or (texts and part[1] == "input")]
+    if len(texts) != len(operands):
+        operands = [part for part in operands if part[2] is not None]
+        texts = [operand.name for _, _, operand in operands if operand is not None]
     found = [
-        Term(sign if position else "", text, operand.shape, _inner(role, operand), _clashes(call, role))
-        for position, ((sign, role, operand), text) in enumerate(zip(present, texts, strict=True))
-        if operand is not None
+        Term(sign if position else "", text, *_described(call, role, operand))
+        for position, ((sign, role, operand), text) in enumerate(zip(operands, texts, strict=True))
     ]
     return found if o.output is None else [*found, Term("->", o.output.name, o.output.shape)]
+
+
+def _described(call: Call, role: str, operand: Operand | None) -> tuple[list[int] | None, int | None, frozenset[int]]:
+    """Nothing is known of what is no tensor, as a list that was passed."""
+    if operand is None:
+        return None, None, frozenset()
+    return operand.shape, _inner(role, operand), _clashes(call, role)
 
 
 def _inner(role: str, operand: Operand) -> int | None:

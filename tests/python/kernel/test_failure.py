@@ -50,6 +50,12 @@ SUGGESTIONS = [
         "Make the layer `nn.Linear(in_features=4, out_features=5, dtype=torch.float64)`.",
         "fc = nn.Linear(in_features=4, out_features=5, dtype=torch.float64)\nfc(h)",
     ),
+    ("h = torch.ones(2, 4)\nfc(h)", "Pass an input with 3 features.", "fc(torch.ones(3))"),
+    (
+        "b = torch.tensor([[1., 2.]])\nfc = nn.Linear(3, 2)\nfc.bias.data = b\nh = [1., 2., 3.]\nfc(h)",
+        "Pass `torch.tensor(h, dtype=torch.float32)`.",
+        "h = torch.tensor(h, dtype=torch.float32)\nF.linear(h, fc.weight, b[0])",
+    ),
     (
         "big = nn.Linear(28, 5)\nh = torch.ones(2, 4, 7)\nbig(h)",
         "Flatten the input: `h.flatten(1)` has shape [2, 28].",
@@ -349,6 +355,33 @@ def test_an_exception_that_fails_to_describe_itself_is_no_fault_of_ours(notebook
     assert (failure.type, failure.message) == ("Odd", "")
 
 
+def test_an_array_without_a_name_is_told_how_to_become_a_tensor(notebook: Notebook) -> None:
+    _, failure, error = failed(notebook, FC + "import numpy\nfc(numpy.ones((2, 3)))")
+    assert failure.suggestions == ["Pass `torch.from_numpy(...).to(torch.float32)`."]
+    assert error.__notes__[0].endswith("\n  - Pass `torch.from_numpy(...).to(torch.float32)`.")
+
+
+@pytest.mark.parametrize("value", ["None", "3.0", "'a'", "[[1.0], [1.0, 2.0]]"])
+def test_whatever_is_no_tensor_is_told_in_a_note_too(notebook: Notebook, value: str) -> None:
+    _, failure, error = failed(notebook, FC + f"h = {value}\nfc(h)")
+    assert failure.explanation.startswith("`h` is ")
+    assert error.__notes__ == [
+        "Torchtwin: h @ fc.weight.T + fc.bias\n           ? @   [3, 5]    +   [5]\n" + failure.explanation
+    ]
+
+
+def test_an_input_is_said_by_the_words_of_the_formula(notebook: Notebook) -> None:
+    source = (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = nn.Linear(3, 5)\n    def forward(self, x):\n        return self.fc(self.act(x))\n"
+        "    def act(self, x):\n        return torch.relu(x)\n"
+    )
+    _, failure, _ = failed(notebook, source + "Net()(torch.ones(2, 4, requires_grad=True))")
+    assert failure.explanation == "`input` (`act(...)`) has 4 features, `self.fc` takes 3."
+    _, failure, _ = failed(notebook, FC + "fc(torch.ones(2, 4))")
+    assert failure.explanation == "`torch.ones(2, 4)` has 4 features, `fc` takes 3."
+
+
 def test_none_is_said_to_be_none_and_nothing_is_suggested(notebook: Notebook) -> None:
     _, failure, _ = failed(notebook, FC + "h = None\nfc(h)")
     assert (failure.explanation, failure.suggestions) == ("`h` is None, not a tensor.", [])
@@ -365,9 +398,10 @@ def test_the_exception_is_the_users_own_with_a_note(notebook: Notebook) -> None:
     assert watched.__cause__ is None
     assert watched.__context__ is None
     assert watched.__notes__ == [
-        "Torchtwin: h @ fc.weight.T + fc.bias\n"
-        "           [2, 4] @ [3, 5] + [5]\n"
+        "Torchtwin:   h    @ fc.weight.T + fc.bias\n"
+        "           [2, 4] @   [3, 5]    +   [5]\n"
         "`h` has 4 features, `fc` takes 3.\n"
+        "  - Pass an input with 3 features.\n"
         "  - Make the layer `nn.Linear(in_features=4, out_features=5)`."
     ]
 

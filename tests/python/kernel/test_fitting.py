@@ -58,6 +58,8 @@ def following(suggestion: str, call: str) -> str:
     if suggestion.startswith(("Transpose the weight", "Cast the bias")):
         assert code is not None
         return f"{'w' if 'weight' in suggestion else 'b'} = {code[1]}\n{call}"
+    if suggestion.startswith("Pass an input with"):
+        return call.replace("(h", f"(torch.ones({suggestion.split()[4]}, {like})")
     assert shape is not None
     if suggestion.startswith("Pass a weight"):
         return f"w = torch.ones({shape[1]}, {like})\n{call}"
