@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import torch
 from torch import Tensor
 
 from torchtwin.kernel.comparing.origin import Origin, Tracer
@@ -29,6 +32,8 @@ SECONDS = 0.05
 """After one cell, where nobody asked for it."""
 MAX_CALLS = 50
 """The newest calls that variables are held against."""
+MAX_NEAR = 5
+"""Of those of a variable's shape, the newest that it may nearly be."""
 ROLES: tuple[Role, ...] = ("output", "weight", "bias", "input")
 _FORMULAS = {"missing_transpose", "missing_bias", "bias_twice", "stale_operand"}
 _TELLING = {*_FORMULAS, "scaled", "negated", "permuted"}
@@ -53,15 +58,28 @@ class _Candidate:
     """Whether the last cell bound or changed it."""
 
 
-@dataclass(frozen=True)
 class _Target:
-    """An output or gradient of a recent call."""
+    """An output or gradient of a recent call. What it takes to hold something against it is worked out when needed."""
 
-    origin: Origin
-    value: Tensor
-    """As the layer computed it."""
-    is_new: bool
-    """Whether it came with the last cell."""
+    def __init__(self, call: PastCall, of: Role, value: Tensor, is_new: bool, tracer: Tracer) -> None:
+        self.call = call
+        self.of = of
+        self.value = value
+        """As the layer computed it."""
+        self.is_new = is_new
+        """Whether it came with the last cell."""
+        self._tracer = tracer
+        self._within: dict[torch.dtype, Enclosure | None] = {}
+
+    @functools.cached_property
+    def origin(self) -> Origin | None:
+        return self._tracer.of_call(self.call, self.of)
+
+    def within(self, dtype: torch.dtype) -> Enclosure | None:
+        """Where honest results of that dtype lie."""
+        if dtype not in self._within:
+            self._within[dtype] = None if self.origin is None else self.origin.within(dtype)
+        return self._within[dtype]
 
 
 class Matcher:
@@ -86,16 +104,18 @@ class Matcher:
         """
         until = time.perf_counter() + seconds
         candidates = list(self._candidates(names))
-        targets = list(self._targets())
-        self._targets_seen = {_key(target) for target in targets}
+        targets = self._targets()
         changed = {candidate.name for candidate in candidates if candidate.is_new}
         found: list[Found] = []
         # What is new first: there the time is best spent.
         in_order = sorted(candidates, key=lambda candidate: not candidate.is_new)
         for done, candidate in enumerate(in_order):
-            if time.perf_counter() > until:
-                return changed, found, len(in_order) - done
-            found.extend(self._matches(candidate, targets))
+            for look in _looks(candidate, targets.get(candidate.side.value.shape, [])):
+                if time.perf_counter() > until:
+                    return changed, found, len(in_order) - done
+                if (match := look()) is not None:
+                    found.append(match)
+                    break
         return changed, found, 0
 
     def _candidates(self, names: Mapping[str, Any]) -> Iterator[_Candidate]:
@@ -108,30 +128,28 @@ class Matcher:
                     yield _Candidate(words, made, self._seen.get(words) != now)
         self._seen = seen
 
-    def _targets(self) -> Iterator[_Target]:
+    def _targets(self) -> dict[torch.Size, list[_Target]]:
+        """By shape, the newest call first."""
+        found: dict[torch.Size, list[_Target]] = defaultdict(list)
+        seen = set()
         for call in itertools.islice(reversed(self._past), MAX_CALLS):
             for role in ROLES:
                 value = call.copies.get("output") if role == "output" else _share(call, role)
-                origin = self._tracer.of_call(call, role) if value is not None else None
-                if value is not None and origin is not None:
-                    target = _Target(origin, value, False)
-                    yield _Target(origin, value, _key(target) not in self._targets_seen)
-
-    def _matches(self, candidate: _Candidate, targets: list[_Target]) -> list[Found]:
-        """The newest call that the candidate agrees with; else the newest that it nearly does."""
-        fitting = [t for t in targets if (candidate.is_new or t.is_new) and _may_be(candidate, t)]
-        for target in fitting:
-            within = target.origin.within(candidate.side.value.dtype)
-            if within is not None and bool(within.holds(candidate.side.value.double()).all()):
-                return [_found(candidate, target, within)]
-        for target in fitting:
-            if (near := _near_miss(candidate, target)) is not None:
-                return [near]
-        return []
+                if value is not None:
+                    seen.add(key := (call.id, role, len(call.passes)))
+                    found[value.shape].append(_Target(call, role, value, key not in self._targets_seen, self._tracer))
+        self._targets_seen = seen
+        return found
 
 
-def _key(target: _Target) -> tuple[int, Role, int]:
-    return target.origin.call.id, target.origin.of, len(target.origin.call.passes)
+def _looks(candidate: _Candidate, alike: list[_Target]) -> Iterator[Callable[[], Found | None]]:
+    """At the newest call that the candidate agrees with; if there is none, at the newest that it nearly does."""
+    if not alike or not _says_something(candidate):
+        return
+    fitting = [it for it in alike if (candidate.is_new or it.is_new) and _may_be(candidate, it)]
+    yield from (functools.partial(_match, candidate, target) for target in fitting)
+    if candidate.is_new:
+        yield from (functools.partial(_near_miss, candidate, target) for target in fitting[:MAX_NEAR])
 
 
 def _share(call: PastCall, role: Role) -> Tensor | None:
@@ -159,16 +177,12 @@ def _state(value: object) -> object:
 
 
 def _may_be(candidate: _Candidate, target: _Target) -> bool:
-    """Whether it has the shape, is not the very thing or an operand of the call, and says something."""
-    value = candidate.side.value
-    if value.shape != target.value.shape or value.device != target.value.device:
+    """Whether it is not the very thing, or an operand of the call."""
+    if candidate.side.value.device != target.value.device:
         return False
-    originals = (target.origin.call.original(role) for role in ROLES)
-    known = [t for t in originals if t is not None]
+    known = [t for role in ROLES if (t := target.call.original(role)) is not None]
     known += [t.grad for t in known if (t.is_leaf or t.retains_grad) and t.grad is not None]
-    if any(same_view(candidate.side.original, other) for other in known):
-        return False
-    return _says_something(candidate)
+    return not any(same_view(candidate.side.original, other) for other in known)
 
 
 def _says_something(candidate: _Candidate) -> bool:
@@ -179,32 +193,31 @@ def _says_something(candidate: _Candidate) -> bool:
     return is_computed or not is_constant
 
 
-def _found(candidate: _Candidate, target: _Target, within: Enclosure) -> Found:
-    verdict = judge(target.value, candidate.side.value, within, _words(candidate, target))
-    return Found(target.origin.call.id, Match(candidate.name, target.origin.of, verdict))
+def _match(candidate: _Candidate, target: _Target) -> Found | None:
+    value, within = candidate.side.value, target.within(candidate.side.value.dtype)
+    if within is None or target.origin is None or not bool(within.holds(value.double()).all()):
+        return None
+    verdict = judge(target.value, value, within, Words(f"`{target.origin.name}`", candidate.side.name))
+    return Found(target.call.id, Match(candidate.name, target.of, verdict))
 
 
 def _near_miss(candidate: _Candidate, target: _Target) -> Found | None:
     """Offered only where a cause explains the difference, which of a single number chance may."""
-    within = target.origin.within(candidate.side.value.dtype)
-    if within is None or candidate.side.value.numel() < 2 or not candidate.is_new:
+    within = target.within(candidate.side.value.dtype)
+    if within is None or target.origin is None or candidate.side.value.numel() < 2:
         return None
     case = Case(
         wrong=candidate.side.value,
         right=within,
         wrong_name=candidate.side.name,
         right_name=f"`{target.origin.name}`",
-        of="output" if target.origin.of == "output" else "gradient",
+        of="output" if target.of == "output" else "gradient",
         sums=target.origin.sums,
         hypotheses=tuple(target.origin.hypotheses()),
     )
     diagnosis = diagnose(case)
     if diagnosis.code not in _TELLING or (candidate.side.value.numel() < 3 and diagnosis.code not in _FORMULAS):
         return None
-    verdict = judge(target.value, candidate.side.value, within, _words(candidate, target))
+    verdict = judge(target.value, candidate.side.value, within, Words(case.right_name, case.wrong_name))
     explained = msgspec.structs.replace(verdict, diagnosis=diagnosis)
-    return Found(target.origin.call.id, Match(candidate.name, target.origin.of, explained))
-
-
-def _words(candidate: _Candidate, target: _Target) -> Words:
-    return Words(f"`{target.origin.name}`", candidate.side.name)
+    return Found(target.call.id, Match(candidate.name, target.of, explained))

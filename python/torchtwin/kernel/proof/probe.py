@@ -56,39 +56,53 @@ def probed(product: Product, layer: Tensor, formula: Callable[[Tensor], Tensor],
     """
     rows = layer.reshape(len(product.left), len(product.right))
     draw = torch.Generator().manual_seed(next(_seeds))
-    alarm, size = _alarm(product, rows, how, draw)
+    wide = _Wide(product, rows.shape)
+    alarm, size = _alarm(wide, rows, how, draw)
     tripped = alarm.nonzero()[:MAX_ALARMS, 0]
     chosen = torch.cat([tripped, torch.randperm(len(rows), generator=draw)[:EXACT_ROWS].to(tripped.device)])
     chosen = torch.unique(chosen)
-    verdict = _exactly(product, rows, formula, how, Rows(chosen, layer.shape))
+    verdict = _exactly(wide, rows, formula, how, Rows(chosen, layer.shape))
     if verdict.kind in ("different", "unchecked"):
         return verdict
     told = Probe(smallest=number(size), probability=1 - 2.0**-PROBES, alarms=int(alarm.sum()))
     return _told(verdict, told, len(chosen), len(rows), layer)
 
 
-def _alarm(product: Product, rows: Tensor, how: Arithmetic, draw: torch.Generator) -> tuple[Tensor, float]:
+class _Wide:
+    """The operands in float64, and the sizes of their rows."""
+
+    def __init__(self, product: Product, shape: torch.Size) -> None:
+        self.left, self.right = product.left.double(), product.right.double()
+        self.left_sizes, self.right_sizes = (torch.linalg.vector_norm(t, dim=1) for t in (self.left, self.right))
+        self.bias = None if product.bias is None else _rows_of(product.bias.double(), shape)
+        """Of one row, where that is the bias of all."""
+
+
+def _rows_of(bias: Tensor, shape: torch.Size) -> Tensor:
+    full = bias.broadcast_to(shape)
+    return full[:1] if len(full) and full.stride(0) == 0 else full
+
+
+def _alarm(wide: _Wide, rows: Tensor, how: Arithmetic, draw: torch.Generator) -> tuple[Tensor, float]:
     """Which rows trip the probe, and the smallest error that trips it in any row and is called different then."""
-    x, w = product.left.double(), product.right.double()
-    signs = torch.randint(0, 2, (len(w), PROBES), generator=draw).to(w.device).double() * 2 - 1
-    expected = x @ (w.T @ signs)
-    square = x.square().sum(1) * w.square().sum()
-    if product.bias is not None:
-        bias = product.bias.double().broadcast_to(rows.shape)
-        expected = expected + bias @ signs
-        square = square + bias.square().sum(1)
-    limit = _ALARM * _usual(x.shape[1], product.bias is not None, how) * square.sqrt()
-    apart = (rows.double() @ signs - expected).abs()
-    quiet = (apart <= limit[:, None]).all(1)  # NaN is not quiet
-    return ~quiet, max(float(limit.max()), _rounding(product, how)) if rows.numel() else 0.0
+    terms, is_biased = wide.left.shape[1], wide.bias is not None
+    signs = torch.randint(0, 2, (len(wide.right), PROBES), generator=draw).to(rows.device).double() * 2 - 1
+    expected = wide.left @ (wide.right.T @ signs)
+    square = wide.left_sizes.square() * wide.right_sizes.square().sum()
+    if wide.bias is not None:
+        expected = expected + wide.bias @ signs
+        square = square + wide.bias.square().sum(1)
+    limit = _ALARM * _usual(terms, is_biased, how) * square.sqrt()
+    quiet = ((rows.double() @ signs - expected).abs() <= limit[:, None]).all(1)  # NaN is not quiet
+    return ~quiet, max(float(limit.max()), _rounding(wide, how)) if rows.numel() else 0.0
 
 
-def _rounding(product: Product, how: Arithmetic) -> float:
+def _rounding(wide: _Wide, how: Arithmetic) -> float:
     """What rounding can do to an element, and so hide: twice the bound, by |x| |w|^T <= norm(x) norm(w)."""
-    size = product.left.double().norm(dim=1).max() * product.right.double().norm(dim=1).max()
-    if product.bias is not None:
-        size = size + product.bias.double().abs().max()
-    return usual_bound(product.right.shape[1], product.bias is not None, how) * how.unit * float(size)
+    size = wide.left_sizes.max() * wide.right_sizes.max()
+    if wide.bias is not None:
+        size = size + wide.bias.abs().max()
+    return usual_bound(wide.left.shape[1], wide.bias is not None, how) * how.unit * float(size)
 
 
 def _usual(terms: int, biased: bool, how: Arithmetic) -> float:
@@ -98,11 +112,9 @@ def _usual(terms: int, biased: bool, how: Arithmetic) -> float:
     return math.sqrt(terms + 1) * how.sum_unit + 2 * how.factor_unit + result + own
 
 
-def _exactly(
-    product: Product, rows: Tensor, formula: Callable[[Tensor], Tensor], how: Arithmetic, chosen: Rows
-) -> Verdict:
-    bias = None if product.bias is None else product.bias.broadcast_to(rows.shape)[chosen.index]
-    exact = exact_product(product.left[chosen.index], product.right, bias)
+def _exactly(wide: _Wide, rows: Tensor, formula: Callable[[Tensor], Tensor], how: Arithmetic, chosen: Rows) -> Verdict:
+    bias = None if wide.bias is None else wide.bias.broadcast_to(rows.shape)[chosen.index]
+    exact = exact_product(wide.left[chosen.index], wide.right, bias)
     verdict = judge(rows[chosen.index], formula(chosen.index), enclosure(exact, how), rows=chosen)
     return msgspec.structs.replace(verdict, coverage=f"rows {len(chosen.index)} of {len(rows)}")
 
