@@ -67,7 +67,10 @@ def test_a_missing_transpose_fails_and_the_message_says_what_to_write(layer: tor
     message = told(failed.value)
     assert message.startswith("by_hand == output ")
     assert "different 30 of 30 elements lie outside what rounding can do" in message
-    assert "`by_hand` is `x @ layer.weight + layer.bias`. Write `x @ layer.weight.T + layer.bias`." in message
+    assert (
+        "`by_hand` lacks the transpose: it is `x @ layer.weight + layer.bias`. "
+        "Write `x @ layer.weight.T + layer.bias`." in message
+    )
     assert "proven: the operands of `layer(x)` are known" in message
 
 
@@ -77,7 +80,7 @@ def test_a_function_without_the_bias_fails_by_its_name(layer: torch.nn.Linear, x
     message = told(failed.value)
     assert message.startswith("without_bias == theirs ")
     assert "values x different" in message
-    assert "`without_bias` is `x @ weight.T`. Write `x @ weight.T + bias`." in message
+    assert "`without_bias` lacks the bias: it is `x @ weight.T`. Write `x @ weight.T + bias`." in message
 
 
 def test_a_wrong_gradient_fails_where_the_output_is_right(layer: torch.nn.Linear, x: Tensor) -> None:

@@ -23,7 +23,7 @@ CODE_CELLS = {
     "square_weight": ["setup", "layer-and-formula", "answer", "mended"],
     "allclose_says_false": ["setup", "layer-and-formula", "answer", "mended"],
     "one_step_of_a_sequence": ["setup", "step-and-sequence", "answer", "other-step", "mended"],
-    "gradient_twice_as_large": ["setup", "layer-gradient", "formula-gradient", "answer", "mended"],
+    "gradient_twice_as_large": ["setup", "gradients", "answer", "mended", "other-way"],
     "forgot_the_mean": ["setup", "layer-gradient", "formula-gradient", "answer", "mended"],
     "graded_exercise": ["setup", "given", "attempt", "mended", "grade"],
 }
@@ -102,8 +102,9 @@ def test_a_square_weight_that_was_not_transposed_is_named_and_mended(answered: A
     assert wrong.verdict.diagnosis is not None
     assert wrong.verdict.diagnosis.code == "missing_transpose"
     assert wrong.verdict.diagnosis.also == []
-    assert "`by_hand` is `data @ model.weight + model.bias`. Write `data @ model.weight.T + model.bias`." in shown(
-        run, "answer"
+    assert (
+        "`by_hand` lacks the transpose: it is `data @ model.weight + model.bias`. "
+        "Write `data @ model.weight.T + model.bias`." in shown(run, "answer")
     )
     (mended,) = comparisons(run, "mended")
     assert mended.verdict.kind in AGREE
@@ -177,12 +178,24 @@ def test_a_gradient_of_two_passes_is_told_as_twice_and_as_accumulated(answered: 
     assert mended.verdict.proof
 
 
+def test_a_formulas_single_pass_is_told_from_the_two_that_the_layer_accumulated(answered: Any) -> None:
+    (one_pass,) = comparisons(answered("gradient_twice_as_large"), "other-way")
+    assert (one_pass.verdict.kind, one_pass.verdict.proof) == ("different", True)
+    assert one_pass.verdict.diagnosis is not None
+    assert one_pass.verdict.diagnosis.code == "scaled"
+    assert one_pass.verdict.diagnosis.message == (
+        "`w.grad` is the gradient of one backward pass alone. "
+        "Call `zero_grad()` before each backward: `fc.weight.grad` holds 2 passes."
+    )
+
+
 def test_the_gradient_of_a_sum_is_the_sum_of_the_inputs_and_two_passes_print_it_once_and_twice(answered: Any) -> None:
     names = without_torchtwin("gradient_twice_as_large")
     sums = [math.fsum(column) for column in names["x"].T.tolist()]
     expected = torch.tensor([sums, sums])
-    assert torch.allclose(names["fc"].weight.grad, expected, atol=1e-5)
-    printed = numbers(answered("gradient_twice_as_large").printed("formula-gradient"))
+    assert torch.allclose(names["w"].grad, expected, atol=1e-5)
+    assert torch.allclose(names["fc"].weight.grad, 2 * expected, atol=1e-5)
+    printed = numbers(answered("gradient_twice_as_large").printed("gradients"))
     assert printed == pytest.approx([*sums, *sums, *(2 * s for s in [*sums, *sums])], abs=2e-4)
 
 
@@ -192,8 +205,8 @@ def test_a_backward_without_the_mean_is_told_with_the_batch(answered: Any) -> No
     assert (wrong.verdict.kind, wrong.verdict.proof) == ("different", True)
     assert wrong.verdict.diagnosis is not None
     assert wrong.verdict.diagnosis.code == "scaled"
-    assert "is 32 times `fc.weight.grad`: a sum over the batch of 32 in place of a mean" in (
-        wrong.verdict.diagnosis.message
+    assert wrong.verdict.diagnosis.message == (
+        "`weight_gradient` is 32 times `fc.weight.grad`: a sum over the batch (32) in place of a mean. Divide by 32."
     )
     weight, bias = comparisons(run, "mended")
     assert (weight.expected, bias.expected) == ("fc.weight.grad", "fc.bias.grad")
@@ -217,7 +230,7 @@ def test_a_students_cell_fails_with_the_reason_until_it_is_mended(answered: Any)
     (error,) = errors(run, "attempt")
     assert error.ename == "AssertionError"
     assert "`answer` different: 20 of 20 elements lie outside what rounding can do" in error.evalue
-    assert error.evalue.endswith("`answer` is `x @ fc.weight.T`. Write `x @ fc.weight.T + fc.bias`.")
+    assert error.evalue.endswith("`answer` lacks the bias: it is `x @ fc.weight.T`. Write `x @ fc.weight.T + fc.bias`.")
     assert errors(run, "mended") == []
     assert run.outputs()["grade"] == []
 
