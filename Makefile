@@ -19,7 +19,7 @@ SOURCES := $(shell find src style schema -type f 2>/dev/null) package.json tscon
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo build test check lint types pytest vitest e2e packaging wheel screenshot clean chromium
+.PHONY: demo build test check lint types pytest vitest e2e packaging wheel court screenshot clean chromium
 .DELETE_ON_ERROR:
 # `wheel` builds from clean what `e2e` is looking at.
 .NOTPARALLEL:
@@ -61,6 +61,10 @@ wheel: $(INSTALLED)
 	rm -rf dist lib python/torchtwin/labextension
 	$(VENV)/python -m build --wheel
 	@touch $(MODULES) $(INSTALLED)  # as above
+
+# Some minutes; a small part of it is among the Python tests.
+court: $(INSTALLED)
+	$(VENV)/python -m benchmarks.court
 
 screenshot: build chromium
 	npm run --silent screenshot

@@ -5,11 +5,13 @@ Importing this package loads neither torch nor jupyter_server.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torchtwin.asking import assert_same, compare
-from torchtwin.kernel.comparing.verdict import Verdict
 from torchtwin.watching import Watch, clear, records, unwatch, watch
+
+if TYPE_CHECKING:
+    from torchtwin.kernel.comparing.verdict import Verdict
 
 __all__ = [
     "Verdict",
@@ -23,6 +25,15 @@ __all__ = [
     "unwatch",
     "watch",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The server part, which imports this package as well, needs nothing of the kernel's."""
+    if name != "Verdict":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from torchtwin.kernel.comparing.verdict import Verdict
+
+    return Verdict
 
 
 def load_ipython_extension(shell: Any) -> None:
