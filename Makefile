@@ -10,8 +10,10 @@ BUILT := python/torchtwin/labextension/package.json
 LINKED := .venv/share/jupyter/labextensions/torchtwin
 WORKSPACE := build/demo/workspaces/.imported
 EXERCISE := build/demo/notebooks/linear_by_hand.ipynb
-# The demo's own workspace and settings: it starts the same for everyone and leaves nothing in the home folder.
-DEMO := JUPYTERLAB_WORKSPACES_DIR=build/demo/workspaces JUPYTERLAB_SETTINGS_DIR=build/demo/settings
+# The demo's own workspace, settings and runtime files: it starts the same for everyone and leaves nothing in the home
+# folder.
+DEMO := JUPYTERLAB_WORKSPACES_DIR=build/demo/workspaces JUPYTERLAB_SETTINGS_DIR=build/demo/settings \
+  JUPYTER_RUNTIME_DIR=$(CURDIR)/build/demo/runtime
 
 SOURCES := $(shell find src style schema -type f 2>/dev/null) package.json tsconfig.json lab.config.cjs
 
