@@ -55,10 +55,12 @@ def records() -> list[dict[str, Any]]:
     (`input`, `weight`, `weight_t`, `bias`, `output`: each null or `name`, `shape`, `dtype`, `device`, `requires_grad`),
     `forward` (a verdict), `gradients` (`weight`, `bias`, `input`: each a verdict, or null before backward),
     `gradient_formulas` and `gradient_names` (the same three keys), `error` (null, or the failure explained), `values`
-    (elements of small operands) and `time` (seconds since the epoch).
+    (elements of small operands), `time` (seconds since the epoch) and `matches` (variables that turned out to be this
+    output or one of these gradients, or nearly: each `name`, `of` and `verdict`).
 
     A verdict has `kind`, `message`, `reason`, `equal_elements`, `elements`, `max_abs_diff`, `max_ulp_diff`, `units`,
-    `bound`, `outside` (row-major places of elements that rounding cannot explain), `coverage`, `diagnosis` and `note`.
+    `bound`, `outside` (row-major places of elements that rounding cannot explain), `coverage`, `probe` (what a probe
+    would have seen: `smallest`, `probability`, `alarms`), `proof`, `diagnosis` (`code`, `message`, `also`) and `note`.
     """
     from torchtwin.kernel.recorder import plain
     from torchtwin.kernel.session import session

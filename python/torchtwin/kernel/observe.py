@@ -25,6 +25,7 @@ from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import Past
+from torchtwin.kernel.proof.hypotheses import LinearNames
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
@@ -112,7 +113,8 @@ class Recording:
         caller = callsite.caller(frame)
         names = self._namer.names(caller, input, weight, bias)
         text = expression(names, input, weight, bias, output.dtype)
-        forward, values = self._checked(input, weight, bias, output, text)
+        words = LinearNames(names.input_text, names.weight, names.bias, text)
+        forward, values = self._checked(input, weight, bias, output, words)
         operands = {"input": input, "weight": weight, "bias": bias, "output": output}
         id = self._recorder.next_id()
         call = Call(
@@ -135,14 +137,14 @@ class Recording:
             self._watch_gradients(id, names, operands, input, output, forward)
 
     def _checked(
-        self, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, text: str
+        self, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, names: LinearNames
     ) -> tuple[Verdict, Values]:
         """A fault of ours costs the verdict, not the record. What is not checked may not be readable at all."""
         if reason := reason_not_to_check(input, weight, bias, output):
             return unchecked(reason), Values()
         try:
             used = twin(input, weight, bias, output)
-            forward, formula = check_output(used, output, text)
+            forward, formula = check_output(used, output, names)
             return forward, self._values(used, output, formula if forward.kind != "identical" else None)
         except Exception as error:
             self._guard.caught(error)

@@ -55,7 +55,7 @@ def test_a_layer_outside_the_bound_is_different(notebook: Notebook, monkeypatch:
     assert call.forward.kind == "different"
     assert (call.forward.equal_elements, call.forward.elements) == (1, 2)
     assert call.forward.diagnosis is not None
-    assert call.forward.diagnosis.code == "unexplained"
+    assert call.forward.diagnosis.code == "partial"
     assert "1 of 2 elements lies outside" in call.forward.message
     assert "first [0, 0]" in call.forward.message
 
@@ -139,6 +139,23 @@ def test_a_call_of_more_than_the_limit_is_probed(notebook: Notebook) -> None:
 def test_a_call_of_exactly_the_limit_is_checked_in_full(notebook: Notebook) -> None:
     call = notebook.call("with torch.no_grad(): y = F.linear(torch.ones(1000, 100), torch.ones(100, 100))")
     assert (call.forward.kind, call.forward.coverage) == ("identical", "all")
+
+
+def test_a_layer_that_computes_something_else_is_diagnosed(notebook: Notebook) -> None:
+    """As where somebody has put a function of their own in the place of `F.linear`, before the watch."""
+    notebook.session.unwatch()
+    original = torch.nn.functional.linear
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.functional, "linear", lambda input, weight, bias=None: original(input, weight))
+        notebook.session.watch()
+        call = notebook.call("x = torch.randn(3, 2)\nfc = nn.Linear(2, 4)\ny = fc(x)")
+        notebook.session.unwatch()
+    assert call.forward.kind == "different"
+    assert call.forward.diagnosis is not None
+    assert call.forward.diagnosis.code == "missing_bias"
+    assert call.forward.diagnosis.message == (
+        "The layer's output lacks the bias: it is `x @ fc.weight.T`. Write `x @ fc.weight.T + fc.bias`."
+    )
 
 
 def test_large_gradients_are_probed_as_well(notebook: Notebook) -> None:

@@ -84,7 +84,7 @@ def _by_change(case: Case, value: Tensor) -> Diagnosis | None:
 
 def _by_both(case: Case, value: Tensor) -> Diagnosis | None:
     """A wrong formula whose result was then changed."""
-    for guess in case.hypotheses:
+    for guess in (it for it in case.hypotheses if it.causes != _LOW):
         for change in changes(case, value, guess.within):
             if _agrees(value, change.within):
                 words = change.words.format(wrong=case.wrong_name, right=guess.what)
