@@ -42,6 +42,14 @@ def call(id: int) -> Call:
     )
 
 
+def test_ten_thousand_calls_are_kept_by_default() -> None:
+    recorder = Recorder("session")
+    for id in range(1, 10_004):
+        recorder.add(call(id))
+    assert recorder.counts == (10_003, 3)
+    assert [kept.id for kept in recorder.calls()] == list(range(4, 10_004))
+
+
 def filled(count: int, max_calls: int = 100) -> Recorder:
     recorder = Recorder("s", max_calls)
     for _ in range(count):

@@ -1,0 +1,71 @@
+"""`make demo`, as a person runs it: a URL, the exercise behind it, and an end at one Ctrl+C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+URL = re.compile(r"http://127\.0\.0\.1:\d+/lab/workspaces/torchtwin/tree/linear_by_hand\.ipynb\?token=\w+")
+
+
+@pytest.fixture
+def demo() -> Iterator[subprocess.Popen[str]]:
+    """In a process group of its own, as a terminal gives it. The `make` around the tests is not this one's affair."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    made = subprocess.Popen(
+        ["make", "demo"],
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    yield made
+    if made.poll() is None:
+        os.killpg(made.pid, signal.SIGKILL)
+    made.communicate()
+
+
+def url_of(demo: subprocess.Popen[str]) -> str:
+    """Read from what it prints; a demo that ends without one fails here."""
+    assert demo.stdout is not None
+    printed = []
+    for line in demo.stdout:
+        printed.append(line)
+        if found := URL.search(line):
+            return found[0]
+    raise AssertionError("".join(printed))
+
+
+def contents(url: str, path: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    token = parse_qs(parts.query)["token"][0]
+    address = f"{parts.scheme}://{parts.netloc}{path}"
+    request = urllib.request.Request(address, headers={"Authorization": f"token {token}"})
+    with urllib.request.urlopen(request) as answer:
+        found: dict[str, object] = json.load(answer)
+    return found
+
+
+def test_the_demo_serves_the_exercise_and_ends_at_one_interrupt(demo: subprocess.Popen[str]) -> None:
+    url = url_of(demo)
+    served = contents(url, "/api/contents/linear_by_hand.ipynb")
+    assert served["content"] == json.loads((ROOT / "build/demo/notebooks/linear_by_hand.ipynb").read_text())
+    about = contents(url, "/torchtwin/api/about")
+    assert about["version"] == json.loads((ROOT / "package.json").read_text())["version"]
+    os.killpg(demo.pid, signal.SIGINT)
+    assert demo.stdout is not None
+    rest = demo.stdout.read()
+    assert "Shut down this Jupyter server" not in rest
+    demo.wait()
