@@ -6,7 +6,9 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +51,18 @@ def url_of(demo: subprocess.Popen[str]) -> str:
     raise AssertionError("".join(printed))
 
 
+def wait_for_an_answer(url: str, seconds: float = 60) -> None:
+    """The URL is printed a moment before the server listens."""
+    parts, until = urlsplit(url), time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection((parts.hostname, parts.port), timeout=seconds).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+
+
 def contents(url: str, path: str) -> dict[str, object]:
     parts = urlsplit(url)
     token = parse_qs(parts.query)["token"][0]
@@ -65,6 +79,7 @@ def sources(notebook: Any) -> dict[str, str]:
 
 def test_the_demo_serves_the_exercise_and_ends_at_one_interrupt(demo: subprocess.Popen[str]) -> None:
     url = url_of(demo)
+    wait_for_an_answer(url)
     served = contents(url, "/api/contents/linear_by_hand.ipynb")
     assert sources(served["content"]) == sources(json.loads((ROOT / "examples/linear_by_hand.ipynb").read_text()))
     about = contents(url, "/torchtwin/api/about")
