@@ -70,7 +70,9 @@ class Enclosure:
         return replace(self, limit=self.limit + walk)
 
     def _can_overflow(self) -> Tensor:
-        return self.finite_scale() + self.limit.nan_to_num(nan=0.0, posinf=0.0) >= self.largest
+        # Of finite operands both scales are the same, and this one is there already.
+        scale = self.scale if bool(self.scale.isfinite().all()) else self.finite_scale()
+        return scale + self.limit.nan_to_num(nan=0.0, posinf=0.0) >= self.largest
 
 
 def enclosure(exact: Exact, how: Arithmetic) -> Enclosure | None:
