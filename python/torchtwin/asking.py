@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -36,12 +36,21 @@ def assert_same(actual: object, expected: object, *, wrt: Sequence[object] | Non
         raise AssertionError(repr(verdict))
 
 
+def _listed(wrt: object) -> list[object]:
+    """A tensor alone, which is no sequence here, stands for itself; so does whatever can't be compared."""
+    from torchtwin.kernel.kinds import is_tensor
+
+    if wrt is None:
+        return []
+    return list(wrt) if isinstance(wrt, Iterable) and not is_tensor(wrt) else [wrt]
+
+
 def _answer(actual: object, expected: object, wrt: Sequence[object] | None, frame: FrameType) -> Verdict:
     from torchtwin.kernel.comparing.answer import answer
     from torchtwin.kernel.comparing.verdict import Verdict
     from torchtwin.kernel.comparing.words import words_of_question
     from torchtwin.kernel.session import session
 
-    given = list(wrt or ())
+    given = _listed(wrt)
     words, wrt_words = words_of_question(frame, len(given))
     return Verdict(answer(session, actual, expected, words, given, wrt_words))

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import BuiltinFunctionType
 from typing import Any
 
 import torch
@@ -13,9 +14,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from torchtwin.kernel.comparing.compare import Comparer
-from torchtwin.kernel.comparing.gradients import compare_gradient
+from torchtwin.kernel.comparing.gradients import NOTHING, compare_gradient
 from torchtwin.kernel.comparing.origin import Tracer
-from torchtwin.kernel.comparing.question import compiled_as_filed
+from torchtwin.kernel.comparing.question import compiled_as_filed, told
+from torchtwin.kernel.comparing.sides import side
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import ComparedGradient, Verdict
@@ -48,6 +50,8 @@ def wrt_of(given: Sequence[object], words: Sequence[str]) -> list[Wrt] | str:
         pair = tuple(value) if isinstance(value, tuple) and len(value) == 2 else (value, value)
         if not all(is_tensor(it) and it.is_floating_point() for it in pair):
             return f"`{name}` in `wrt` is not a floating point tensor, nor a pair of two"
+        if (reason := next((it for it in (side(it, name) for it in pair) if isinstance(it, str)), None)) is not None:
+            return f"{reason}; `wrt` takes plain tensors"
         found.append(Wrt(name, *pair))
     return found
 
@@ -83,15 +87,15 @@ def compare_callables(
 
 def _run(function: object, name: str, tensors: list[Tensor]) -> _Run | str:
     if not callable(function):
-        return _Run(function, tensors) if is_tensor(function) else f"`{name}` is neither a function nor a tensor"
+        value = side(function, name)
+        return value if isinstance(value, str) else _Run(value.original, tensors)
     given = [t.detach().clone().requires_grad_() for t in tensors] if _takes_arguments(function, len(tensors)) else None
-    if function == functional.linear:
+    if isinstance(function, BuiltinFunctionType) and function == functional.linear:
         function = functional.linear  # torch's own, if it was looked up before the watch
     try:
         result = _called(function, name, given)
     except Exception as error:
-        first = next(iter(str(error).splitlines()), "")
-        return f"`{name}` raised {type(error).__name__}: {first}"
+        return f"`{name}` raised {told(error)}"
     if not is_tensor(result):
         return f"`{name}` returned a {type(result).__qualname__}, not a tensor"
     return _Run(result, tensors if given is None else given)
@@ -121,7 +125,9 @@ def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer) -> list[Compare
         return []
     if a.result.shape != b.result.shape:
         return [ComparedGradient(it.words, unchecked("the results differ in shape")) for it in wrt]
-    g = torch.randn(a.result.shape, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64)
+    g = torch.randn(a.result.shape, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64, device="cpu")
+    for run in (a, b):  # the same for both: numbers of the less precise
+        g = g.to(run.result.dtype) if run.result.is_floating_point() else g
     of_a, of_b = (_backward(run, g) for run in (a, b))
     each = zip(wrt, zip(a.given, of_a, strict=True), zip(b.given, of_b, strict=True), strict=True)
     return [ComparedGradient(it.words, compare_gradient(tracer, it.words, first, second)) for it, first, second in each]
@@ -133,8 +139,8 @@ def _backward(run: _Run, g: Tensor) -> list[Tensor | str]:
         back = g.to(run.result.dtype).to(run.result.device)
         try:
             found = torch.autograd.grad(run.result, wanted, back, allow_unused=True)
-        except RuntimeError as error:
-            return [f"its backward raised {next(iter(str(error).splitlines()), '')}" for _ in run.given]
+        except Exception as error:
+            return [f"its backward raised {told(error)}" for _ in run.given]
         by_id = {id(t): gradient for t, gradient in zip(wanted, found, strict=True)}
     else:
         by_id = {}
@@ -144,4 +150,4 @@ def _backward(run: _Run, g: Tensor) -> list[Tensor | str]:
 def _one(tensor: Tensor, gradient: Tensor | None) -> Tensor | str:
     if gradient is not None:
         return gradient
-    return "nothing depends on it" if tensor.requires_grad else "it does not require grad"
+    return NOTHING if tensor.requires_grad else "it does not require grad"

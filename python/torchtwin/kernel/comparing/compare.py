@@ -69,7 +69,7 @@ class Comparer:
             return values.judge_exact(a.value, b.value, Words(a.name, b.name))
         if a.value.is_complex() or b.value.is_complex():
             return self._compare(_as_real(a), _as_real(b))
-        a, b = _as_float(a, b.value.dtype), _as_float(b, a.value.dtype)
+        a, b = _as_float(a), _as_float(b)
         if unknown := next((s for s in (a, b) if s.value.dtype not in UNIT_ROUNDOFF), None):
             name = str(unknown.value.dtype).removeprefix("torch.")
             return unchecked(f"no rounding bound for {name}, the dtype of {unknown.name}")
@@ -104,7 +104,7 @@ class Comparer:
         return noted(verdict, f"proven: the operands of {note} are known")
 
     def _untraced(self, pair: Pair) -> Verdict:
-        verdict = values.judge_values(pair.actual.value, pair.expected.value, pair.words)
+        verdict = values.judge_values(pair.actual.value, pair.expected.value, pair.words, pair.dtype)
         if verdict.kind == "different":
             wrong, right = (pair.actual, pair.expected)
             if bool((right.value.isfinite() < wrong.value.isfinite()).any()):
@@ -115,6 +115,7 @@ class Comparer:
                 wrong_name=wrong.name,
                 right_name=right.name,
                 of=_kind_of(pair),
+                is_exact=False,
             )
             verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(case))
         return noted(verdict, "judged by the values alone: neither side was traced to a recorded call")
@@ -177,11 +178,9 @@ def _rounds(value: Tensor) -> bool:
     return value.is_floating_point() or value.is_complex()
 
 
-def _as_float(side: Side, other: torch.dtype) -> Side:
-    """Integers beside floating point are exact numbers of it."""
-    if _rounds(side.value):
-        return side
-    return replace(side, value=side.value.to(torch.float64 if side.value.dtype == torch.int64 else other))
+def _as_float(side: Side) -> Side:
+    """Integers beside floating point are exact numbers."""
+    return side if _rounds(side.value) else replace(side, value=side.value.double())
 
 
 def _as_real(side: Side) -> Side:

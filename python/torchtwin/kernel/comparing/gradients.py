@@ -6,9 +6,11 @@ from torch import Tensor
 
 from torchtwin.kernel.comparing.compare import Comparer
 from torchtwin.kernel.comparing.origin import Tracer
+from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.proof.judge import unchecked
-from torchtwin.protocol import Verdict
+from torchtwin.protocol import Diagnosis, Verdict
 
+NOTHING = "nothing depends on it"
 OfOne = tuple[Tensor, Tensor | str]
 """A tensor, and what `torch.autograd.grad` gave for it, or why it gave nothing."""
 
@@ -17,6 +19,8 @@ def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) ->
     """The verdict on the gradients that the first and the second function gave for the tensor called `words`."""
     each = (("first", first[1]), ("second", second[1]))
     missing = [f"in the {which} function {gradient}" for which, gradient in each if isinstance(gradient, str)]
+    if cut_off := _cut_off(words, each):
+        return cut_off
     if missing:
         return unchecked(f"`{words}`: {'; '.join(missing)}")
     for leaf, gradient in (first, second):
@@ -24,3 +28,20 @@ def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) ->
         tracer = tracer.with_gradient_of(leaf, gradient, f"the gradient of {words}")
     names = f"the first gradient of `{words}`", f"the second gradient of `{words}`"
     return Comparer(tracer).compare(first[1], second[1], names)
+
+
+def _cut_off(words: str, each: tuple[tuple[str, Tensor | str], tuple[str, Tensor | str]]) -> Verdict | None:
+    """Where one function alone depends on the tensor, and by more than zero."""
+    (which, gradient), (_, other) = each if each[0][1] == NOTHING else reversed(each)
+    if not isinstance(gradient, str) or gradient != NOTHING or isinstance(other, str):
+        return None
+    if not has_storage(other) or not bool(other.any()):
+        return None
+    where = f"In the {which} function nothing depends on `{words}`"
+    return Verdict(
+        kind="different",
+        message=f"different: in the {which} function {NOTHING}, in the other its gradient is not zero",
+        elements=other.numel(),
+        coverage="all",
+        diagnosis=Diagnosis("unexplained", f"{where}: a `detach()`, `.data`, `no_grad` or a copy cuts it off."),
+    )

@@ -13,11 +13,11 @@ from torch import Tensor
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.passes import Passes
-from torchtwin.kernel.past import Past, PastCall, Role
+from torchtwin.kernel.past import MAX_COPIED, Past, PastCall, Role
 from torchtwin.kernel.proof import hypotheses, linear
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.enclosure import Enclosure, total
-from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames
+from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames, Parameters
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import Call
@@ -152,7 +152,7 @@ class Tracer:
             pick=pick,
             within=lambda dtype: _output_in(dtype, twin, shape),
             chained=lambda: self._chained(call, MAX_CHAIN),
-            hypotheses=lambda: hypotheses.of_output(twin, shape, names, self._earlier_weights(call)),
+            hypotheses=lambda: hypotheses.of_output(twin, shape, names, self._other_parameters(call)),
         )
 
     def _gradient(
@@ -182,17 +182,24 @@ class Tracer:
             sums=((twin.input.shape[:-1].numel(), "the batch"), (known[0][1].numel(), "all elements of the output")),
         )
 
-    def _earlier_weights(self, call: PastCall) -> list[Tensor]:
-        """Other values that the same weight had in earlier calls, newest first."""
-        weight, now = call.original("weight"), call.operand("weight")
-        found: list[Tensor] = []
+    def _other_parameters(self, call: PastCall) -> list[Parameters]:
+        """Other values that the same weight and bias have now, and had in other calls, newest first."""
+        weight, bias, used = call.original("weight"), call.original("bias"), call.operand("weight")
+        if weight is None or used is None or not _is_alike(weight, used) or weight.numel() > MAX_COPIED:
+            return []
+        found = [Parameters(weight.detach(), _of_shape(bias, call.operand("bias")), is_later=True)]
         for other in itertools.islice(reversed(self._past), MAX_CALLS):
             copy = other.copies.get("weight")
-            if copy is None or weight is None or other.original("weight") is not weight or now is None:
-                continue
-            if not any(copy is known or torch.equal(copy, known) for known in (now, *found)):
-                found.append(copy)
-        return found
+            if copy is not None and other.original("weight") is weight and _is_alike(copy, used):
+                of_bias = _of_shape(other.copies.get("bias"), call.operand("bias"))
+                found.append(Parameters(copy, of_bias, is_later=other.id > call.id))
+        known = [used]
+        kept = []
+        for one in found:
+            if not any(one.weight is it or torch.equal(one.weight, it) for it in known):
+                known.append(one.weight)
+                kept.append(one)
+        return kept
 
     def _chained(self, call: PastCall, depth: int) -> Enclosure | None:
         """Of the output, given the operands of the layers before."""
@@ -226,6 +233,15 @@ def _of_gradient(
         yield from hypotheses.of_fewer_passes([it for it in each if it is not None], name)
     if within is not None:
         yield from hypotheses.of_gradient(role, passes[0][0], within)
+
+
+def _of_shape(bias: Tensor | None, used: Tensor | None) -> Tensor | None:
+    """A bias of another time, where it can stand for the one that was used; else the one that was."""
+    return bias.detach() if bias is not None and used is not None and _is_alike(bias, used) else used
+
+
+def _is_alike(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
 
 
 def _names(record: Call) -> LinearNames:

@@ -44,8 +44,16 @@ class Evaluation:
         try:
             return eval(compiled_as_filed(words), self._names), None
         except Exception as error:
-            first = next(iter(str(error).splitlines()), "")
-            return None, f"`{words}` raised {type(error).__name__}: {first}"
+            return None, f"`{words}` raised {told(error)}"
+
+
+def told(error: Exception) -> str:
+    """An error of the user's code in one line, by its type alone where its text raises as well."""
+    try:
+        first = next(iter(str(error).splitlines()), "")
+    except Exception:
+        first = ""
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def compiled_as_filed(words: str) -> CodeType:

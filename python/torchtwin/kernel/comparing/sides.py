@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch._C._functorch import is_functorch_wrapped_tensor
 
+from torchtwin.kernel.fitting import on
 from torchtwin.kernel.kinds import is_tensor
 
 
@@ -23,8 +24,12 @@ class Side:
 
     @property
     def name(self) -> str:
-        """Code in backticks; other words as they are."""
-        return self.words if "`" in self.words else f"`{self.words}`"
+        return named(self.words)
+
+
+def named(words: str) -> str:
+    """Code in backticks; other words as they are."""
+    return words if "`" in words else f"`{words}`"
 
 
 def side(value: object, words: str) -> Side | str:
@@ -34,10 +39,7 @@ def side(value: object, words: str) -> Side | str:
     if not is_tensor(value):
         made = _tensor_of(value)
         if made is None:
-            kind = type(value)
-            return f"`{words}` is a {kind.__module__}.{kind.__qualname__}, which holds no numbers".replace(
-                "builtins.", ""
-            )
+            return _without_numbers(value, words)
         value = made
     if reason := _unreadable(value, words):
         return reason
@@ -47,7 +49,19 @@ def side(value: object, words: str) -> Side | str:
 def _none(words: str) -> str:
     if words.endswith(".grad"):
         return f"`{words}` is None: no backward has reached it since it was made or zeroed"
-    return f"`{words}` is None"
+    return f"{named(words)} is None"
+
+
+def _without_numbers(value: object, words: str) -> str:
+    kind = type(value)
+    if kind is int:
+        return f"{named(words)} is larger than any integer of torch's"
+    if kind in (list, tuple):
+        return f"{named(words)} is a {kind.__name__}, but not of numbers in rows of one length"
+    if kind.__module__ == "numpy":
+        return f"{named(words)} is a numpy.{kind.__name__} of {getattr(value, 'dtype', 'no dtype')}, unknown to torch"
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{named(words)} is a {module}{kind.__qualname__}, which holds no numbers"
 
 
 def _tensor_of(value: Any) -> Tensor | None:
@@ -55,30 +69,45 @@ def _tensor_of(value: Any) -> Tensor | None:
     kind = type(value)
     try:
         if kind.__module__ == "numpy":
-            return torch.from_numpy(value.copy() if value.shape else value.reshape(1).copy()).reshape(value.shape)
+            native = value.astype(value.dtype.newbyteorder("="))  # a copy
+            return torch.from_numpy(native if value.shape else native.reshape(1)).reshape(value.shape)
         if kind in (bool, int, float, complex):
             return torch.tensor(value, dtype=torch.float64 if kind is float else None)
         if kind in (list, tuple):
-            if value and all(is_tensor(item) for item in value):
-                return torch.stack([item.detach() for item in value])
-            made = torch.tensor(value, dtype=torch.float64)
-            return made
+            return _stacked(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         return None
     return None
 
 
+def _stacked(values: Any) -> Tensor | None:
+    """Numbers become float64, beside tensors as well; a complex number makes all of them complex."""
+    if all(type(item) in (bool, int, float, complex) for item in values):
+        is_complex = any(type(item) is complex for item in values)
+        return torch.tensor(values, dtype=torch.complex128 if is_complex else torch.float64)
+    parts = [item.detach() if is_tensor(item) else _tensor_of(item) for item in values]
+    found = [part for part in parts if part is not None]
+    return torch.stack(found) if len(found) == len(parts) else None
+
+
 def _unreadable(tensor: Tensor, words: str) -> str | None:
     if is_functorch_wrapped_tensor(tensor):
-        return f"`{words}` is inside a torch.func transform, where it has no values of its own"
+        return f"{named(words)} is inside a torch.func transform, where it has no values of its own"
     if type(tensor) not in (Tensor, nn.Parameter):
-        return f"`{words}` is a {type(tensor).__name__}, a tensor subclass; compare `{words}.as_subclass(torch.Tensor)`"
+        kind = f"{named(words)} is a {type(tensor).__name__}, a tensor subclass"
+        return f"{kind}; compare {_method(words, 'as_subclass(torch.Tensor)')}"
     if tensor.is_nested:
-        return f"`{words}` is a nested tensor; compare its parts, `{words}.unbind()`"
+        return f"{named(words)} is a nested tensor; compare its parts, {_method(words, 'unbind()')}"
     if tensor.is_meta:
-        return f"`{words}` is on the meta device and holds no values"
+        return f"{named(words)} is on the meta device and holds no values"
     if tensor.is_quantized:
-        return f"`{words}` is quantised; compare `{words}.dequantize()`"
+        return f"{named(words)} is quantised; compare {_method(words, 'dequantize()')}"
     if tensor.layout != torch.strided:
-        return f"`{words}` has the layout {str(tensor.layout).removeprefix('torch.')}; compare `{words}.to_dense()`"
+        layout = str(tensor.layout).removeprefix("torch.")
+        return f"{named(words)} has the layout {layout}; compare {_method(words, 'to_dense()')}"
     return None
+
+
+def _method(words: str, method: str) -> str:
+    """The method called on the user's words, where they are code."""
+    return f"its `.{method}`" if "`" in words else f"`{on(words)}.{method}`"

@@ -15,6 +15,8 @@ from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import Words, judge
 from torchtwin.protocol import Diagnosis, Verdict
 
+_MAX_EXACT = 2**53
+"""The largest integer of float64 that all smaller ones are below."""
 USUAL = 128
 """Units of float32 or float64, of the largest element, that sums of usual length may be apart: sqrt(16384)."""
 
@@ -42,15 +44,15 @@ def around(value: Tensor, dtype: torch.dtype) -> Enclosure:
     )
 
 
-def judge_values(actual: Tensor, expected: Tensor, words: Words) -> Verdict:
-    """Floating point of any kind; both of one shape and dtype."""
-    verdict = judge(actual, expected, around(expected, actual.dtype), replace(words, has_exact=False))
+def judge_values(actual: Tensor, expected: Tensor, words: Words, dtype: torch.dtype) -> Verdict:
+    """Floating point of any kind, both of one shape; `dtype` is the less precise of the two."""
+    verdict = judge(actual, expected, around(expected, dtype), replace(words, has_exact=False))
     return msgspec.structs.replace(verdict, proof=False)
 
 
 def judge_exact(actual: Tensor, expected: Tensor, words: Words) -> Verdict:
     """Integers and truth values, which do not round: equal or not."""
-    same = actual == expected
+    same = _equal(actual, expected)
     count, n = int(same.sum()), actual.numel()
     is_same = count == n
     message = f"identical, {n:,} of {n:,} elements" if is_same else _differing(actual, expected, same, words)
@@ -62,6 +64,15 @@ def judge_exact(actual: Tensor, expected: Tensor, words: Words) -> Verdict:
         coverage="all",
         diagnosis=None if is_same else diagnose_exact(actual, expected, words),
     )
+
+
+def _equal(actual: Tensor, expected: Tensor) -> Tensor:
+    """Torch itself does not compare unsigned integers of several bytes with others."""
+    if actual.dtype == expected.dtype:
+        return actual == expected
+    a, b = actual.long(), expected.long()
+    is_whole = [value >= 0 for of, value in ((actual, a), (expected, b)) if of.dtype == torch.uint64]
+    return torch.stack([a == b, *is_whole]).all(0)
 
 
 def _differing(actual: Tensor, expected: Tensor, same: Tensor, words: Words) -> str:
@@ -76,6 +87,8 @@ def _differing(actual: Tensor, expected: Tensor, same: Tensor, words: Words) -> 
 def diagnose_exact(actual: Tensor, expected: Tensor, words: Words) -> Diagnosis:
     """Of numbers that do not round: what was done to them must give the very same."""
     reference = expected.double()
+    if bool((torch.stack([reference, actual.double()]).abs() >= _MAX_EXACT).any()):
+        return Diagnosis("unexplained", "No simple cause found.")
     exact = around(reference, torch.float64)
     within = replace(exact, limit=torch.zeros_like(reference), scale=torch.ones_like(reference))
-    return diagnose(Case(wrong=actual, right=within, wrong_name=words.layer, right_name=words.formula))
+    return diagnose(Case(wrong=actual, right=within, wrong_name=words.layer, right_name=words.formula, is_exact=False))

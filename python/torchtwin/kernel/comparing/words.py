@@ -22,4 +22,6 @@ def _items(words: str | None, count: int) -> list[str]:
     node = None if words is None else parsed(words)
     if words is not None and isinstance(node, ast.List | ast.Tuple) and len(node.elts) == count:
         return [words_of(item, words) for item in node.elts]
+    if words is not None and count == 1 and isinstance(node, ast.Attribute | ast.Name):
+        return [words]  # a tensor alone, or a list of one that has a name
     return [f"wrt[{at}]" for at in range(count)]

@@ -34,6 +34,8 @@ class Case:
     sums: tuple[tuple[int, str], ...] = ()
     """Of a gradient: what a mean divides by, each number with the name of what is counted."""
     hypotheses: tuple[Hypothesis, ...] = ()
+    is_exact: bool = True
+    """Whether the right one's place is that of the exact result, and not of another computed one."""
 
 
 @dataclass(frozen=True)

@@ -35,17 +35,19 @@ def _agrees(value: Tensor, within: Enclosure) -> bool:
 
 
 def _nonfinite(case: Case, value: Tensor) -> Diagnosis | None:
-    bad = ~case.right.holds(value) & ~value.isfinite()
+    bad = ~case.right.holds(value) & ~(value.isfinite() & case.right.value.isfinite())
     if not bool(bad.any()):
         return None
     place = _first(bad)
-    word = "NaN" if math.isnan(float(value[tuple(place)])) else str(float(value[tuple(place)]))
-    exact = float(case.right.value[tuple(place)])
+    wrong, right = (_number(float(it[tuple(place)])) for it in (value, case.right.value))
     count = int(bad.sum())
     more = f" (and {count - 1:,} more)" if count > 1 else ""
-    return Diagnosis(
-        "nonfinite", f"{_capital(case.wrong_name)} has {word} at {place}{more}, where the exact result is {exact:.6g}."
-    )
+    there = f"where the exact result is {right}" if case.is_exact else f"where {case.right_name} has {right}"
+    return Diagnosis("nonfinite", f"{_capital(case.wrong_name)} has {wrong} at {place}{more}, {there}.")
+
+
+def _number(value: float) -> str:
+    return "NaN" if math.isnan(value) else f"{value:.6g}"
 
 
 def _by_formula(case: Case, value: Tensor) -> Diagnosis | None:

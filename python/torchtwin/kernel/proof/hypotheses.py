@@ -46,14 +46,33 @@ class LinearNames:
     expression: str
 
 
-def of_output(twin: Twin, shape: torch.Size, names: LinearNames, stale: list[Tensor]) -> Iterator[Hypothesis]:
-    """Other formulas for the output; `stale` are values that the weight had before."""
+@dataclass(frozen=True)
+class Parameters:
+    """What weight and bias were at another time than at the call."""
+
+    weight: Tensor
+    bias: Tensor | None
+    is_later: bool
+
+
+def of_output(twin: Twin, shape: torch.Size, names: LinearNames, others: list[Parameters]) -> Iterator[Hypothesis]:
+    """Other formulas for the output; `others` are values that its parameters had before and after."""
     yield from _of_operands(twin, shape, names)
-    for weight in stale:
-        if (within := linear.output(replace(twin, weight=weight), shape)) is not None:
-            what = f"computed with `{names.weight}` as it was before it was changed"
-            yield Hypothesis(("stale_operand",), within, what, "Compute it anew, or keep a copy of the old weight.")
+    for other in others:
+        dtype = twin.weight.dtype  # autocast's
+        moved = None if other.bias is None else other.bias.to(dtype)
+        for bias in (moved, twin.bias) if twin.bias is not None else (None,):
+            if (within := linear.output(Twin(twin.input, other.weight.to(dtype), bias), shape)) is not None:
+                yield Hypothesis(("stale_operand",), within, *_stale(names, other.is_later))
     yield from _of_low_precision(twin, shape, names)
+
+
+def _stale(names: LinearNames, is_later: bool) -> tuple[str, str]:
+    if is_later:
+        what = f"computed with `{names.weight}` as it became after the call"
+        return what, "Call the layer anew: its output is from before the change."
+    what = f"computed with `{names.weight}` as it was before it was changed"
+    return what, "Compute it anew, or keep a copy of the old weight."
 
 
 def _of_operands(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[Hypothesis]:
