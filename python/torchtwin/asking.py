@@ -46,11 +46,11 @@ def _listed(wrt: object) -> list[object]:
 
 
 def _answer(actual: object, expected: object, wrt: Sequence[object] | None, frame: FrameType) -> Verdict:
-    from torchtwin.kernel.comparing.answer import answer
+    from torchtwin.kernel.comparing.answer import Asked, answer
     from torchtwin.kernel.comparing.verdict import Verdict
     from torchtwin.kernel.comparing.words import words_of_question
     from torchtwin.kernel.session import session
 
     given = _listed(wrt)
     words, wrt_words = words_of_question(frame, len(given))
-    return Verdict(answer(session, actual, expected, words, given, wrt_words))
+    return Verdict(answer(session, Asked(actual, expected, words, given, wrt_words)))

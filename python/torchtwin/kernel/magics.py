@@ -101,7 +101,7 @@ class TwinMagics(Magics):
                 self._session.unwatch()
 
     def _show_answer(self, asked: Question, values: list[object]) -> None:
-        from torchtwin.kernel.comparing.answer import answer
+        from torchtwin.kernel.comparing.answer import Asked, answer
         from torchtwin.kernel.comparing.explain import explain
         from torchtwin.kernel.comparing.verdict import Verdict
 
@@ -109,7 +109,7 @@ class TwinMagics(Magics):
             print(explain(values[0], asked.sides[0], self._session.tracer()))
             return
         actual, expected = values
-        comparison = answer(self._session, actual, expected, (asked.sides[0], asked.sides[1]))
+        comparison = answer(self._session, Asked(actual, expected, (asked.sides[0], asked.sides[1])))
         display(Verdict(comparison))  # type: ignore[no-untyped-call]
 
     def _report(self, after: int, calls: list[Call]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchtwin.kernel.comparing.callables import compare_callables, wrt_of
@@ -22,54 +23,45 @@ if TYPE_CHECKING:
     from torchtwin.kernel.session import Session
 
 
-def answer(
-    session: Session,
-    actual: object,
-    expected: object,
-    words: tuple[str, str],
-    wrt: Sequence[object] = (),
-    wrt_words: Sequence[str] = (),
-) -> Comparison:
-    """The comparison of two values, or of two functions and their gradients with respect to `wrt`. Raises nothing."""
+@dataclass(frozen=True)
+class Asked:
+    """Two values that are to be compared, or two functions, and their gradients with respect to `wrt`."""
+
+    actual: object
+    expected: object
+    words: tuple[str, str]
+    """What the user calls them."""
+    wrt: Sequence[object] = ()
+    wrt_words: Sequence[str] = ()
+
+
+def answer(session: Session, asked: Asked) -> Comparison:
+    """The comparison. Raises nothing."""
     try:
-        return _answer(session, actual, expected, words, wrt, wrt_words)
+        return _answer(session, asked)
     except Exception as error:
         session.guard.caught(error)
-        return Comparison(*words, unchecked(f"an internal error of Torchtwin ({type(error).__name__})"), [])
+        return Comparison(*asked.words, unchecked(f"an internal error of Torchtwin ({type(error).__name__})"), [])
 
 
-def _answer(
-    session: Session,
-    actual: object,
-    expected: object,
-    words: tuple[str, str],
-    wrt: Sequence[object],
-    wrt_words: Sequence[str],
-) -> Comparison:
-    if any(callable(it) and not is_tensor(it) for it in (actual, expected)):
-        return _of_functions(session, actual, expected, words, wrt, wrt_words)
+def _answer(session: Session, asked: Asked) -> Comparison:
+    if any(callable(it) and not is_tensor(it) for it in (asked.actual, asked.expected)):
+        return _of_functions(session, asked)
     tracer = session.tracer() or _Private(session).tracer
-    verdict = Comparer(tracer).compare(actual, expected, words)
-    if wrt:
-        reason = "`wrt` is for functions: these are values, whose gradients can't be computed anew"
-        verdict = noted(verdict, reason)
-    return Comparison(*words, verdict, [])
+    verdict = Comparer(tracer).compare(asked.actual, asked.expected, asked.words)
+    if asked.wrt:
+        verdict = noted(verdict, "`wrt` is for functions: these are values, whose gradients can't be computed anew")
+    return Comparison(*asked.words, verdict, [])
 
 
-def _of_functions(
-    session: Session,
-    actual: object,
-    expected: object,
-    words: tuple[str, str],
-    wrt: Sequence[object],
-    wrt_words: Sequence[str],
-) -> Comparison:
-    found = wrt_of(wrt, wrt_words)
+def _of_functions(session: Session, asked: Asked) -> Comparison:
+    found = wrt_of(asked.wrt, asked.wrt_words)
     if isinstance(found, str):
-        return Comparison(*words, unchecked(found), [])
+        return Comparison(*asked.words, unchecked(found), [])
     private = _Private(session)
+    both, words = (asked.actual, asked.expected), asked.words
     try:
-        verdict, gradients = compare_callables(actual, expected, words, found, private.tracer, private.recording)
+        verdict, gradients = compare_callables(*both, words, found, private.tracer, private.recording)
     finally:
         private.close()
     return Comparison(*words, verdict, gradients)

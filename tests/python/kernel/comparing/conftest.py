@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.python.kernel.conftest import Notebook
 
-from torchtwin.kernel.comparing.answer import answer
+from torchtwin.kernel.comparing.answer import Asked, answer
 from torchtwin.protocol import Comparison
 
 Ask = Callable[..., Comparison]
@@ -21,7 +21,7 @@ def ask(notebook: Notebook) -> Ask:
     def asked(actual: str, expected: str, wrt: list[str] | None = None) -> Comparison:
         values: list[Any] = [eval(words, notebook.names) for words in (actual, expected)]
         given = [eval(words, notebook.names) for words in wrt or []]
-        comparison = answer(notebook.session, *values, (actual, expected), given, wrt or [])
+        comparison = answer(notebook.session, Asked(*values, (actual, expected), given, wrt or []))
         assert notebook.session.guard.report() is None
         return comparison
 
