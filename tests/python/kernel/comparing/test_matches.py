@@ -1,0 +1,85 @@
+"""Variables that turn out to be an output or a gradient are found unasked; others are left in peace."""
+
+from __future__ import annotations
+
+import pytest
+from tests.python.kernel.conftest import Notebook
+
+from torchtwin.kernel.comparing import matches
+from torchtwin.protocol import Match, Tensors
+
+SQUARE = "x = torch.randn(4, 3)\nfc = nn.Linear(3, 3)\ny = fc(x)\n"
+
+
+def found(notebook: Notebook) -> dict[str, Match]:
+    return {match.name: match for call in notebook.session.calls() for match in call.matches}
+
+
+def tensors(notebook: Notebook) -> Tensors:
+    events = [envelope.event for envelope in notebook.session.page(0, 10_000).envelopes]
+    (table,) = [event for event in events if isinstance(event, Tensors)]
+    return table
+
+
+def test_a_formula_is_found_to_be_the_output(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "hand = x @ fc.weight.T + fc.bias")
+    match = found(notebook)["hand"]
+    assert (match.of, match.verdict.kind in ("identical", "rounding"), match.verdict.proof) == ("output", True, True)
+
+
+def test_gradients_by_hand_are_found(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "y.sum().backward()\ng = torch.ones(4, 3)\ndw = g.T @ x\n")
+    notebook.run("w = fc.weight.detach().clone().requires_grad_()\n(x @ w.T).sum().backward()")
+    assert {name: match.of for name, match in found(notebook).items()} == {"dw": "weight", "w.grad": "weight"}
+
+
+def test_a_numpy_array_is_found(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "a = x.numpy() @ fc.weight.detach().numpy().T + fc.bias.detach().numpy()")
+    assert found(notebook)["a"].of == "output"
+
+
+def test_a_near_miss_is_offered_with_its_cause(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "hand = x @ fc.weight + fc.bias")
+    verdict = found(notebook)["hand"].verdict
+    assert verdict.kind == "different"
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.code == "missing_transpose"
+
+
+def test_a_formula_written_before_the_layer_ran_is_found_when_it_runs(notebook: Notebook) -> None:
+    notebook.run("x = torch.randn(4, 3)\nfc = nn.Linear(3, 3)\nhand = x @ fc.weight.T + fc.bias")
+    notebook.run("y = fc(x)")
+    assert set(found(notebook)) == {"hand"}
+
+
+def test_what_only_shares_the_shape_is_left_in_peace(notebook: Notebook) -> None:
+    notebook.run(
+        SQUARE + "y.sum().backward()\nones = torch.ones(4, 3)\nzeros = torch.zeros(3)\nmask = torch.ones(3)\n"
+        "for i in range(40): globals()[f'v{i}'] = torch.randn(4, 3); globals()[f'w{i}'] = torch.randn(3, 3)"
+    )
+    assert found(notebook) == {}
+
+
+def test_the_things_themselves_are_no_matches(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "y.sum().backward()\nagain = y\nview = y.view(4, 3)\ngrad = fc.weight.grad\nw = fc.weight")
+    assert found(notebook) == {}
+
+
+def test_a_variable_that_became_something_else_matches_no_more(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "hand = x @ fc.weight.T + fc.bias")
+    notebook.run("hand = torch.randn(4, 3)")
+    assert found(notebook) == {}
+
+
+def test_without_time_nothing_is_looked_at_and_that_is_said(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = matches.Matcher.after_cell
+
+    def hurried(self: matches.Matcher, names: dict[str, object], seconds: float) -> object:
+        return original(self, names, -1.0)
+
+    monkeypatch.setattr(matches.Matcher, "after_cell", hurried)
+    notebook.run(SQUARE + "hand = x @ fc.weight.T + fc.bias")
+    assert found(notebook) == {}
+    assert tensors(notebook).unmatched >= 1
