@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,6 +16,8 @@ from torchtwin.kernel.twin import Twin, twin
 
 MAX_COPIED = 2**16
 """Elements of a tensor that is copied."""
+MAX_PASSES = 16
+"""Backward passes of one call, of which the newest are remembered."""
 MAX_COPIES = 2**22
 """Elements of all copies; the oldest are let go first."""
 
@@ -43,6 +45,10 @@ class Pass:
     shares: dict[str, Tensor]
     """This call's share of the gradients of weight, bias and input, in their shapes."""
 
+    @property
+    def elements(self) -> int:
+        return self.grad_output.numel() + sum(share.numel() for share in self.shares.values())
+
 
 @dataclass
 class PastCall:
@@ -57,8 +63,6 @@ class PastCall:
     passes: list[Pass] = field(default_factory=list)
     arriving: dict[str, Tensor] = field(default_factory=dict)
     """Shares of a backward that has not reached the node that multiplies yet, as that of a bias that is added apart."""
-    elements: int = 0
-    """Of the copies that were made for this call."""
 
     def original(self, role: str) -> Tensor | None:
         """The user's tensor itself, whatever was done to it since; null when it is gone."""
@@ -89,7 +93,9 @@ class Past:
         self._calls: OrderedDict[int, PastCall] = OrderedDict()
         self._copied: OrderedDict[int, PastCall] = OrderedDict()
         self._elements = 0
-        self._latest: dict[int, Tensor] = {}
+        self._latest: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
+        self._holders: Counter[int] = Counter()
+        """How many calls hold a copy, by its `id`."""
 
     def __reversed__(self) -> Iterator[PastCall]:
         """Newest first."""
@@ -104,10 +110,15 @@ class Past:
         call = PastCall(id, text, {role: _Original(weakref.ref(t), mark(t)) for role, t in tensors.items()})
         self._calls[id] = call
         if len(self._calls) > self._max_calls:
-            self._calls.popitem(last=False)
+            oldest, gone = self._calls.popitem(last=False)
+            if self._copied.pop(oldest, None) is not None:
+                self._let_go(gone)
         if copy:
             self._copied[id] = call
-            call.copies = {role: self._copy(t, call) for role, t in tensors.items() if t.numel() <= MAX_COPIED}
+            call.copies = {role: self._copy(t) for role, t in tensors.items() if t.numel() <= MAX_COPIED}
+            for it in call.copies.values():
+                self._elements += 0 if self._holders[builtins.id(it)] else it.numel()
+                self._holders[builtins.id(it)] += 1
             self._make_room()
 
     def hold_pass(self, id: int, grad_output: Tensor | None, shares: dict[str, Tensor]) -> None:
@@ -120,13 +131,16 @@ class Past:
             return
         arrived, call.arriving = call.arriving, {}
         call.passes.append(Pass(grad_output.clone(), arrived))
-        self._count(call, grad_output.numel() + sum(t.numel() for t in arrived.values()))
+        self._elements += call.passes[-1].elements
+        while len(call.passes) > MAX_PASSES:
+            self._elements -= call.passes.pop(0).elements
         self._make_room()
 
     def clear(self) -> None:
         self._calls.clear()
         self._copied.clear()
         self._latest.clear()
+        self._holders.clear()
         self._elements = 0
 
     def outputs(self) -> dict[int, str]:
@@ -134,26 +148,28 @@ class Past:
         found = ((call.original("output"), call.text) for call in self._calls.values())
         return {builtins.id(output): text for output, text in found if output is not None and text is not None}
 
-    def _copy(self, tensor: Tensor, call: PastCall) -> Tensor:
+    def _copy(self, tensor: Tensor) -> Tensor:
         """A weight is the same in most calls. Its elements are compared, as `.data` changes them uncounted."""
         known = self._latest.get(id(tensor))
         is_alike = known is not None and known.dtype == tensor.dtype and known.shape == tensor.shape
         if known is not None and is_alike and bool((known == tensor).all()):
             return known
         copy = tensor.detach().clone()
-        self._count(call, copy.numel())
         if tensor.is_leaf:
             self._latest[id(tensor)] = copy
         return copy
 
-    def _count(self, call: PastCall, elements: int) -> None:
-        call.elements += elements
-        self._elements += elements
-
     def _make_room(self) -> None:
         while self._elements > MAX_COPIES and len(self._copied) > 1:
             _, oldest = self._copied.popitem(last=False)
-            self._elements -= oldest.elements
-            oldest.copies, oldest.passes, oldest.arriving, oldest.elements = {}, [], {}, 0
-        if len(self._latest) > self._max_calls:
-            self._latest.clear()
+            self._let_go(oldest)
+
+    def _let_go(self, call: PastCall) -> None:
+        """Of the copies of a call; those that other calls hold as well stay."""
+        self._elements -= sum(it.elements for it in call.passes)
+        for copy in call.copies.values():
+            self._holders[id(copy)] -= 1
+            if not self._holders[id(copy)]:
+                del self._holders[id(copy)]
+                self._elements -= copy.numel()
+        call.copies, call.passes, call.arriving = {}, [], {}

@@ -106,3 +106,22 @@ def test_the_oldest_call_falls_off() -> None:
     for id in (1, 2, 3):
         held(memory, id, torch.ones(1, 2), torch.ones(3, 2))
     assert [call.id for call in reversed(memory)] == [3, 2]
+
+
+def test_copies_that_many_calls_share_are_counted_while_one_holds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past, "MAX_COPIES", 100)
+    memory, w = Past(1000), torch.nn.Parameter(torch.ones(10, 2))
+    for number in range(1, 51):
+        held(memory, number, torch.ones(1, 2), w)
+    copies = {id(t): t.numel() for call in reversed(memory) for t in call.copies.values()}
+    assert sum(copies.values()) <= 100
+
+
+def test_of_many_passes_the_newest_are_remembered() -> None:
+    memory = Past(10)
+    held(memory, 1, torch.ones(1, 2), torch.ones(3, 2))
+    for number in range(50):
+        memory.hold_pass(1, torch.full((1, 3), float(number)), {})
+    call = memory.get(1)
+    assert call is not None
+    assert [it.grad_output[0, 0].item() for it in call.passes] == list(range(34, 50))

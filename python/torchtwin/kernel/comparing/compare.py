@@ -23,6 +23,8 @@ from torchtwin.kernel.proof.judge import Words, judge, unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict
 
+CLOSE = 0.02
+"""Relative distance of gradients that two honest backward passes may be apart, by experience; no bound."""
 MAX_NODES = 10_000
 """Of an autograd graph, looked at to learn what a result was computed from."""
 
@@ -101,6 +103,8 @@ class Comparer:
             verdict = _diagnosed(verdict, pair, other, origin, within)
         if verdict.diagnosis is not None and verdict.diagnosis.code in ("partial", "unexplained"):
             verdict = _in_doubt(pair, one, other, within) or verdict
+        if verdict.diagnosis is not None and verdict.diagnosis.code == "unexplained":
+            verdict = _of_another_backward(pair, origin) or verdict
         return noted(verdict, f"proven: the operands of {note} are known")
 
     def _untraced(self, pair: Pair) -> Verdict:
@@ -118,6 +122,10 @@ class Comparer:
                 is_exact=False,
             )
             verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(case))
+            is_unclear = verdict.diagnosis is not None and verdict.diagnosis.code == "unexplained"
+            if is_unclear and case.of == "gradient" and _are_close(pair):
+                reason = f"{pair.actual.name} and {pair.expected.name} are close, and nothing is known of how they came"
+                verdict = unchecked(reason)
         return noted(verdict, "judged by the values alone: neither side was traced to a recorded call")
 
 
@@ -135,6 +143,22 @@ def _diagnosed(verdict: Verdict, pair: Pair, other: Side, origin: Origin, within
         hypotheses=tuple(replace(guess, within=guess.within.at(origin.pick)) for guess in origin.hypotheses()),
     )
     return msgspec.structs.replace(verdict, diagnosis=diagnose(case))
+
+
+def _of_another_backward(pair: Pair, origin: Origin) -> Verdict | None:
+    """A formula's gradient starts from its own output, whose rounding a loss carries on as far as it likes."""
+    if origin.of == "output" or not _are_close(pair):
+        return None
+    return unchecked(
+        f"{pair.actual.name} and {pair.expected.name} are close, and further apart than rounding in `{origin.name}` "
+        "explains: each came from a backward of its own, which began with an output that was rounded otherwise"
+    )
+
+
+def _are_close(pair: Pair) -> bool:
+    """To within a few per cent of their size."""
+    a, b = pair.actual.value.double(), pair.expected.value.double()
+    return bool((a - b).norm() <= CLOSE * torch.maximum(a.norm(), b.norm()))
 
 
 def _in_doubt(pair: Pair, one: Side, other: Side, within: Enclosure) -> Verdict | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,10 @@ SECONDS = 0.05
 """After one cell, where nobody asked for it."""
 MAX_CALLS = 50
 """The newest calls that variables are held against."""
+MAX_WORK = 10**6
+"""Multiply-adds of a call that a variable is held against, unless somebody waits for the answer."""
+MAX_BYTES = 2**20
+"""Of an array, which does not count its changes, that is looked at to learn whether it changed."""
 MAX_NEAR = 5
 """Of those of a variable's shape, the newest that it may nearly be."""
 ROLES: tuple[Role, ...] = ("output", "weight", "bias", "input")
@@ -75,6 +80,14 @@ class _Target:
     def origin(self) -> Origin | None:
         return self._tracer.of_call(self.call, self.of)
 
+    @property
+    def work(self) -> int:
+        """Multiply-adds of the call."""
+        input, weight = self.call.copies.get("input"), self.call.copies.get("weight")
+        if input is None or weight is None:  # too large for a copy
+            return MAX_WORK + 1
+        return input.numel() * (weight.numel() // max(weight.shape[-1], 1))
+
     def within(self, dtype: torch.dtype) -> Enclosure | None:
         """Where honest results of that dtype lie."""
         if dtype not in self._within:
@@ -107,16 +120,21 @@ class Matcher:
         targets = self._targets()
         changed = {candidate.name for candidate in candidates if candidate.is_new}
         found: list[Found] = []
+        left_out = 0
         # What is new first: there the time is best spent.
         in_order = sorted(candidates, key=lambda candidate: not candidate.is_new)
         for done, candidate in enumerate(in_order):
-            for look in _looks(candidate, targets.get(candidate.side.value.shape, [])):
+            alike = targets.get(candidate.side.value.shape, [])
+            if seconds < math.inf and any(it.work > MAX_WORK for it in alike):
+                left_out += candidate.is_new
+                alike = [it for it in alike if it.work <= MAX_WORK]
+            for look in _looks(candidate, alike):
                 if time.perf_counter() > until:
-                    return changed, found, len(in_order) - done
+                    return changed, found, len(in_order) - done + left_out
                 if (match := look()) is not None:
                     found.append(match)
                     break
-        return changed, found, 0
+        return changed, found, left_out
 
     def _candidates(self, names: Mapping[str, Any]) -> Iterator[_Candidate]:
         seen: dict[str, object] = {}
@@ -173,7 +191,8 @@ def _state(value: object) -> object:
     """What tells whether a name means another value than before, or a changed one."""
     if is_tensor(value):
         return id(value), mark(value)
-    return id(value), float(value.sum()) if value.dtype.kind == "f" else 0.0  # type: ignore[attr-defined]
+    is_small = value.dtype.kind == "f" and value.nbytes <= MAX_BYTES  # type: ignore[attr-defined]
+    return id(value), hash(value.tobytes()) if is_small else None  # type: ignore[attr-defined]
 
 
 def _may_be(candidate: _Candidate, target: _Target) -> bool:
@@ -218,6 +237,8 @@ def _near_miss(candidate: _Candidate, target: _Target) -> Found | None:
     diagnosis = diagnose(case)
     if diagnosis.code not in _TELLING or (candidate.side.value.numel() < 3 and diagnosis.code not in _FORMULAS):
         return None
+    if diagnosis.code in ("scaled", "negated") and not candidate.name.endswith(".grad"):
+        return None  # a step of an optimizer written by hand, say, is meant to be a multiple
     verdict = judge(target.value, candidate.side.value, within, Words(case.right_name, case.wrong_name))
     explained = msgspec.structs.replace(verdict, diagnosis=diagnosis)
     return Found(target.call.id, Match(candidate.name, target.of, explained))

@@ -8,6 +8,15 @@ from tests.python.kernel.conftest import Notebook
 from torchtwin.kernel.comparing import matches
 from torchtwin.protocol import Match, Tensors
 
+AFTER_CELL = matches.Matcher.after_cell
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is."""
+    monkeypatch.setattr(matches.Matcher, "after_cell", lambda self, names, seconds: AFTER_CELL(self, names, 60.0))
+
+
 SQUARE = "x = torch.randn(4, 3)\nfc = nn.Linear(3, 3)\ny = fc(x)\n"
 
 
@@ -74,12 +83,22 @@ def test_a_variable_that_became_something_else_matches_no_more(notebook: Noteboo
 def test_without_time_nothing_is_looked_at_and_that_is_said(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = matches.Matcher.after_cell
-
-    def hurried(self: matches.Matcher, names: dict[str, object], seconds: float) -> object:
-        return original(self, names, -1.0)
-
-    monkeypatch.setattr(matches.Matcher, "after_cell", hurried)
+    monkeypatch.setattr(matches.Matcher, "after_cell", lambda self, names, seconds: AFTER_CELL(self, names, -1.0))
     notebook.run(SQUARE + "hand = x @ fc.weight.T + fc.bias")
+    assert found(notebook) == {}
+    assert tensors(notebook).unmatched >= 1
+
+
+def test_a_multiple_of_a_gradient_that_was_meant_is_no_near_miss(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "y.sum().backward()\nupdate = -0.1 * fc.weight.grad")
+    assert found(notebook) == {}
+
+
+def test_looking_at_an_array_warns_nobody(notebook: Notebook) -> None:
+    notebook.run("import numpy\na = numpy.array([numpy.inf, -numpy.inf, 1e308, 1e308])\n" + SQUARE)
+
+
+def test_a_call_of_much_work_is_left_out_unless_somebody_waits(notebook: Notebook) -> None:
+    notebook.run("x = torch.randn(200, 200)\nfc = nn.Linear(200, 200)\ny = fc(x)\nhand = x @ fc.weight.T + fc.bias")
     assert found(notebook) == {}
     assert tensors(notebook).unmatched >= 1
