@@ -38,8 +38,8 @@ class Layer:
 
     def used(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """The operands as the layer multiplies them."""
-        bias = None if self.b is None else self.b.to(self.dtype)
-        return self.x.to(self.dtype), self.w.to(self.dtype), bias
+        bias = None if self.b is None else self.b.detach().to(self.dtype)
+        return self.x.to(self.dtype), self.w.detach().to(self.dtype), bias
 
     def bound(self) -> Tensor:
         """Elementwise bound on an honest output's error."""
@@ -78,10 +78,10 @@ def layer(draw: random.Random, square: bool = False, biased: bool | None = None,
         batch = batch[1:] if math.prod(batch) > 1 else batch
     values = draw.choice(VALUES)
     x = _strided(draw, _tensor(draw, [*batch, features], values, dtype))
-    w = _strided(draw, _tensor(draw, [outputs, features], values, dtype))
+    w = _strided(draw, _tensor(draw, [outputs, features], values, dtype)).requires_grad_()
     has_bias = draw.random() < 0.7 if biased is None else biased
     shape = [1, outputs] if batch and draw.random() < 0.25 else [outputs]
-    b = _tensor(draw, shape, values, dtype) if has_bias else None
+    b = _tensor(draw, shape, values, dtype).requires_grad_() if has_bias else None
     return Layer(kind, values, x, w, b)
 
 

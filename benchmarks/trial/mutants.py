@@ -289,13 +289,13 @@ def _gradient(draw: random.Random, made: Layer, weight: bool) -> _Subject | None
 
 def _stale(draw: random.Random, made: Layer) -> tuple[_Subject, Tensor]:
     """The formula with the weight as it was before an in-place update."""
-    w = made.w.clone().requires_grad_()
+    w = made.w.detach().clone().requires_grad_()
     layer = Layer(made.kind, made.values, made.x, w, made.b)
+    honest.call(layer)
+    old = _output(layer).right
     with torch.no_grad():
-        honest.call(layer)
-        old = _output(layer).right
         w.mul_(draw.choice([0.5, 1.5])).add_(_tensor_like(draw, w))
-        return _output(layer), old
+    return _output(layer), old
 
 
 def _tensor_like(draw: random.Random, w: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from torchtwin.kernel.backward import GradOutput, arrives_as_given
 from torchtwin.kernel.check import check_product
 from torchtwin.kernel.coverage import reason_not_to_check_gradient
 from torchtwin.kernel.guard import Guard
@@ -92,8 +93,8 @@ class _Leaf:
         return share.reshape(self.shape) if share.numel() == self.shape.numel() else None
 
 
-Report = Callable[[int, list[Share], Tensor | None], None]
-"""Takes the call's id, the shares that were checked, and the gradient of the output, of the output's shape."""
+Report = Callable[[int, list[Share], GradOutput | None], None]
+"""Takes the call's id, the shares that were checked, and the gradient of the output, with the last of them."""
 
 
 class GradientCheck:
@@ -154,14 +155,19 @@ class GradientCheck:
                 self._report(call.id, [Share(role, unchecked(reason)) for role in roles], None)
                 return
             shares = list(_shares(call, name, grad_inputs, g.detach()))
-            of_output = _as(g.detach(), call.shapes["output"]) if is_last else None
-            self._report(call.id, shares, of_output)
+            grad_output = _grad_output(call, g) if is_last else None
+            self._report(call.id, shares, grad_output)
 
         def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
             if not torch.compiler.is_compiling():  # compiled autograd traces through hooks
                 check(grad_inputs, grad_outputs)
 
         return hook
+
+
+def _grad_output(call: Watched, g: Tensor) -> GradOutput:
+    node = torch._C._current_autograd_node()
+    return GradOutput(_as(g.detach(), call.shapes["output"]), node is not None and arrives_as_given(node))
 
 
 def _nodes_of_the_call(node: Node | None) -> Iterator[Node]:

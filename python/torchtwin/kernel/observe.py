@@ -12,6 +12,7 @@ import msgspec
 from torch import Tensor
 
 from torchtwin.kernel import callsite, failure
+from torchtwin.kernel.backward import GradOutput
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
@@ -177,10 +178,10 @@ class Recording:
         gradients = Gradients(verdict, None if operands["bias"] is None else verdict, verdict)
         self._recorder.update(id, lambda call: msgspec.structs.replace(call, gradients=gradients))
 
-    def _gradient_arrived(self, id: int, shares: list[Share], grad_output: Tensor | None) -> None:
+    def _gradient_arrived(self, id: int, shares: list[Share], grad_output: GradOutput | None) -> None:
         verdicts = {share.operand: share.verdict for share in shares}
         self.past.hold_pass(id, grad_output, {s.operand: s.layer for s in shares if s.layer is not None})
-        values = dict(self._share_values(shares, grad_output))
+        values = dict(self._share_values(shares, None if grad_output is None else grad_output.value))
 
         def change(call: Call) -> Call:
             return msgspec.structs.replace(

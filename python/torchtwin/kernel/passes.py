@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import functools
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Variable
-from torch.autograd.graph import Node, _engine_run_backward
-from torch.utils.checkpoint import CheckpointFunction
+from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakIdKeyDictionary
 
+from torchtwin.kernel.backward import is_nested
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles, alive
 from torchtwin.kernel.identity import mark, version
@@ -187,25 +185,15 @@ class Passes:
 
 def _count(state: _Accumulation, parameter: Tensor) -> None:
     """One more pass arrives; `.grad` still holds what it held before."""
-    is_nested = _is_nested()
+    nested = is_nested()
     state.hooked = bool(getattr(parameter, "_post_accumulate_grad_hooks", None))
     if _is_empty(parameter.grad):
         state.calls = []
-        state.passes, state.known, state.nested = 1, True, is_nested
+        state.passes, state.known, state.nested = 1, True, nested
         return
-    state.nested = state.nested or is_nested
+    state.nested = state.nested or nested
     state.known = state.known and state.passes > 0 and state.left == _mark(parameter.grad)
     state.passes += 1
-
-
-def _is_nested() -> bool:
-    """Whether this backward runs within another, as a reentrant checkpoint's does."""
-    frame: FrameType | None = sys._getframe(1)
-    running = 0
-    while frame is not None:
-        running += frame.f_code is _engine_run_backward.__code__ or frame.f_code is CheckpointFunction.backward.__code__
-        frame = frame.f_back
-    return running > 1
 
 
 def _remember(state: _Accumulation, parameter: weakref.ref[Tensor]) -> None:

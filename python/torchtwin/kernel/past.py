@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from torchtwin.kernel.backward import GradOutput
 from torchtwin.kernel.identity import mark
 from torchtwin.kernel.twin import Twin, twin
 
@@ -20,6 +22,12 @@ MAX_PASSES = 16
 """Backward passes of one call, of which the newest are remembered."""
 MAX_COPIES = 2**22
 """Elements of all copies; the oldest are let go first."""
+
+_VIEWS = re.compile(
+    r"(View|UnsafeView|ReshapeAlias|Squeeze|Unsqueeze|T|Transpose|Permute|Expand|Alias|Clone|Select|Slice|Index"
+    r"|Embedding|ToCopy)Backward\d$"
+)
+"""What gives the numbers of its argument, all or some of them."""
 
 Role = Literal["output", "weight", "bias", "input"]
 
@@ -42,6 +50,8 @@ class Pass:
 
     grad_output: Tensor
     """In the shape of the output."""
+    is_given: bool
+    """Whether `grad_output` does not depend on how anything was rounded."""
     shares: dict[str, Tensor]
     """This call's share of the gradients of weight, bias and input, in their shapes."""
 
@@ -59,6 +69,10 @@ class PastCall:
     """The source of the call."""
     originals: dict[str, _Original]
     """Of `input`, `weight`, `bias` and `output`."""
+    computed: frozenset[str] = frozenset()
+    """The operands that autograd knows to be results."""
+    has_graph: bool = False
+    """Whether autograd follows the output."""
     copies: dict[str, Tensor] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
     arriving: dict[str, Tensor] = field(default_factory=dict)
@@ -85,6 +99,14 @@ class PastCall:
         return twin(input, weight, bias, input if output is None else output)
 
 
+def is_computed(tensor: Tensor) -> bool:
+    """Whether it is a result, by the graph, and no leaf nor a view of one."""
+    node = tensor.grad_fn
+    while node is not None and _VIEWS.match(node.name()):
+        node = node.next_functions[0][0]
+    return node is not None and not node.name().endswith("AccumulateGrad")
+
+
 class Past:
     """The last `max_calls` calls."""
 
@@ -107,7 +129,13 @@ class Past:
     def hold(self, id: int, operands: dict[str, Tensor | None], text: str | None, copy: bool) -> None:
         """Remembers a call's operands. `copy`: their elements may be read."""
         tensors = {role: tensor for role, tensor in operands.items() if tensor is not None}
-        call = PastCall(id, text, {role: _Original(weakref.ref(t), mark(t)) for role, t in tensors.items()})
+        call = PastCall(
+            id,
+            text,
+            originals={role: _Original(weakref.ref(t), mark(t)) for role, t in tensors.items()},
+            computed=frozenset(role for role, t in tensors.items() if role != "output" and is_computed(t)),
+            has_graph="output" in tensors and tensors["output"].requires_grad,
+        )
         self._calls[id] = call
         if len(self._calls) > self._max_calls:
             oldest, gone = self._calls.popitem(last=False)
@@ -121,16 +149,16 @@ class Past:
                 self._holders[builtins.id(it)] += 1
             self._make_room()
 
-    def hold_pass(self, id: int, grad_output: Tensor | None, shares: dict[str, Tensor]) -> None:
+    def hold_pass(self, id: int, grad_output: GradOutput | None, shares: dict[str, Tensor]) -> None:
         """Remembers what a backward brought to a call whose operands were copied; null `grad_output`: more comes."""
         call = self._copied.get(id)
         if call is None:
             return
         call.arriving |= {role: t.clone() for role, t in shares.items() if t.numel() <= MAX_COPIED}
-        if grad_output is None or grad_output.numel() > MAX_COPIED:
+        if grad_output is None or grad_output.value.numel() > MAX_COPIED:
             return
         arrived, call.arriving = call.arriving, {}
-        call.passes.append(Pass(grad_output.clone(), arrived))
+        call.passes.append(Pass(grad_output.value.clone(), grad_output.is_given, arrived))
         self._elements += call.passes[-1].elements
         while len(call.passes) > MAX_PASSES:
             self._elements -= call.passes.pop(0).elements

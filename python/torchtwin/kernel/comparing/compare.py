@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
 from torchtwin.kernel.comparing import values
+from torchtwin.kernel.comparing.closeness import CERTAIN, are_close, judge_by_closeness
 from torchtwin.kernel.comparing.origin import Origin, Tracer
+from torchtwin.kernel.comparing.pair import Pair
 from torchtwin.kernel.comparing.shapes import other_shapes
 from torchtwin.kernel.comparing.sides import Side, side
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
@@ -22,28 +22,6 @@ from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import Words, judge, unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict
-
-CLOSE = 0.02
-"""Relative distance of gradients that two honest backward passes may be apart, by experience; no bound."""
-MAX_NODES = 10_000
-"""Of an autograd graph, looked at to learn what a result was computed from."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two sides of one shape, and of floating dtypes that can be judged."""
-
-    actual: Side
-    expected: Side
-
-    @property
-    def words(self) -> Words:
-        return Words(self.actual.name, self.expected.name)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The less precise of the two."""
-        return max((self.actual.value.dtype, self.expected.value.dtype), key=UNIT_ROUNDOFF.__getitem__)
 
 
 class Comparer:
@@ -92,20 +70,9 @@ class Comparer:
         if origin.of != "output" and not bool(within.holds(one.value.double()).all()):
             return None  # something else was added to this `.grad`
         verdict = judge(pair.actual.value, pair.expected.value, within, pair.words)
-        note = origin.name if " " in origin.name and "(" not in origin.name else f"`{origin.name}`"
         if verdict.kind == "different":
-            wider = None if _is_made_from_input(other, origin) else origin.chained()
-            if wider is not None:
-                within = wider.at(origin.pick)
-                verdict = judge(pair.actual.value, pair.expected.value, within, pair.words)
-                note = f"`{origin.name}` and of the layers before it"
-        if verdict.kind == "different":
-            verdict = _diagnosed(verdict, pair, other, origin, within)
-        if verdict.diagnosis is not None and verdict.diagnosis.code in ("partial", "unexplained"):
-            verdict = _in_doubt(pair, one, other, within) or verdict
-        if verdict.diagnosis is not None and verdict.diagnosis.code == "unexplained":
-            verdict = _of_another_backward(pair, origin) or verdict
-        return noted(verdict, f"proven: the operands of {note} are known")
+            return _beyond(pair, one, other, origin, within, verdict)
+        return _proven(verdict, origin)
 
     def _untraced(self, pair: Pair) -> Verdict:
         verdict = values.judge_values(pair.actual.value, pair.expected.value, pair.words, pair.dtype)
@@ -122,18 +89,51 @@ class Comparer:
                 is_exact=False,
             )
             verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(case))
-            is_unclear = verdict.diagnosis is not None and verdict.diagnosis.code == "unexplained"
-            if is_unclear and case.of == "gradient" and _are_close(pair):
-                reason = f"{pair.actual.name} and {pair.expected.name} are close, and nothing is known of how they came"
-                verdict = unchecked(reason)
+            is_certain = verdict.diagnosis is not None and verdict.diagnosis.code in CERTAIN
+            if case.of == "gradient" and not is_certain and are_close(pair):
+                return unchecked(
+                    f"{pair.actual.name} and {pair.expected.name} are close, and nothing is known of how they came"
+                )
         return noted(verdict, "judged by the values alone: neither side was traced to a recorded call")
 
 
-def _diagnosed(verdict: Verdict, pair: Pair, other: Side, origin: Origin, within: Enclosure) -> Verdict:
+def _proven(verdict: Verdict, origin: Origin, more: str = "") -> Verdict:
+    name = origin.name if " " in origin.name and "(" not in origin.name else f"`{origin.name}`"
+    return noted(verdict, f"proven: the operands of {name}{more} are known")
+
+
+def _beyond(pair: Pair, one: Side, other: Side, origin: Origin, within: Enclosure, verdict: Verdict) -> Verdict:
+    """One side lies where rounding in the call alone can't put it: what it is depends on what it was computed from."""
+    case = _case(pair, other, origin, within)
+    ground = origin.ground(other.original, pair.dtype)
+    if not isinstance(ground, Enclosure):
+        return _doubted(pair, case, origin, verdict, ground or "rounding has no finite bound over so many terms")
+    wider = ground.at(origin.pick)
+    verdict = judge(pair.actual.value, pair.expected.value, wider, pair.words)
+    if verdict.kind == "different":
+        verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(_carried(case, wider)))
+    is_unclear = verdict.diagnosis is not None and verdict.diagnosis.code in ("partial", "unexplained")
+    if is_unclear and (doubted := _summed_in_pieces(pair, one, other, wider)):
+        return doubted
+    is_carried_on = origin.of == "output" and bool((wider.limit > within.limit).any())
+    return _proven(verdict, origin, " and of the layers before it" if is_carried_on else "")
+
+
+def _doubted(pair: Pair, case: Case, origin: Origin, verdict: Verdict, doubt: str) -> Verdict:
+    """Where the operands may be others, closeness decides, unless it is a wrong formula of the very ones."""
+    diagnosis = diagnose(case)
+    if diagnosis.code in (*CERTAIN, "scaled") and not are_close(pair):
+        return _proven(msgspec.structs.replace(verdict, diagnosis=diagnosis), origin)
+    verdict = judge_by_closeness(pair, case, doubt)
+    return verdict if verdict.kind == "unchecked" else noted(verdict, f"no proof: {doubt}")
+
+
+def _case(pair: Pair, other: Side, origin: Origin, within: Enclosure) -> Case:
+    """The question why one side is wrong: the one that was not traced, unless that is the right one."""
     wrong, right = other, (pair.actual if other is pair.expected else pair.expected)
     if bool(within.holds(other.value.double()).all()):
         wrong, right = right, wrong
-    case = Case(
+    return Case(
         wrong=wrong.value,
         right=within,
         wrong_name=wrong.name,
@@ -142,26 +142,16 @@ def _diagnosed(verdict: Verdict, pair: Pair, other: Side, origin: Origin, within
         sums=origin.sums,
         hypotheses=tuple(replace(guess, within=guess.within.at(origin.pick)) for guess in origin.hypotheses()),
     )
-    return msgspec.structs.replace(verdict, diagnosis=diagnose(case))
 
 
-def _of_another_backward(pair: Pair, origin: Origin) -> Verdict | None:
-    """A formula's gradient starts from its own output, whose rounding a loss carries on as far as it likes."""
-    if origin.of == "output" or not _are_close(pair):
-        return None
-    return unchecked(
-        f"{pair.actual.name} and {pair.expected.name} are close, and further apart than rounding in `{origin.name}` "
-        "explains: each came from a backward of its own, which began with an output that was rounded otherwise"
-    )
+def _carried(case: Case, wider: Enclosure) -> Case:
+    """The same where more rounding is carried on to the result, whatever the last formula was."""
+    more = (wider.limit - case.right.limit).clamp(min=0.0)
+    guesses = (replace(it, within=replace(it.within, limit=it.within.limit + more)) for it in case.hypotheses)
+    return replace(case, right=wider, hypotheses=tuple(guesses))
 
 
-def _are_close(pair: Pair) -> bool:
-    """To within a few per cent of their size."""
-    a, b = pair.actual.value.double(), pair.expected.value.double()
-    return bool((a - b).norm() <= CLOSE * torch.maximum(a.norm(), b.norm()))
-
-
-def _in_doubt(pair: Pair, one: Side, other: Side, within: Enclosure) -> Verdict | None:
+def _summed_in_pieces(pair: Pair, one: Side, other: Side, within: Enclosure) -> Verdict | None:
     """Whoever writes a sum in pieces rounds each of them; in a low precision that is far more than a layer rounds."""
     if UNIT_ROUNDOFF[pair.dtype] <= UNIT_ROUNDOFF[torch.float32]:
         return None
@@ -173,24 +163,6 @@ def _in_doubt(pair: Pair, one: Side, other: Side, within: Enclosure) -> Verdict 
         f"{other.name} is further off than one rounding at the end explains, and as close as sums in pieces are that "
         f"are rounded to {name} one by one; compute both in float32 to know"
     )
-
-
-def _is_made_from_input(side: Side, origin: Origin) -> bool:
-    """Whether a result was computed from the very input that the call had, and so owes nothing to earlier layers."""
-    input = origin.call.original("input")
-    if input is None or input.grad_fn is None or side.original.grad_fn is None:
-        return False
-    return any(node is input.grad_fn for node in _graph(side.original.grad_fn))
-
-
-def _graph(node: Node) -> Iterator[Node]:
-    seen, waiting = {node}, [node]
-    while waiting and len(seen) < MAX_NODES:
-        node = waiting.pop()
-        yield node
-        new = [source for source, _ in node.next_functions if source is not None and source not in seen]
-        seen.update(new)
-        waiting.extend(new)
 
 
 def _kind_of(pair: Pair) -> Literal["output", "gradient"]:

@@ -10,22 +10,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
+from torchtwin.kernel.comparing.ground import MAX_CALLS, Grounds, may_come_from
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import MAX_COPIED, Past, PastCall, Role
-from torchtwin.kernel.proof import hypotheses, linear
-from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
+from torchtwin.kernel.proof import hypotheses
 from torchtwin.kernel.proof.enclosure import Enclosure, total
 from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames, Parameters
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import Call
-
-MAX_CALLS = 200
-"""The newest calls that a tensor is traced to."""
-MAX_CHAIN = 20
-"""Layers that rounding is followed through."""
 
 _WRITE = re.compile(r"^Write `(.*)`\.$")
 
@@ -46,8 +42,9 @@ class Origin:
     """The tensor's elements among those of the output or gradient, in the tensor's shape."""
     within: Callable[[torch.dtype], Enclosure | None]
     """Where honest results of that dtype lie, given the operands that the call had; in the shape before `pick`."""
-    chained: Callable[[], Enclosure | None]
-    """The same, given the operands of the calls before it; null where there are none."""
+    ground: Callable[[Tensor, torch.dtype], Enclosure | str | None]
+    """Where another result of that dtype lies that is to be the same, given what it was computed from; or the reason
+    why that is not known. Null where rounding has no finite bound."""
     hypotheses: Callable[[], Iterator[Hypothesis]]
     """What else may have been computed; in the shape before `pick`."""
     sums: tuple[tuple[int, str], ...] = ()
@@ -61,6 +58,7 @@ class Tracer:
         self._recorder = recorder
         self._past = past
         self._passes = passes
+        self._grounds = Grounds(recorder, past)
         self._gradients: list[tuple[Tensor, Tensor, str]] = []
         """Gradients that `torch.autograd.grad` gave, each after its tensor and before its name."""
 
@@ -132,7 +130,7 @@ class Tracer:
     def _as_result(self, call: PastCall, tensor: Tensor) -> Iterator[Origin]:
         """What an activation or a sum gives of the output."""
         output, record = call.copies.get("output"), self._recorder.call(call.id)
-        if output is None or record is None:
+        if output is None or record is None or not may_come_from(tensor.detach(), tensor, call):
             return
         for step in steps_from(output, tensor.detach()):
             if (origin := self._output(call, record, lambda t: t)) is not None:
@@ -150,25 +148,25 @@ class Tracer:
             of="output",
             name=call.text or f"{record.name}(...)",
             pick=pick,
-            within=lambda dtype: _output_in(dtype, twin, shape),
-            chained=lambda: self._chained(call, MAX_CHAIN),
+            within=lambda dtype: enclosures.of_output(dtype, twin, shape),
+            ground=lambda result, dtype: self._grounds.of_output(call, result, dtype),
             hypotheses=lambda: hypotheses.of_output(twin, shape, names, self._other_parameters(call)),
         )
 
     def _gradient(
         self, call: PastCall, record: Call, role: Role, parts: Sequence[tuple[PastCall, int]]
     ) -> Origin | None:
-        passes = [(past.twin(), it.grad_output) for past, n in parts for it in past.passes[-n:]]
-        if any(twin is None for twin, _ in passes):
+        passes = [(past, past.twin(), it) for past, n in parts for it in past.passes[-n:]]
+        known = [(past, twin, it) for past, twin, it in passes if twin is not None]
+        if len(known) < len(passes):
             return None
-        known = [(twin, g) for twin, g in passes if twin is not None]
 
         def within(dtype: torch.dtype) -> Enclosure | None:
-            found = [_gradient_in(dtype, role, twin, g) for twin, g in known]
+            found = [enclosures.of_gradient(dtype, role, twin, it.grad_output) for _, twin, it in known]
             each = [it for it in found if it is not None]
             return total(each) if len(each) == len(found) else None
 
-        twin = known[0][0]
+        _, twin, first = known[0]
         inner = within(twin.weight.dtype)
         return Origin(
             call=call,
@@ -177,9 +175,12 @@ class Tracer:
             name=getattr(record.gradient_names, role) or "its gradient",
             pick=lambda t: t,
             within=within,
-            chained=lambda: None,
-            hypotheses=lambda: _of_gradient(role, known, inner, record),
-            sums=((twin.input.shape[:-1].numel(), "the batch"), (known[0][1].numel(), "all elements of the output")),
+            ground=lambda _, dtype: self._grounds.of_gradient(role, known, dtype),
+            hypotheses=lambda: _of_gradient(role, [(twin, it.grad_output) for _, twin, it in known], inner, record),
+            sums=(
+                (twin.input.shape[:-1].numel(), "the batch"),
+                (first.grad_output.numel(), "all elements of the output"),
+            ),
         )
 
     def _other_parameters(self, call: PastCall) -> list[Parameters]:
@@ -201,35 +202,13 @@ class Tracer:
                 kept.append(one)
         return kept
 
-    def _chained(self, call: PastCall, depth: int) -> Enclosure | None:
-        """Of the output, given the operands of the layers before."""
-        twin, record = call.twin(), self._recorder.call(call.id)
-        before = None if twin is None or depth == 0 else self._source(call, twin.input, depth)
-        if twin is None or before is None or record is None or record.operands.output is None or twin.weight.dim() < 2:
-            return None
-        return linear.output_through(before, twin, torch.Size(record.operands.output.shape))
-
-    def _source(self, call: PastCall, input: Tensor, depth: int) -> Enclosure | None:
-        """Where honest values of the input lie, if it follows from an earlier call's output."""
-        earlier = (it for it in reversed(self._past) if it.id < call.id)
-        for other in itertools.islice(earlier, MAX_CALLS):
-            output = other.copies.get("output")
-            if output is None or output.shape != input.shape:
-                continue
-            step = next(steps_from(output, input), None)
-            origin = None if step is None else self.of_call(other, "output")
-            if step is not None and origin is not None:
-                inner = self._chained(other, depth - 1) or origin.within(output.dtype)
-                return None if inner is None else step.of(inner)
-        return None
-
 
 def _of_gradient(
     role: Role, passes: list[tuple[Twin, Tensor]], within: Enclosure | None, record: Call
 ) -> Iterator[Hypothesis]:
     name = getattr(record.gradient_names, role)
     if len(passes) > 1:
-        each = [_gradient_in(twin.weight.dtype, role, twin, g) for twin, g in passes]
+        each = [enclosures.of_gradient(twin.weight.dtype, role, twin, g) for twin, g in passes]
         yield from hypotheses.of_fewer_passes([it for it in each if it is not None], name)
     if within is not None:
         yield from hypotheses.of_gradient(role, passes[0][0], within)
@@ -255,9 +234,9 @@ def _after(origin: Origin, step: Activation | Reduction) -> Origin:
         inner = origin.within(dtype)
         return None if inner is None else step.of(inner)
 
-    def chained() -> Enclosure | None:
-        inner = origin.chained()
-        return None if inner is None else step.of(inner)
+    def ground(result: Tensor, dtype: torch.dtype) -> Enclosure | str | None:
+        inner = origin.ground(result, dtype)
+        return inner if isinstance(inner, str | None) else step.of(inner)
 
     def guesses() -> Iterator[Hypothesis]:
         for guess in origin.hypotheses():
@@ -266,7 +245,7 @@ def _after(origin: Origin, step: Activation | Reduction) -> Origin:
             what = f"`{words}`" if "`" in guess.what else guess.what
             yield replace(guess, within=step.of(guess.within), what=what, advice=advice)
 
-    return replace(origin, name=step.name.format(origin.name), within=within, chained=chained, hypotheses=guesses)
+    return replace(origin, name=step.name.format(origin.name), within=within, ground=ground, hypotheses=guesses)
 
 
 def _view(output: Tensor, tensor: Tensor) -> Pick | None:
@@ -284,25 +263,3 @@ def _view(output: Tensor, tensor: Tensor) -> Pick | None:
         return None
     shape, strides = tensor.shape, tensor.stride()
     return lambda t: t.contiguous().reshape(-1).as_strided(shape, strides, start)
-
-
-def _output_in(dtype: torch.dtype, twin: Twin, shape: torch.Size) -> Enclosure | None:
-    return _in_lower(dtype, twin, None, lambda twin, _: linear.output(twin, shape))
-
-
-def _gradient_in(dtype: torch.dtype, role: str, twin: Twin, g: Tensor) -> Enclosure | None:
-    return _in_lower(dtype, twin, g, lambda twin, g: linear.gradient(role, twin, g) if g is not None else None)
-
-
-def _in_lower(
-    dtype: torch.dtype, twin: Twin, g: Tensor | None, of: Callable[[Twin, Tensor | None], Enclosure | None]
-) -> Enclosure | None:
-    """For results in a lower precision than the operands' the factors are rounded first: 3 u (|x| |w|^T + |b|)."""
-    within, unit = of(twin, g), UNIT_ROUNDOFF.get(dtype)
-    if within is None or unit is None or unit <= within.unit:
-        return within
-    low = Twin(twin.input.to(dtype), twin.weight.to(dtype), None if twin.bias is None else twin.bias.to(dtype))
-    rounded = of(low, None if g is None else g.to(dtype))
-    if rounded is None:
-        return None
-    return replace(rounded, value=within.value, limit=rounded.limit + 3 * unit * within.scale, scale=within.scale)

@@ -1,0 +1,196 @@
+"""What a verdict on a second result rests on: the operands that it was computed from, as far as they are known.
+
+Of a call's own output the operands are known. Another result, computed by hand, say, need not have used the very same
+ones: where an operand was computed itself, each side may have rounded it otherwise, and that is carried on however far
+the next layer carries it. So beyond a call's own bound a result is only called different if
+
+- its part of the autograd graph contains the call's very operands, or
+- the operands are data and parameters, which nobody computes twice, or
+- they follow from earlier calls by functions that are followed, whose rounding is then carried on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from torchtwin.kernel.comparing import enclosures
+from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
+from torchtwin.kernel.past import Pass, Past, PastCall, Role
+from torchtwin.kernel.proof import linear
+from torchtwin.kernel.proof.enclosure import Enclosure, total
+from torchtwin.kernel.recorder import Recorder
+from torchtwin.kernel.twin import Twin
+
+MAX_CALLS = 200
+"""The newest calls that an operand may come from."""
+MAX_CHAIN = 20
+"""Layers that rounding is followed through."""
+MAX_NODES = 10_000
+"""Of an autograd graph, looked at to learn what a result was computed from."""
+
+_MULTIPLIED: dict[Role, Role] = {"weight": "input", "input": "weight"}
+"""What the gradient of the output is multiplied by, to give that of an operand."""
+
+
+class Grounds:
+    """Knows where the operands of recorded calls come from."""
+
+    def __init__(self, recorder: Recorder, past: Past) -> None:
+        self._recorder = recorder
+        self._past = past
+
+    def of_output(
+        self, call: PastCall, result: Tensor, dtype: torch.dtype, depth: int = MAX_CHAIN
+    ) -> Enclosure | str | None:
+        """Where `result`, of `dtype`, lies if it is the same function as the call's output of the same operands.
+
+        A reason if that is not known; null where rounding has no finite bound.
+        """
+        twin, record = call.twin(), self._recorder.call(call.id)
+        if twin is None or record is None or record.operands.output is None:
+            return "the operands of an earlier layer are not known any more"
+        shape = torch.Size(record.operands.output.shape)
+        for role in ("weight", "bias"):
+            if role in call.computed and not is_made_from(result, call.original(role)):
+                return self._doubt(call, role)
+        if is_made_from(result, call.original("input")):
+            return enclosures.of_output(dtype, twin, shape)
+        source = self._source(call, twin.input)
+        if source is None:
+            return self._doubt_of_input(call) or enclosures.of_output(dtype, twin, shape)
+        earlier, step = source
+        inner = self.of_output(earlier, result, twin.input.dtype, depth - 1) if depth else self._doubt(call, "input")
+        return inner if isinstance(inner, str | None) else self._through(step.of(inner), call, twin, shape, dtype)
+
+    def of_gradient(
+        self, role: Role, passes: Sequence[tuple[PastCall, Twin, Pass]], dtype: torch.dtype
+    ) -> Enclosure | str | None:
+        """The same for a sum of shares of a gradient."""
+        parts = []
+        for call, twin, it in passes:
+            if not it.is_given:
+                return (
+                    f"`{self._name(call)}` got a gradient that was computed on the way, from outputs that another "
+                    "computation rounds otherwise"
+                )
+            factor = _MULTIPLIED.get(role)
+            if factor is not None and (doubt := self._doubt_of_factor(call, twin, factor)):
+                return doubt
+            parts.append(enclosures.of_gradient(dtype, role, twin, it.grad_output))
+        known = [part for part in parts if part is not None]
+        return _divided(total(known)) if known and len(known) == len(parts) else None
+
+    def _through(
+        self, before: Enclosure, call: PastCall, twin: Twin, shape: torch.Size, dtype: torch.dtype
+    ) -> Enclosure | str | None:
+        if twin.weight.dim() < 2 or enclosures.is_lower(dtype, before):
+            return self._doubt(call, "input")
+        return linear.output_through(before, twin, shape)
+
+    def _doubt_of_factor(self, call: PastCall, twin: Twin, role: Role) -> str | None:
+        if role in call.computed or (role == "input" and self._source(call, twin.input) is not None):
+            return self._doubt(call, role)
+        return self._doubt_of_input(call) if role == "input" else None
+
+    def _doubt_of_input(self, call: PastCall) -> str | None:
+        if "input" in call.computed:
+            return self._doubt(call, "input")
+        earlier = self._may_follow_from(call)
+        if earlier is None:
+            return None
+        return (
+            f"{self._operand(call, 'input')} may have been computed from the output of `{self._name(earlier)}`, which "
+            "each side may have rounded otherwise"
+        )
+
+    def _source(self, call: PastCall, input: Tensor) -> tuple[PastCall, Activation | Reduction] | None:
+        """The earlier call whose output the input follows from, and by what function."""
+        original = call.original("input")
+        for other in self._before(call):
+            output = other.copies.get("output")
+            if output is None or output.shape != input.shape or not may_come_from(input, original, other):
+                continue
+            if (step := next(steps_from(output, input), None)) is not None:
+                return other, step
+        return None
+
+    def _may_follow_from(self, call: PastCall) -> PastCall | None:
+        """The call whose output an input that autograd knows nothing of may be computed from.
+
+        It may where nothing is followed (`no_grad`), and within one cell where it was cut off (`detach`, NumPy).
+        """
+        input = call.original("input")
+        before = list(self._before(call))
+        known_since = max((at for at, it in enumerate(before) if it.original("input") is input is not None), default=-1)
+        return next((other for other in before[known_since + 1 :] if self._may_lead_to(other, call)), None)
+
+    def _may_lead_to(self, other: PastCall, call: PastCall) -> bool:
+        of_other, of_call = self._recorder.call(other.id), self._recorder.call(call.id)
+        if of_other is None or of_call is None or of_other.operands.output is None or of_call.operands.input is None:
+            return False
+        output, input = of_other.operands.output.shape, of_call.operands.input.shape
+        if output[:-1] != input[:-1] and output != input:
+            return False
+        if not other.has_graph:
+            return True
+        there, here = of_other.site, of_call.site
+        in_one_cell = here.execution_count is not None and there.execution_count == here.execution_count
+        return in_one_cell and other.original("weight") is not call.original("weight")
+
+    def _before(self, call: PastCall) -> Iterator[PastCall]:
+        """Newest first."""
+        return itertools.islice((it for it in reversed(self._past) if it.id < call.id), MAX_CALLS)
+
+    def _doubt(self, call: PastCall, role: Role) -> str:
+        return f"{self._operand(call, role)} was computed itself, and each side may have rounded it otherwise"
+
+    def _operand(self, call: PastCall, role: Role) -> str:
+        record = self._recorder.call(call.id)
+        operand = None if record is None else getattr(record.operands, role)
+        of = f"the {role} of `{self._name(call)}`"
+        return f"`{operand.name}`, {of}," if operand is not None and call.original(role) is not None else of
+
+    def _name(self, call: PastCall) -> str:
+        record = self._recorder.call(call.id)
+        return call.text or ("a layer" if record is None else f"{record.name}(...)")
+
+
+def is_made_from(result: Tensor, operand: Tensor | None) -> bool:
+    """Whether autograd knows that `result` was computed from this very tensor."""
+    if operand is None or result.grad_fn is None or not operand.requires_grad:
+        return False
+    if operand.grad_fn is not None:
+        return any(node is operand.grad_fn for node in _graph(result.grad_fn))
+    return any(getattr(node, "variable", None) is operand for node in _graph(result.grad_fn))
+
+
+def may_come_from(values: Tensor, tensor: Tensor | None, call: PastCall) -> bool:
+    """Whether equal numbers are hardly chance: of all zeros, say, there are many, and only the graph tells them apart.
+
+    `values` are those of `tensor`, if that still exists.
+    """
+    flat = values.reshape(-1)
+    if bool(flat.any()) and (len(flat) == 1 or bool((flat != flat[0]).any())):
+        return True
+    return tensor is not None and is_made_from(tensor, call.original("weight"))
+
+
+def _divided(within: Enclosure) -> Enclosure:
+    """A mean over the outputs may be taken before the product or after it, which rounds once or twice more."""
+    return replace(within, limit=within.limit + 4 * within.unit * within.scale)
+
+
+def _graph(node: Node) -> Iterator[Node]:
+    seen, waiting = {node}, [node]
+    while waiting and len(seen) < MAX_NODES:
+        node = waiting.pop()
+        yield node
+        new = [source for source, _ in node.next_functions if source is not None and source not in seen]
+        seen.update(new)
+        waiting.extend(new)
