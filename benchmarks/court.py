@@ -1,6 +1,6 @@
 """The court: honest pairs and planted mistakes, judged by Torchtwin and by torch's own comparisons.
 
-    make court                                   # 12,500 honest pairs, 10,800 mutants, 600 probes; some minutes
+    make court                                   # 15,000 honest pairs, 10,800 mutants, 600 probes; some minutes
     python -m benchmarks.court --honest 200 --mutants 300 --probes 12
 
 Deterministic by seed. Prints a table and writes `build/court.json`.
@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 
 import torch
-from benchmarks.trial import honest, mutants, peers, probes
+from benchmarks.trial import honest, mutants, networks, peers, probes
 
 import torchtwin
 
@@ -60,10 +60,11 @@ class Findings:
 
 
 def honest_pairs(seed: int, count: int, failures: list[str]) -> dict[str, Row]:
-    """Outputs, and a quarter as many gradients."""
+    """Outputs of single layers, a quarter as many gradients, and a quarter as many pairs of whole networks."""
     rows: dict[str, Row] = collections.defaultdict(Row)
+    of_layers = honest.outputs(seed, count), honest.gradients(seed, count // 4)
     with torchtwin.watch():
-        for number, pair in enumerate(chain(honest.outputs(seed, count), honest.gradients(seed, count // 4))):
+        for number, pair in enumerate(chain(*of_layers, networks.pairs(seed, count // 4))):
             verdict = torchtwin.compare(pair.actual, pair.expected)
             rows[pair.group].count(verdict, peers.verdicts(pair.actual, pair.expected))
             if verdict.kind == "different":

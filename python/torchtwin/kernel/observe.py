@@ -73,6 +73,7 @@ class Recording:
         """The namespace may be another than before."""
         self._namer.forget()
         self._allowance.renew()
+        self.past.stretch += 1
 
     def match(self, names: Mapping[str, Any], seconds: float = SECONDS) -> int:
         """Tells which variables are outputs or gradients of calls. Returns how many it had no time for."""

@@ -73,6 +73,8 @@ class PastCall:
     """The operands that autograd knows to be results."""
     has_graph: bool = False
     """Whether autograd follows the output."""
+    stretch: int = 0
+    """Calls of one number were made in one go: in one cell, or between two questions."""
     copies: dict[str, Tensor] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
     arriving: dict[str, Tensor] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class Past:
 
     def __init__(self, max_calls: int) -> None:
         self._max_calls = max_calls
+        self.stretch = 0
         self._calls: OrderedDict[int, PastCall] = OrderedDict()
         self._copied: OrderedDict[int, PastCall] = OrderedDict()
         self._elements = 0
@@ -135,6 +138,7 @@ class Past:
             originals={role: _Original(weakref.ref(t), mark(t)) for role, t in tensors.items()},
             computed=frozenset(role for role, t in tensors.items() if role != "output" and is_computed(t)),
             has_graph="output" in tensors and tensors["output"].requires_grad,
+            stretch=self.stretch,
         )
         self._calls[id] = call
         if len(self._calls) > self._max_calls:

@@ -125,6 +125,11 @@ class Session:
         """Traces tensors to recorded calls; null before the first watch."""
         return None if self._recording is None else self._recording.tracer
 
+    def answered(self) -> None:
+        """A question; what is computed from now on has nothing to do with what was before."""
+        if self._recording is not None:
+            self._recording.past.stretch += 1
+
     def forked(self) -> None:
         """In the child of a fork, a data loader's worker say: goes on recording, for the child alone."""
         self._lock = threading.RLock()

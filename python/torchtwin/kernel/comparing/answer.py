@@ -42,6 +42,8 @@ def answer(session: Session, asked: Asked) -> Comparison:
     except Exception as error:
         session.guard.caught(error)
         return Comparison(*asked.words, unchecked(f"an internal error of Torchtwin ({type(error).__name__})"), [])
+    finally:
+        session.answered()
 
 
 def _answer(session: Session, asked: Asked) -> Comparison:

@@ -14,46 +14,62 @@ from torch import Tensor
 
 from torchtwin.kernel.comparing import values
 from torchtwin.kernel.comparing.pair import Pair
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.changes import Case
 from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import judge, unchecked
 from torchtwin.protocol import Verdict
 
-CLOSE = 0.02
-"""Of the largest element, that two honest results may be apart, by experience; no bound."""
-CERTAIN = {"missing_transpose", "missing_bias", "bias_twice", "stale_operand", "negated", "permuted"}
-"""Causes that rounding can't look like, of results that are close."""
+CLOSE, CLOSE_ROUNDINGS = 0.02, 64
+"""Of the largest element, or in unit roundoffs of it, that two honest results may be apart, by experience; no bound."""
+MIN_ELEMENTS = 8
+"""Of results that are close: what rounding did to fewer may look like anything."""
+FORMULAS = {"missing_transpose", "missing_bias", "bias_twice", "stale_operand"}
+CERTAIN = {*FORMULAS, "negated", "permuted"}
+"""Causes that rounding can't look like, unless of results that are close."""
 
 
-def judge_by_closeness(pair: Pair, case: Case, doubt: str) -> Verdict:
-    """`case` asks what is wrong with the side in doubt, beside where the known one lies; `doubt` is why."""
+def judge_by_closeness(pair: Pair, case: Case, doubt: str, is_faint: bool) -> Verdict:
+    """`case` asks what is wrong with the side in doubt, beside where the known one lies; `doubt` is why.
+
+    Results that are faint may be little else than rounding: then being far apart says nothing.
+    """
     usual = _nearly(case, values.around(case.right.value, pair.dtype))
     judged = judge(pair.actual.value, pair.expected.value, usual.right, pair.words)
     verdict = msgspec.structs.replace(judged, proof=False)
     if verdict.kind != "different":
         return verdict
     diagnosis = diagnose(usual)
-    if diagnosis.code not in CERTAIN:
-        if are_close(pair):
-            return unchecked(f"{_apart(pair)}; {doubt}")
-        diagnosis = diagnose(_nearly(case, _close_to(case.right)))
+    is_clear = not diagnosis.also and pair.actual.value.numel() >= MIN_ELEMENTS
+    if diagnosis.code not in FORMULAS or not is_clear:
+        if (close := undecided(pair, is_faint)) is not None:
+            return unchecked(f"{close}; {doubt}")
+        diagnosis = diagnose(_nearly(case, _close_to(case.right, pair.dtype)))
     return msgspec.structs.replace(verdict, diagnosis=diagnosis)
+
+
+def undecided(pair: Pair, is_faint: bool) -> str | None:
+    """Why a difference without a cause says nothing, if it does not."""
+    names = f"{pair.actual.name} and {pair.expected.name}"
+    if are_close(pair):
+        return f"{names} are close, but further apart than the rounding of one layer"
+    return f"{names} are so small that they may be little else than rounding" if is_faint else None
 
 
 def are_close(pair: Pair) -> bool:
     """To within some per cent of the largest element."""
     a, b = pair.actual.value.double(), pair.expected.value.double()
-    return bool(((a - b).abs() <= CLOSE * min(_largest(a), _largest(b))).all()) or torch.equal(a, b)
+    apart = (a - b).abs() <= _close(pair.dtype) * min(_largest(a), _largest(b))
+    return bool((apart | (a == b) | (a.isnan() & b.isnan())).all())
 
 
-def _apart(pair: Pair) -> str:
-    names = f"{pair.actual.name} and {pair.expected.name}"
-    return f"{names} are close, and further apart than rounding in one layer explains"
+def _close(dtype: torch.dtype) -> float:
+    return max(CLOSE, CLOSE_ROUNDINGS * UNIT_ROUNDOFF[dtype])
 
 
-def _close_to(within: Enclosure) -> Enclosure:
-    return replace(within, limit=within.limit.clamp(min=CLOSE * _largest(within.value)))
+def _close_to(within: Enclosure, dtype: torch.dtype) -> Enclosure:
+    return replace(within, limit=within.limit.clamp(min=_close(dtype) * _largest(within.value)))
 
 
 def _nearly(case: Case, right: Enclosure) -> Case:

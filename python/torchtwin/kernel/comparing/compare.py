@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 import msgspec
 import torch
 from torch import Tensor
 
 from torchtwin.kernel.comparing import values
-from torchtwin.kernel.comparing.closeness import CERTAIN, are_close, judge_by_closeness
+from torchtwin.kernel.comparing.closeness import CERTAIN, are_close, judge_by_closeness, undecided
+from torchtwin.kernel.comparing.ground import is_faint
 from torchtwin.kernel.comparing.origin import Origin, Tracer
 from torchtwin.kernel.comparing.pair import Pair
 from torchtwin.kernel.comparing.shapes import other_shapes
@@ -77,24 +77,32 @@ class Comparer:
     def _untraced(self, pair: Pair) -> Verdict:
         verdict = values.judge_values(pair.actual.value, pair.expected.value, pair.words, pair.dtype)
         if verdict.kind == "different":
-            wrong, right = (pair.actual, pair.expected)
-            if bool((right.value.isfinite() < wrong.value.isfinite()).any()):
-                wrong, right = right, wrong
-            case = Case(
-                wrong=wrong.value,
-                right=values.around(right.value, pair.dtype),
-                wrong_name=wrong.name,
-                right_name=right.name,
-                of=_kind_of(pair),
-                is_exact=False,
-            )
-            verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(case))
-            is_certain = verdict.diagnosis is not None and verdict.diagnosis.code in CERTAIN
-            if case.of == "gradient" and not is_certain and are_close(pair):
-                return unchecked(
-                    f"{pair.actual.name} and {pair.expected.name} are close, and nothing is known of how they came"
-                )
+            verdict = self._explained(pair, verdict)
+        if verdict.kind == "unchecked":
+            return verdict
         return noted(verdict, "judged by the values alone: neither side was traced to a recorded call")
+
+    def _explained(self, pair: Pair, verdict: Verdict) -> Verdict:
+        wrong, right = pair.actual, pair.expected
+        if bool((right.value.isfinite() < wrong.value.isfinite()).any()):
+            wrong, right = right, wrong
+        calls = [call for one in (wrong, right) for call in self._tracer.given_gradient(one.original)]
+        is_gradient = bool(calls) or "grad" in f"{wrong.words} {right.words}"
+        case = Case(
+            wrong=wrong.value,
+            right=values.around(right.value, pair.dtype),
+            wrong_name=wrong.name,
+            right_name=right.name,
+            of="gradient" if is_gradient else "output",
+            is_exact=False,
+        )
+        diagnosis = diagnose(case)
+        is_low = UNIT_ROUNDOFF[pair.dtype] > UNIT_ROUNDOFF[torch.float32]
+        if (is_gradient or is_low) and diagnosis.code not in CERTAIN:
+            doubt = undecided(pair, is_faint=any(is_faint(call) for call in calls))
+            if doubt is not None:
+                return unchecked(f"{doubt}; nothing is known of how they came")
+        return msgspec.structs.replace(verdict, diagnosis=diagnosis)
 
 
 def _proven(verdict: Verdict, origin: Origin, more: str = "") -> Verdict:
@@ -122,9 +130,10 @@ def _beyond(pair: Pair, one: Side, other: Side, origin: Origin, within: Enclosur
 def _doubted(pair: Pair, case: Case, origin: Origin, verdict: Verdict, doubt: str) -> Verdict:
     """Where the operands may be others, closeness decides, unless it is a wrong formula of the very ones."""
     diagnosis = diagnose(case)
-    if diagnosis.code in (*CERTAIN, "scaled") and not are_close(pair):
+    faint = origin.is_faint()
+    if (diagnosis.code in CERTAIN or (diagnosis.code == "scaled" and not faint)) and not are_close(pair):
         return _proven(msgspec.structs.replace(verdict, diagnosis=diagnosis), origin)
-    verdict = judge_by_closeness(pair, case, doubt)
+    verdict = judge_by_closeness(pair, case, doubt, faint)
     return verdict if verdict.kind == "unchecked" else noted(verdict, f"no proof: {doubt}")
 
 
@@ -163,11 +172,6 @@ def _summed_in_pieces(pair: Pair, one: Side, other: Side, within: Enclosure) -> 
         f"{other.name} is further off than one rounding at the end explains, and as close as sums in pieces are that "
         f"are rounded to {name} one by one; compute both in float32 to know"
     )
-
-
-def _kind_of(pair: Pair) -> Literal["output", "gradient"]:
-    words = f"{pair.actual.words} {pair.expected.words}"
-    return "gradient" if "grad" in words else "output"
 
 
 def _rounds(value: Tensor) -> bool:

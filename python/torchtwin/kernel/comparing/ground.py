@@ -12,6 +12,7 @@ the next layer carries it. So beyond a call's own bound a result is only called 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
 from torchtwin.kernel.past import Pass, Past, PastCall, Role
 from torchtwin.kernel.proof import linear
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.enclosure import Enclosure, total
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.twin import Twin
@@ -33,6 +35,11 @@ MAX_CHAIN = 20
 """Layers that rounding is followed through."""
 MAX_NODES = 10_000
 """Of an autograd graph, looked at to learn what a result was computed from."""
+FAINT = 16
+"""Times the square root of the unit roundoff, by experience: below it, beside its usual size, a gradient is faint.
+
+In a precision lower than float32's all may be.
+"""
 
 _MULTIPLIED: dict[Role, Role] = {"weight": "input", "input": "weight"}
 """What the gradient of the output is multiplied by, to give that of an operand."""
@@ -123,7 +130,7 @@ class Grounds:
     def _may_follow_from(self, call: PastCall) -> PastCall | None:
         """The call whose output an input that autograd knows nothing of may be computed from.
 
-        It may where nothing is followed (`no_grad`), and within one cell where it was cut off (`detach`, NumPy).
+        It may where nothing is followed (`no_grad`), and in one go where it was cut off (`detach`, NumPy).
         """
         input = call.original("input")
         before = list(self._before(call))
@@ -135,13 +142,10 @@ class Grounds:
         if of_other is None or of_call is None or of_other.operands.output is None or of_call.operands.input is None:
             return False
         output, input = of_other.operands.output.shape, of_call.operands.input.shape
-        if output[:-1] != input[:-1] and output != input:
-            return False
         if not other.has_graph:
-            return True
-        there, here = of_other.site, of_call.site
-        in_one_cell = here.execution_count is not None and there.execution_count == here.execution_count
-        return in_one_cell and other.original("weight") is not call.original("weight")
+            return output[:-1] == input[:-1]
+        is_same_layer = other.original("weight") is call.original("weight")
+        return output == input and other.stretch == call.stretch and not is_same_layer
 
     def _before(self, call: PastCall) -> Iterator[PastCall]:
         """Newest first."""
@@ -179,6 +183,23 @@ def may_come_from(values: Tensor, tensor: Tensor | None, call: PastCall) -> bool
     if bool(flat.any()) and (len(flat) == 1 or bool((flat != flat[0]).any())):
         return True
     return tensor is not None and is_made_from(tensor, call.original("weight"))
+
+
+def is_faint(call: PastCall) -> bool:
+    """Whether the gradients that reached a call may be little else than rounding, as far as is known.
+
+    They may where they were computed on the way and are tiny beside the sizes that the output was summed of, for a mean
+    over it: at the end of a training, say, where a loss subtracts what is nearly equal.
+    """
+    return not call.passes or any(not it.is_given and _is_tiny(it.grad_output, call.twin()) for it in call.passes)
+
+
+def _is_tiny(grad_output: Tensor, twin: Twin | None) -> bool:
+    within = None if twin is None else linear.output(twin, grad_output.shape)
+    if within is None or not grad_output.numel() or within.unit > UNIT_ROUNDOFF[torch.float32]:
+        return True
+    usual = float(within.scale.max()) / grad_output.numel()
+    return float(grad_output.double().abs().max()) < FAINT * math.sqrt(within.unit) * usual
 
 
 def _divided(within: Enclosure) -> Enclosure:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
-from torchtwin.kernel.comparing.ground import MAX_CALLS, Grounds, may_come_from
+from torchtwin.kernel.comparing.ground import MAX_CALLS, Grounds, is_faint, may_come_from
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import MAX_COPIED, Past, PastCall, Role
@@ -45,6 +45,8 @@ class Origin:
     ground: Callable[[Tensor, torch.dtype], Enclosure | str | None]
     """Where another result of that dtype lies that is to be the same, given what it was computed from; or the reason
     why that is not known. Null where rounding has no finite bound."""
+    is_faint: Callable[[], bool]
+    """Whether a gradient may be little else than rounding."""
     hypotheses: Callable[[], Iterator[Hypothesis]]
     """What else may have been computed; in the shape before `pick`."""
     sums: tuple[tuple[int, str], ...] = ()
@@ -82,6 +84,14 @@ class Tracer:
                 yield from (replace(origin, name=name) for origin in self._as_given_gradient(calls, leaf))
         for call in calls:
             yield from self._as_result(call, tensor)
+
+    def given_gradient(self, tensor: Tensor) -> Iterator[PastCall]:
+        """The calls that an operand of has `tensor` for its `.grad`, also where the operands are not known any more."""
+        for call in reversed(self._past):
+            operands = (call.original(role) for role in ("weight", "bias", "input"))
+            leaves = (it for it in operands if it is not None and (it.is_leaf or it.retains_grad))
+            if any(leaf.grad is tensor for leaf in leaves):
+                yield call
 
     def of_call(self, call: PastCall, of: Role) -> Origin | None:
         """The output of a call, or its share of a gradient in the last backward."""
@@ -150,6 +160,7 @@ class Tracer:
             pick=pick,
             within=lambda dtype: enclosures.of_output(dtype, twin, shape),
             ground=lambda result, dtype: self._grounds.of_output(call, result, dtype),
+            is_faint=lambda: False,
             hypotheses=lambda: hypotheses.of_output(twin, shape, names, self._other_parameters(call)),
         )
 
@@ -176,6 +187,7 @@ class Tracer:
             pick=lambda t: t,
             within=within,
             ground=lambda _, dtype: self._grounds.of_gradient(role, known, dtype),
+            is_faint=lambda: any(is_faint(past) for past, _ in parts),
             hypotheses=lambda: _of_gradient(role, [(twin, it.grad_output) for _, twin, it in known], inner, record),
             sums=(
                 (twin.input.shape[:-1].numel(), "the batch"),
