@@ -11,6 +11,7 @@ from torch import Tensor
 from torchtwin.kernel.comparing import values
 from torchtwin.kernel.comparing.closeness import CERTAIN, are_close, judge_by_closeness, undecided
 from torchtwin.kernel.comparing.ground import is_faint
+from torchtwin.kernel.comparing.large import narrowed, widened
 from torchtwin.kernel.comparing.origin import Origin, Tracer
 from torchtwin.kernel.comparing.pair import Pair
 from torchtwin.kernel.comparing.shapes import other_shapes
@@ -19,7 +20,7 @@ from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.changes import Case
 from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.enclosure import Enclosure
-from torchtwin.kernel.proof.judge import Words, judge, unchecked
+from torchtwin.kernel.proof.judge import Words, unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict
 
@@ -63,16 +64,12 @@ class Comparer:
         return None
 
     def _by_origin(self, pair: Pair, one: Side, other: Side, origin: Origin) -> Verdict | None:
-        whole = origin.within(pair.dtype)
-        if whole is None:
-            return None
-        within = whole.at(origin.pick)
-        if origin.of != "output" and not bool(within.holds(one.value.double()).all()):
-            return None  # something else was added to this `.grad`
-        verdict = judge(pair.actual.value, pair.expected.value, within, pair.words)
-        if verdict.kind == "different":
-            return _beyond(pair, one, other, origin, within, verdict)
-        return _proven(verdict, origin)
+        fewer = narrowed(pair, origin)
+        if fewer is None:
+            return _by_origin(pair, one, other, origin)
+        of_one, of_other = (fewer.pair.actual, fewer.pair.expected)[:: 1 if one is pair.actual else -1]
+        verdict = _by_origin(fewer.pair, of_one, of_other, fewer.origin)
+        return None if verdict is None else widened(verdict, fewer, other.name, one.value.numel())
 
     def _untraced(self, pair: Pair) -> Verdict:
         verdict = values.judge_values(pair.actual.value, pair.expected.value, pair.words, pair.dtype)
@@ -105,6 +102,19 @@ class Comparer:
         return msgspec.structs.replace(verdict, diagnosis=diagnosis)
 
 
+def _by_origin(pair: Pair, one: Side, other: Side, origin: Origin) -> Verdict | None:
+    whole = origin.within(pair.dtype)
+    if whole is None:
+        return None
+    within = whole.at(origin.pick)
+    if origin.of != "output" and not bool(within.holds(one.value.double()).all()):
+        return None  # something else was added to this `.grad`
+    verdict = pair.judge(within)
+    return (
+        _beyond(pair, one, other, origin, within, verdict) if verdict.kind == "different" else _proven(verdict, origin)
+    )
+
+
 def _proven(verdict: Verdict, origin: Origin, more: str = "") -> Verdict:
     name = origin.name if " " in origin.name and "(" not in origin.name else f"`{origin.name}`"
     return noted(verdict, f"proven: the operands of {name}{more} are known")
@@ -117,7 +127,7 @@ def _beyond(pair: Pair, one: Side, other: Side, origin: Origin, within: Enclosur
     if not isinstance(ground, Enclosure):
         return _doubted(pair, case, origin, verdict, ground or "rounding has no finite bound over so many terms")
     wider = ground.at(origin.pick)
-    verdict = judge(pair.actual.value, pair.expected.value, wider, pair.words)
+    verdict = pair.judge(wider)
     if verdict.kind == "different":
         verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(_carried(case, wider)))
     is_unclear = verdict.diagnosis is not None and verdict.diagnosis.code in ("partial", "unexplained")

@@ -41,6 +41,7 @@ FAINT = 16
 In a precision lower than float32's all may be.
 """
 
+PARAMETERS: tuple[Role, ...] = ("weight", "bias")
 _MULTIPLIED: dict[Role, Role] = {"weight": "input", "input": "weight"}
 """What the gradient of the output is multiplied by, to give that of an operand."""
 
@@ -63,17 +64,29 @@ class Grounds:
         if twin is None or record is None or record.operands.output is None:
             return "the operands of an earlier layer are not known any more"
         shape = torch.Size(record.operands.output.shape)
-        for role in ("weight", "bias"):
+        doubt = self.doubt_of_output(call, result)
+        if doubt is None:
+            return enclosures.of_output(dtype, twin, shape)
+        source = None if self._doubt_of_parameters(call, result) else self._source(call, twin.input)
+        if source is None or depth == 0:
+            return doubt
+        earlier, step = source
+        inner = self.of_output(earlier, result, twin.input.dtype, depth - 1)
+        return inner if isinstance(inner, str | None) else self._through(step.of(inner), call, twin, shape, dtype)
+
+    def doubt_of_output(self, call: PastCall, result: Tensor) -> str | None:
+        """Why `result` need not have been computed from the call's very operands; null where it was."""
+        if doubt := self._doubt_of_parameters(call, result):
+            return doubt
+        if is_made_from(result, call.original("input")):
+            return None
+        return self._doubt_of_factor(call, "input")
+
+    def _doubt_of_parameters(self, call: PastCall, result: Tensor) -> str | None:
+        for role in PARAMETERS:
             if role in call.computed and not is_made_from(result, call.original(role)):
                 return self._doubt(call, role)
-        if is_made_from(result, call.original("input")):
-            return enclosures.of_output(dtype, twin, shape)
-        source = self._source(call, twin.input)
-        if source is None:
-            return self._doubt_of_input(call) or enclosures.of_output(dtype, twin, shape)
-        earlier, step = source
-        inner = self.of_output(earlier, result, twin.input.dtype, depth - 1) if depth else self._doubt(call, "input")
-        return inner if isinstance(inner, str | None) else self._through(step.of(inner), call, twin, shape, dtype)
+        return None
 
     def of_gradient(
         self, role: Role, passes: Sequence[tuple[PastCall, Twin, Pass]], dtype: torch.dtype
@@ -87,7 +100,7 @@ class Grounds:
                     "computation rounds otherwise"
                 )
             factor = _MULTIPLIED.get(role)
-            if factor is not None and (doubt := self._doubt_of_factor(call, twin, factor)):
+            if factor is not None and (doubt := self._doubt_of_factor(call, factor)):
                 return doubt
             parts.append(enclosures.of_gradient(dtype, role, twin, it.grad_output))
         known = [part for part in parts if part is not None]
@@ -100,19 +113,20 @@ class Grounds:
             return self._doubt(call, "input")
         return linear.output_through(before, twin, shape)
 
-    def _doubt_of_factor(self, call: PastCall, twin: Twin, role: Role) -> str | None:
-        if role in call.computed or (role == "input" and self._source(call, twin.input) is not None):
+    def _doubt_of_factor(self, call: PastCall, role: Role) -> str | None:
+        """Why an operand may have been computed on the way."""
+        if role in call.computed:
             return self._doubt(call, role)
-        return self._doubt_of_input(call) if role == "input" else None
-
-    def _doubt_of_input(self, call: PastCall) -> str | None:
-        if "input" in call.computed:
-            return self._doubt(call, "input")
+        if role != "input":
+            return None
+        twin = call.twin()
+        if twin is not None and self._source(call, twin.input) is not None:
+            return self._doubt(call, role)
         earlier = self._may_follow_from(call)
         if earlier is None:
             return None
         return (
-            f"{self._operand(call, 'input')} may have been computed from the output of `{self._name(earlier)}`, which "
+            f"{self._operand(call, role)} may have been computed from the output of `{self._name(earlier)}`, which "
             "each side may have rounded otherwise"
         )
 

@@ -16,16 +16,31 @@ from torchtwin.kernel.comparing.ground import MAX_CALLS, Grounds, is_faint, may_
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import MAX_COPIED, Past, PastCall, Role
-from torchtwin.kernel.proof import hypotheses
+from torchtwin.kernel.proof import hypotheses, linear
 from torchtwin.kernel.proof.enclosure import Enclosure, total
 from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames, Parameters
+from torchtwin.kernel.proof.probe import Product
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import Call
 
 _WRITE = re.compile(r"^Write `(.*)`\.$")
 
+MAX_MULTIPLY_ADDS = 10**9
+"""Of a product that is computed in full for a question, in about half a second."""
+
 Pick = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Large:
+    """A product of more than `MAX_MULTIPLY_ADDS`."""
+
+    product: Product
+    shape: torch.Size
+    """Of the output."""
+    of_rows: Callable[[Tensor], Origin]
+    """The same for some of the rows, given by their index, of shape (k, N)."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,10 @@ class Origin:
     """What else may have been computed; in the shape before `pick`."""
     sums: tuple[tuple[int, str], ...] = ()
     """What a gradient may be a sum or a mean over, each with its name."""
+    large: Large | None = None
+    """Of an output that takes long to compute anew."""
+    is_in_order: bool = False
+    """Whether the tensor has all elements of an output, in the same order."""
 
 
 class Tracer:
@@ -108,7 +127,8 @@ class Tracer:
         if output is None or record is None or not has_storage(output):
             return
         if (pick := _view(output, tensor)) is not None and (origin := self._output(call, record, pick)):
-            yield origin
+            is_in_order = tensor.numel() == output.numel() and tensor.is_contiguous()
+            yield replace(origin, is_in_order=is_in_order)
 
     def _as_gradient(self, call: PastCall, tensor: Tensor) -> Iterator[Origin]:
         record = self._recorder.call(call.id)
@@ -152,7 +172,7 @@ class Tracer:
             return None
         shape = torch.Size(output.shape)
         names = _names(record)
-        return Origin(
+        whole = Origin(
             call=call,
             record=record,
             of="output",
@@ -163,6 +183,31 @@ class Tracer:
             is_faint=lambda: False,
             hypotheses=lambda: hypotheses.of_output(twin, shape, names, self._other_parameters(call)),
         )
+        work = shape.numel() * twin.weight.shape[-1]
+        return whole if work <= MAX_MULTIPLY_ADDS else replace(whole, large=self._large(whole, twin, shape))
+
+    def _large(self, whole: Origin, twin: Twin, shape: torch.Size) -> Large:
+        product = linear.product_of(twin, shape)
+        bias = None if product.bias is None else product.bias.broadcast_to(len(product.left), len(product.right))
+
+        def of_rows(rows: Tensor) -> Origin:
+            part = Twin(product.left[rows], product.right, None if bias is None else bias[rows])
+            its_shape = torch.Size((len(rows), shape[-1]))
+            names, others = _names(whole.record), self._other_parameters(whole.call)
+
+            def ground(result: Tensor, dtype: torch.dtype) -> Enclosure | str | None:
+                doubt = self._grounds.doubt_of_output(whole.call, result)
+                return doubt or enclosures.of_output(dtype, part, its_shape)
+
+            return replace(
+                whole,
+                pick=lambda t: t,
+                within=lambda dtype: enclosures.of_output(dtype, part, its_shape),
+                ground=ground,
+                hypotheses=lambda: hypotheses.of_output(part, its_shape, names, others),
+            )
+
+        return Large(product, shape, of_rows)
 
     def _gradient(
         self, call: PastCall, record: Call, role: Role, parts: Sequence[tuple[PastCall, int]]

@@ -8,7 +8,9 @@ import torch
 
 from torchtwin.kernel.comparing.sides import Side
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
-from torchtwin.kernel.proof.judge import Words
+from torchtwin.kernel.proof.enclosure import Enclosure
+from torchtwin.kernel.proof.judge import Rows, Words, judge
+from torchtwin.protocol import Verdict
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class Pair:
 
     actual: Side
     expected: Side
+    rows: Rows | None = None
+    """Where they are some rows of larger results."""
 
     @property
     def words(self) -> Words:
@@ -26,3 +30,7 @@ class Pair:
     def dtype(self) -> torch.dtype:
         """The less precise of the two."""
         return max((self.actual.value.dtype, self.expected.value.dtype), key=UNIT_ROUNDOFF.__getitem__)
+
+    def judge(self, within: Enclosure) -> Verdict:
+        """The verdict, given where honest results lie."""
+        return judge(self.actual.value, self.expected.value, within, self.words, self.rows)

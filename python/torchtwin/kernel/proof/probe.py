@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -49,31 +49,62 @@ class Product:
     """Broadcasts to (M, N)."""
 
 
-def probed(product: Product, layer: Tensor, formula: Callable[[Tensor], Tensor], how: Arithmetic) -> Verdict:
-    """The verdict on `layer`, of M * N elements in any shape; `formula` computes given rows, of shape (k, N).
+@dataclass(frozen=True)
+class Sample:
+    """The rows of a product that are computed exactly, and what a probe found in all of them."""
+
+    rows: Tensor
+    """In rising order."""
+    tripped: Tensor
+    """Those that tripped the probe, which `rows` has the worst of."""
+    smallest: float
+    """Absolute size of an error of one element that would have tripped it in any row."""
+    total: int
+
+    @property
+    def left_out(self) -> int:
+        """How many rows tripped the probe, and are not computed."""
+        return max(len(self.tripped) - MAX_ALARMS, 0)
+
+
+def sampled(product: Product, results: Sequence[Tensor], how: Arithmetic) -> Sample:
+    """Which rows of several results of one product, each of M * N elements, are worth computing.
 
     Draws from generators of its own.
     """
+    return _sampled(_Wide(product), [it.reshape(len(product.left), len(product.right)) for it in results], how)
+
+
+def probed(product: Product, layer: Tensor, formula: Callable[[Tensor], Tensor], how: Arithmetic) -> Verdict:
+    """The verdict on `layer`, of M * N elements in any shape; `formula` computes given rows, of shape (k, N)."""
     rows = layer.reshape(len(product.left), len(product.right))
-    draw = torch.Generator().manual_seed(next(_seeds))
-    wide = _Wide(product, rows.shape)
-    alarm, size = _alarm(wide, rows, how, draw)
-    tripped = alarm.nonzero()[:MAX_ALARMS, 0]
-    chosen = torch.cat([tripped, torch.randperm(len(rows), generator=draw)[:EXACT_ROWS].to(tripped.device)])
-    chosen = torch.unique(chosen)
-    verdict = _exactly(wide, rows, formula, how, Rows(chosen, layer.shape))
-    if verdict.kind in ("different", "unchecked"):
-        return verdict
-    told = Probe(smallest=number(size), probability=1 - 2.0**-PROBES, alarms=int(alarm.sum()))
-    return _told(verdict, told, len(chosen), len(rows), layer)
+    wide = _Wide(product)
+    sample = _sampled(wide, [rows], how)
+    verdict = _exactly(wide, rows, formula, how, Rows(sample.rows, layer.shape))
+    return verdict if verdict.kind in ("different", "unchecked") else covered(verdict, sample, layer.numel())
+
+
+def covered(verdict: Verdict, sample: Sample, elements: int) -> Verdict:
+    """A verdict on the sample's rows, which agree, as one on all."""
+    computed = len(sample.rows)
+    if computed == sample.total:
+        return msgspec.structs.replace(verdict, coverage="all")
+    message = f"{verdict.message}, in {computed:,} of {sample.total:,} rows"
+    if sample.left_out:
+        message += f"; {sample.left_out:,} more tripped a probe, and were not computed"
+        return msgspec.structs.replace(verdict, message=message, coverage=f"rows {computed} of {sample.total}")
+    message += f"; a probe over all {elements:,} elements is silent"
+    told = Probe(number(sample.smallest), 1 - 2.0**-PROBES, alarms=len(sample.tripped))
+    return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
 
 
 class _Wide:
     """The operands in float64, and the sizes of their rows."""
 
-    def __init__(self, product: Product, shape: torch.Size) -> None:
+    def __init__(self, product: Product) -> None:
         self.left, self.right = product.left.double(), product.right.double()
         self.left_sizes, self.right_sizes = (torch.linalg.vector_norm(t, dim=1) for t in (self.left, self.right))
+        shape = torch.Size((len(product.left), len(product.right)))
         self.bias = None if product.bias is None else _rows_of(product.bias.double(), shape)
         """Of one row, where that is the bias of all."""
 
@@ -83,18 +114,29 @@ def _rows_of(bias: Tensor, shape: torch.Size) -> Tensor:
     return full[:1] if len(full) and full.stride(0) == 0 else full
 
 
-def _alarm(wide: _Wide, rows: Tensor, how: Arithmetic, draw: torch.Generator) -> tuple[Tensor, float]:
-    """Which rows trip the probe, and the smallest error that trips it in any row and is called different then."""
+def _sampled(wide: _Wide, results: Sequence[Tensor], how: Arithmetic) -> Sample:
+    draw = torch.Generator().manual_seed(next(_seeds))
+    excess, smallest = _alarm(wide, results, how, draw)
+    tripped = (excess > 1).nonzero()[:, 0]
+    worst = tripped[excess[tripped].topk(min(MAX_ALARMS, len(tripped))).indices]
+    besides = torch.randperm(len(excess), generator=draw)[:EXACT_ROWS].to(worst.device)
+    return Sample(torch.unique(torch.cat([worst, besides])), tripped, smallest, len(excess))
+
+
+def _alarm(wide: _Wide, results: Sequence[Tensor], how: Arithmetic, draw: torch.Generator) -> tuple[Tensor, float]:
+    """How far each row exceeds the alarm, beyond 1, and the smallest error that trips it and is called different."""
     terms, is_biased = wide.left.shape[1], wide.bias is not None
-    signs = torch.randint(0, 2, (len(wide.right), PROBES), generator=draw).to(rows.device).double() * 2 - 1
+    signs = torch.randint(0, 2, (len(wide.right), PROBES), generator=draw).to(wide.left.device).double() * 2 - 1
     expected = wide.left @ (wide.right.T @ signs)
     square = wide.left_sizes.square() * wide.right_sizes.square().sum()
     if wide.bias is not None:
         expected = expected + wide.bias @ signs
         square = square + wide.bias.square().sum(1)
     limit = _ALARM * _usual(terms, is_biased, how) * square.sqrt()
-    quiet = ((rows.double() @ signs - expected).abs() <= limit[:, None]).all(1)  # NaN is not quiet
-    return ~quiet, max(float(limit.max()), _rounding(wide, how)) if rows.numel() else 0.0
+    each = [(rows.double() @ signs - expected).abs().amax(1) for rows in results]
+    off = torch.stack(each).amax(0)  # NaN where one is
+    excess = torch.where(off <= limit, 0.0, off / limit).nan_to_num(nan=torch.inf)
+    return excess, max(float(limit.max()), _rounding(wide, how)) if len(limit) else 0.0
 
 
 def _rounding(wide: _Wide, how: Arithmetic) -> float:
@@ -117,10 +159,3 @@ def _exactly(wide: _Wide, rows: Tensor, formula: Callable[[Tensor], Tensor], how
     exact = exact_product(wide.left[chosen.index], wide.right, bias)
     verdict = judge(rows[chosen.index], formula(chosen.index), enclosure(exact, how), rows=chosen)
     return msgspec.structs.replace(verdict, coverage=f"rows {len(chosen.index)} of {len(rows)}")
-
-
-def _told(verdict: Verdict, probe: Probe, exact: int, rows: int, layer: Tensor) -> Verdict:
-    if exact == rows:
-        return msgspec.structs.replace(verdict, coverage="all")
-    message = f"{verdict.message}, in {exact:,} of {rows:,} rows; a probe over all {layer.numel():,} elements is silent"
-    return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=probe)
