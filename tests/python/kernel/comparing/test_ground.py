@@ -1,0 +1,177 @@
+"""A result is only called different if it used the call's very operands, or if those are followed further back."""
+
+from __future__ import annotations
+
+import pytest
+from tests.python.kernel.comparing.conftest import Ask
+from tests.python.kernel.conftest import Notebook
+
+from torchtwin.protocol import Verdict
+
+# A wide layer to one number, and back to three: what the first one rounds is all that the second one gets.
+NARROW = """\
+torch.manual_seed({seed})
+x = torch.randn(256, 512)
+a, b = nn.Linear(512, 1), nn.Linear(1, 3)
+between = {between}
+"""
+BY_LAYERS = "y = b(between(a(x)))"
+BY_HAND = "by_hand = between((x * a.weight).sum(-1, keepdim=True) + a.bias) @ b.weight.T + b.bias"
+FUNCTIONS = {
+    "square": "lambda h: h**2",
+    "swish": "lambda h: h * torch.sigmoid(h)",
+    "residual": "lambda h: h + torch.tanh(h)",
+    "reciprocal": "lambda h: 1 / h",
+    "layer_norm": "lambda h: F.layer_norm(h.reshape(16, 16), (16,)).reshape(256, 1)",
+    "numpy": "lambda h: torch.from_numpy(h.detach().numpy() ** 3)",
+}
+
+
+def code(verdict: Verdict) -> str | None:
+    return None if verdict.diagnosis is None else verdict.diagnosis.code
+
+
+@pytest.mark.parametrize("between", FUNCTIONS)
+@pytest.mark.parametrize("mode", ["torch.enable_grad()", "torch.no_grad()", "torch.inference_mode()"])
+def test_an_honest_network_is_not_different_whatever_lies_between_its_layers(
+    notebook: Notebook, ask: Ask, between: str, mode: str
+) -> None:
+    for seed in range(5):
+        notebook.run(NARROW.format(seed=seed, between=FUNCTIONS[between]))
+        notebook.run(f"with {mode}:\n    {BY_LAYERS}\n    {BY_HAND}")
+        for sides in (("by_hand", "y"), ("y", "by_hand"), ("by_hand.detach().numpy()", "y")):
+            verdict = ask(*sides).verdict
+            assert verdict.kind in ("identical", "rounding", "unchecked"), verdict.message
+
+
+def test_the_reason_names_the_operand_that_was_computed_itself(notebook: Notebook, ask: Ask) -> None:
+    notebook.run(NARROW.format(seed=0, between="lambda h: 1 / h") + f"h = between(a(x))\ny = b(h)\n{BY_HAND}")
+    verdict = ask("by_hand", "y").verdict
+    assert verdict.kind == "unchecked"
+    assert verdict.reason == (
+        "`by_hand` and `y` are close, but further apart than the rounding of one layer; "
+        "`h`, the input of `b(h)`, was computed itself, and each side may have rounded it otherwise"
+    )
+
+
+def test_without_a_graph_the_reason_names_the_call_that_may_come_before(notebook: Notebook, ask: Ask) -> None:
+    notebook.run(NARROW.format(seed=0, between="lambda h: 1 / h"))
+    notebook.run(f"with torch.no_grad():\n    h = between(a(x))\n    y = b(h)\n    {BY_HAND}")
+    verdict = ask("by_hand", "y").verdict
+    assert verdict.reason is not None
+    assert verdict.reason.endswith(
+        "`h`, the input of `b(h)`, may have been computed from the output of `a(x)`, which each side may have rounded "
+        "otherwise"
+    )
+
+
+def test_a_small_error_after_the_very_same_hidden_tensor_is_different(notebook: Notebook, ask: Ask) -> None:
+    notebook.run(NARROW.format(seed=0, between="torch.square") + "h = between(a(x))\ny = b(h)")
+    notebook.run("wrong = h @ b.weight.T + b.bias\nwrong = wrong + 1e-5 * wrong.detach().abs().max()")
+    verdict = ask("wrong", "y").verdict
+    assert (verdict.kind, verdict.proof) == ("different", True)
+
+
+def test_a_bias_that_is_missing_after_an_unknown_function_is_found(notebook: Notebook, ask: Ask) -> None:
+    notebook.run(NARROW.format(seed=0, between="torch.square") + f"h = between(a(x))\ny = b(h)\n{BY_HAND} * 0")
+    verdict = ask("by_hand", "y").verdict
+    assert (verdict.kind, code(verdict)) == ("different", "missing_bias")
+
+
+def test_an_error_that_is_large_is_different_without_a_proof(notebook: Notebook, ask: Ask) -> None:
+    notebook.run(NARROW.format(seed=0, between="torch.square") + f"{BY_LAYERS}\n{BY_HAND}")
+    notebook.run("wrong = by_hand + x[:, :3]")
+    verdict = ask("wrong", "y").verdict
+    assert (verdict.kind, verdict.proof, code(verdict)) == ("different", False, "unexplained")
+    assert verdict.note is not None
+    assert "no proof: " in verdict.note
+    assert "the input of `b(between(a(x)))`, was computed itself" in verdict.note
+
+
+def test_the_input_of_an_earlier_call_was_not_computed_from_its_output(notebook: Notebook, ask: Ask) -> None:
+    """Data that a layer saw before, under no_grad: no other layer's output leads to it."""
+    notebook.run("fc, other = nn.Linear(8, 8), nn.Linear(8, 8)\nx = torch.randn(5, 8)")
+    notebook.run("with torch.no_grad():\n    other(x)\n    y = fc(x)\n    wrong = y * (1 + 1e-4)")
+    verdict = ask("wrong", "y").verdict
+    assert (verdict.kind, verdict.proof) == ("different", True)
+
+
+def test_a_computed_weight_is_rounded_by_each_side(notebook: Notebook, ask: Ask) -> None:
+    """A low-rank update, added to the weight or applied apart."""
+    notebook.run(
+        "w = torch.randn(16, 16, requires_grad=True)\nA = 1e3 * torch.randn(64, 16, requires_grad=True)\n"
+        "B = torch.randn(16, 64, requires_grad=True)\nx = torch.randn(9, 16)\n"
+        "B = B - (B @ A) @ torch.linalg.pinv(A)\n"  # so that what is added up cancels
+        "y = F.linear(x, w + B @ A)\nby_hand = x @ w.T + (x @ A.T) @ B.T"
+    )
+    verdict = ask("by_hand", "y").verdict
+    assert verdict.kind != "different"
+    assert ask("x @ (w + B @ A).T", "y").verdict.kind != "different"
+    assert code(ask("y + 1", "y").verdict) is not None
+
+
+LOSSES = {
+    "squares": ("((out - t) ** 2).mean()", "2 * (out - t) / out.numel()"),
+    "cross entropy": ("F.cross_entropy(out, t.argmax(-1))", "(softmax(out) - F.one_hot(t.argmax(-1), 3)) / len(out)"),
+    "logistic": (
+        "F.binary_cross_entropy_with_logits(out, (t > 0).float())",
+        "(1 / (1 + torch.exp(-out)) - (t > 0).float()) / out.numel()",
+    ),
+}
+BACKWARD = """\
+torch.manual_seed({seed})
+def softmax(rows):
+    e = rows.exp()
+    return e / e.sum(1, keepdim=True)
+x = torch.randn({batch}, 50) * {size}
+fc = nn.Linear(50, 3)
+t = {target}
+out = fc(x)
+({loss}).backward()
+out = x @ fc.weight.detach().T + fc.bias.detach()
+g = {gradient}
+dw, db = g.T @ x, g.sum(0)
+"""
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("target", ["torch.randn(out_shape)", "fc(x).detach() * (1 + 1e-6)"])
+def test_an_honest_gradient_is_not_different_whatever_the_loss(
+    notebook: Notebook, ask: Ask, loss: str, batch: int, target: str
+) -> None:
+    of, gradient = LOSSES[loss]
+    target = target.replace("out_shape", f"{batch}, 3")
+    for seed, size in enumerate([1, 8] * 3):
+        of_seed = {"seed": seed, "size": size, "batch": batch, "target": target, "loss": of, "gradient": gradient}
+        notebook.run(BACKWARD.format(**of_seed))
+        for sides in (("dw", "fc.weight.grad"), ("fc.bias.grad", "db")):
+            verdict = ask(*sides).verdict
+            assert verdict.kind in ("identical", "rounding", "unchecked"), f"{seed} {verdict.message}"
+
+
+@pytest.mark.parametrize(("wrong", "cause"), [("2 * dw", "scaled"), ("-dw", "negated"), ("dw.flip(0)", "permuted")])
+def test_a_gradient_of_any_loss_that_is_wrong_in_a_known_way_is_different(
+    notebook: Notebook, ask: Ask, wrong: str, cause: str
+) -> None:
+    of, gradient = LOSSES["cross entropy"]
+    notebook.run(BACKWARD.format(seed=0, batch=5, size=1, target="torch.randn(5, 3)", loss=of, gradient=gradient))
+    verdict = ask(wrong, "fc.weight.grad").verdict
+    assert (verdict.kind, code(verdict)) == ("different", cause)
+
+
+def test_a_gradient_that_does_not_depend_on_the_output_is_proven_to_the_last_element(
+    notebook: Notebook, ask: Ask
+) -> None:
+    notebook.run("fc = nn.Linear(5, 3)\nx = torch.randn(4, 5)\nfc(x).mean().backward()\ng = torch.ones(4, 3) / 12")
+    assert ask("g.T @ x", "fc.weight.grad").verdict.proof
+    notebook.run("wrong = g.T @ x\nwrong[1, 2] *= 1 + 1e-4")
+    verdict = ask("wrong", "fc.weight.grad").verdict
+    assert (verdict.kind, verdict.proof, code(verdict)) == ("different", True, "partial")
+
+
+def test_of_a_result_of_zeros_only_the_graph_tells_where_it_comes_from(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("fc = nn.Linear(4, 3)\nx = torch.randn(5, 4)\nfc.bias.data.fill_(-60.0)\ny = torch.relu(fc(x))")
+    verdict = ask("torch.zeros(5, 3)", "torch.zeros(5, 3)").verdict
+    assert (verdict.kind, verdict.proof) == ("identical", False)
+    assert ask("torch.zeros(5, 3)", "y").verdict.proof
