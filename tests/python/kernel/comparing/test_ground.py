@@ -65,6 +65,14 @@ def test_without_a_graph_the_reason_names_the_call_that_may_come_before(notebook
     )
 
 
+def test_without_a_graph_any_earlier_output_of_as_many_rows_may_come_before(notebook: Notebook, ask: Ask) -> None:
+    notebook.run(NARROW.format(seed=0, between="lambda h: (1 / h).expand(256, 4)") + "b = nn.Linear(4, 3)")
+    notebook.run("with torch.no_grad():\n    h = between(a(x))")
+    notebook.run("y = b(h)")
+    notebook.run(BY_HAND)
+    assert ask("by_hand", "y").verdict.kind == "unchecked"
+
+
 def test_a_small_error_after_the_very_same_hidden_tensor_is_different(notebook: Notebook, ask: Ask) -> None:
     notebook.run(NARROW.format(seed=0, between="torch.square") + "h = between(a(x))\ny = b(h)")
     notebook.run("wrong = h @ b.weight.T + b.bias\nwrong = wrong + 1e-5 * wrong.detach().abs().max()")
@@ -128,7 +136,7 @@ fc = nn.Linear(50, 3)
 t = {target}
 out = fc(x)
 ({loss}).backward()
-out = x @ fc.weight.detach().T + fc.bias.detach()
+out = (x[:, None] * fc.weight.detach()).sum(-1) + fc.bias.detach()
 g = {gradient}
 dw, db = g.T @ x, g.sum(0)
 """
@@ -148,6 +156,18 @@ def test_an_honest_gradient_is_not_different_whatever_the_loss(
         for sides in (("dw", "fc.weight.grad"), ("fc.bias.grad", "db")):
             verdict = ask(*sides).verdict
             assert verdict.kind in ("identical", "rounding", "unchecked"), f"{seed} {verdict.message}"
+
+
+def test_at_the_end_of_a_training_a_gradient_may_be_rounding_alone(notebook: Notebook, ask: Ask) -> None:
+    of, gradient = LOSSES["squares"]
+    target = "fc(x).detach() * (1 + 1e-6)"
+    notebook.run(BACKWARD.format(seed=0, batch=5, size=8, target=target, loss=of, gradient=gradient))
+    verdict = ask("dw", "fc.weight.grad").verdict
+    assert verdict.kind == "unchecked"
+    assert verdict.reason == (
+        "`dw` and `fc.weight.grad` are so small that they may be little else than rounding; `fc(x)` got a gradient "
+        "that was computed on the way, from outputs that another computation rounds otherwise"
+    )
 
 
 @pytest.mark.parametrize(("wrong", "cause"), [("2 * dw", "scaled"), ("-dw", "negated"), ("dw.flip(0)", "permuted")])
