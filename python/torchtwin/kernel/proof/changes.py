@@ -24,6 +24,7 @@ MAX_COUNTED = 10**5
 NEAR_ONE = 1e-3
 """A factor that is nearer to 1 is no cause, unless it is known where such a one comes from."""
 _GRAD = ".grad`"
+_MORE_DIGITS = "All its digits are right; give more of them to have more compared."
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,14 @@ def _rounded(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
     outside, counted = int((~right.holds(value)).sum()), int((right.value != 0).sum())
     if 10 * outside < counted or outside == 1 < counted:
         return
-    if (found := digits_of(value, case.wrong.dtype)) is not None:
-        advice = "All its digits are right; give more of them to have more compared."
-        place = replace(right, limit=right.limit + found.half_step)
+    for found in digits_of(value, case.wrong.dtype):
         if found.says_something_of(right.value):
-            yield Change("lower_precision", place, f"{{wrong}} is {{right}} rounded to {found.words}.", advice)
-    if not case.is_exact and (found := digits_of(right.value, right.unit)) is not None:
-        place = replace(right, limit=right.limit + found.half_step)
+            place = replace(right, limit=right.limit + found.half_step)
+            yield Change("lower_precision", place, f"{{wrong}} is {{right}} rounded to {found.words}.", _MORE_DIGITS)
+    for found in digits_of(right.value, right.unit) if not case.is_exact else ():
         if found.says_something_of(value):
-            words = f"{{right}} is {{wrong}} rounded to {found.words}."
-            yield Change(
-                "lower_precision", place, words, "All its digits are right; give more of them to have more compared."
-            )
+            place = replace(right, limit=right.limit + found.half_step)
+            yield Change("lower_precision", place, f"{{right}} is {{wrong}} rounded to {found.words}.", _MORE_DIGITS)
     for dtype, unit in rounded_to(value, case.wrong.dtype):
         name, own = (str(it).removeprefix("torch.") for it in (dtype, case.wrong.dtype))
         place = replace(right, limit=right.limit + unit * (right.value.abs() + right.limit) + _smallest(dtype))
@@ -191,6 +188,10 @@ def _meaning(factor: float, case: Case, unit: float) -> tuple[str, str]:
         return f": {n} backward passes accumulated", advice
     if case.of == "gradient" and 0 < factor < 1 and _whole(factor, unit) is None:
         return ": it was clipped, as `clip_grad_norm_` does", "Compare what it was before that."
+    if case.of == "gradient" and not case.is_exact and 0 < factor < 1:
+        times = number_of(1 / factor)
+        other = f"or divide {case.right_name} by {times}, where it holds {times} backward passes."
+        return "", f"Multiply by {times}; {other}"
     return "", by
 
 

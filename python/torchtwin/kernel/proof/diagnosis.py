@@ -87,7 +87,9 @@ def _is_nearer(value: Tensor, guess: Enclosure, right: Enclosure) -> bool:
     both = guess.value.isfinite() & right.value.isfinite() & value.isfinite()
     apart, error = (value - guess.value)[both], (value - right.value)[both]
     share = NEARER if error.numel() >= FEW else NEARER / 2
-    return float(apart.norm()) <= share * float(error.norm())
+    moved = (guess.value - right.value).abs() > right.limit  # what the guess would have made wrong
+    is_moved = 2 * int((moved & ~right.holds(value)).sum()) >= int(moved.sum())
+    return is_moved and float(apart.norm()) <= share * float(error.norm())
 
 
 def _advice(name: str, undo: str, advice: str) -> str:
@@ -126,7 +128,7 @@ def _by_first(case: Case, value: Tensor, tried: Iterable[Change]) -> Diagnosis |
 
 def _by_both(case: Case, value: Tensor) -> Diagnosis | None:
     """A wrong formula whose result was then changed."""
-    for guess in (it for it in case.hypotheses if it.causes != _LOW):
+    for guess in (it for it in case.hypotheses if it.causes != _LOW and not it.is_rare):
         for change in changes(case, value, guess.within):
             if _agrees(value, change.within):
                 words = change.words.format(wrong=case.wrong_name, right=guess.what)

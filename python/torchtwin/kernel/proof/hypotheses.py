@@ -18,6 +18,10 @@ from torchtwin.protocol import DiagnosisCode
 _LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16, "TF32": None}
 
 
+MAX_WORK = 2**22
+"""Multiply-adds of a product that is tried in unusual ways."""
+
+
 @dataclass(frozen=True)
 class Hypothesis:
     """The causes that together lead to this result; none of them is the right formula itself."""
@@ -32,6 +36,8 @@ class Hypothesis:
     """What it does wrong, as words after its name: "lacks the bias"."""
     undo: str = ""
     """What to call on the wrong result to have the right one: `.T`. It is told in place of the advice."""
+    is_rare: bool = False
+    """Whether it is not worth the time to ask what else was changed in its result."""
     is_wide: bool = False
     """Whether much else lies within as well: then a result must lie nearer to this value than to the right one."""
 
@@ -58,6 +64,7 @@ class _Product:
     """Whether it is what the operands give, transposed."""
     fault: str = ""
     advice: str = ""
+    is_rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class _Bias:
     cause: DiagnosisCode | None = None
     fault: str = ""
     advice: str = ""
+    is_rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,9 +114,14 @@ def _of_operands(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[
     for product in _products(twin, shape, names):
         within = linear.output(replace(product.operands, bias=None), shape)
         for bias in _biases(twin.bias, shape, names):
-            if within is not None and (product.fault or bias.fault):
+            if within is not None and (product.fault or bias.fault) and not _is_all_transposed(product, bias):
                 placed = within.at(lambda t: t.T) if product.is_transposed else within
                 yield _of_formula(product, bias, _plus(placed, bias.added), names)
+
+
+def _is_all_transposed(product: _Product, bias: _Bias) -> bool:
+    """That is a change of the result, and is told as one."""
+    return product.is_transposed and (bias.added is None and not bias.fault or bias.cause == "shape")
 
 
 def _products(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[_Product]:
@@ -123,9 +136,9 @@ def _products(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[_Pr
     if is_square:
         by = "Transpose the weight." if w in names.nameless else f"Multiply by `{w}.T`."
         yield _Product(f"{x} @ {w}", turned, fault="lacks the transpose", advice=by)
-    if input.dim() != 2 or shape[0] != shape[1]:
+    if input.dim() != 2 or shape[0] != shape[1] or input.numel() * shape[1] > MAX_WORK:
         return
-    other = "multiplies the wrong way round", "Multiply the input by the transpose of the weight."
+    other = "multiplies the wrong way round", "Multiply the input by the transpose of the weight.", True
     yield _Product(f"{w} @ {x}.T", twin, True, *other)
     if is_square:  # and so is the input
         yield _Product(f"{w} @ {x}", Twin(weight, input.T, None), False, *other)
@@ -144,10 +157,10 @@ def _biases(bias: Tensor | None, shape: torch.Size, names: LinearNames) -> Itera
     yield _Bias(f" + {b}", bias)
     yield _Bias("", None, "missing_bias", "lacks the bias", f"Add {code}.")
     yield _Bias(f" + {b} + {b}", 2 * bias.double(), "bias_twice", "adds the bias twice", f"Add {code} once.")
-    yield _Bias(f" - {b}", -bias, "missing_bias", "subtracts the bias", f"Add {code} in place of subtracting it.")
+    yield _Bias(f" - {b}", -bias, "missing_bias", "subtracts the bias", f"Add {code} in place of subtracting it.", True)
     if bias.dim() == 1 and len(shape) > 1 and shape[-2] == len(bias) > 1:
         fault, advice = "adds the bias along the wrong dimension", f"Add {code} itself, which goes along the last."
-        yield _Bias(f" + {b}[:, None]", bias[:, None], "shape", fault, advice)
+        yield _Bias(f" + {b}[:, None]", bias[:, None], "shape", fault, advice, True)
 
 
 def _of_formula(product: _Product, bias: _Bias, within: Enclosure, names: LinearNames) -> Hypothesis:
@@ -161,6 +174,7 @@ def _of_formula(product: _Product, bias: _Bias, within: Enclosure, names: Linear
         what=f"`{product.text}{bias.text}`",
         advice=f"Write `{names.expression}`." if not names.nameless else in_words,
         fault=" and ".join(filter(None, (product.fault, bias.fault))),
+        is_rare=product.is_rare or bias.is_rare,
     )
 
 
@@ -190,7 +204,7 @@ def _of_low_precision(twin: Twin, shape: torch.Size, names: LinearNames) -> Iter
         factors = replace(twin, input=_rounded(twin.input, dtype), weight=_rounded(twin.weight, dtype))
         if (within := linear.output(factors, shape)) is not None and _says_something(within):
             yield Hypothesis(("lower_precision",), within, f"computed with factors in {name}", advice, is_wide=True)
-        for whole in [] if dtype is None else _wholly_in(dtype, factors, shape):
+        for whole in [] if dtype is None else _wholly_in(dtype, twin, factors, shape):
             if _says_something(whole):
                 yield Hypothesis(("lower_precision",), whole, f"computed in {name}", advice, is_wide=True)
 
@@ -200,8 +214,8 @@ def _says_something(within: Enclosure) -> bool:
     return 2 * int((within.value.abs() > 2 * within.limit).sum()) > int((within.value != 0).sum())
 
 
-def _wholly_in(dtype: torch.dtype, factors: Twin, shape: torch.Size) -> Iterator[Enclosure]:
-    """With the bias and the result rounded as well, the product perhaps before the sum; the value is what comes out."""
+def _wholly_in(dtype: torch.dtype, twin: Twin, factors: Twin, shape: torch.Size) -> Iterator[Enclosure]:
+    """With the result rounded as well: after the sum, before it, or both. The value is what comes out."""
     bias = None if factors.bias is None else _rounded(factors.bias, dtype)
     within, product = (linear.output(replace(factors, bias=it), shape) for it in (bias, None))
     if within is None or product is None:
@@ -211,7 +225,9 @@ def _wholly_in(dtype: torch.dtype, factors: Twin, shape: torch.Size) -> Iterator
     rounding = 2 * unit * (within.value.abs() + product.value.abs() + within.limit + wide) + 4 * tiny
     limit = within.limit + wide + rounding
     added = within.value - product.value
-    for given in (_rounded(_rounded(product.value, dtype) + added, dtype), _rounded(within.value, dtype)):
+    own = 0.0 if twin.bias is None else twin.bias.double()
+    once = _rounded(product.value, dtype)
+    for given in (_rounded(once + added, dtype), _rounded(within.value, dtype), once + own):
         apart = (given - within.value).abs().nan_to_num(nan=0.0, posinf=0.0)
         yield replace(within, value=given, limit=limit + apart, largest=float(torch.finfo(dtype).max))
 
