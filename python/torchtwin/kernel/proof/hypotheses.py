@@ -121,7 +121,7 @@ def _of_operands(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[
 
 def _is_all_transposed(product: _Product, bias: _Bias) -> bool:
     """That is a change of the result, and is told as one."""
-    return product.is_transposed and (bias.added is None and not bias.fault or bias.cause == "shape")
+    return product.is_transposed and ((bias.added is None and not bias.fault) or bias.cause == "shape")
 
 
 def _products(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[_Product]:
