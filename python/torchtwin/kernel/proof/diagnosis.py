@@ -83,13 +83,12 @@ def _by_guess(case: Case, value: Tensor, guesses: list[Hypothesis]) -> Diagnosis
 
 
 def _is_nearer(value: Tensor, guess: Enclosure, right: Enclosure) -> bool:
-    """Whether it lies nearer to what the guess gives than to the right result, and not only within much the same."""
-    both = guess.value.isfinite() & right.value.isfinite() & value.isfinite()
-    apart, error = (value - guess.value)[both], (value - right.value)[both]
+    """Whether it lies nearer to what the guess gives than to the right result, each element by its size."""
+    sizes = torch.where(right.scale > 0, right.scale, torch.inf)
+    apart, error = (value - guess.value) / sizes, (value - right.value) / sizes
+    # Where the guess overflows and the value does not, it is infinitely far.
     share = NEARER if error.numel() >= FEW else NEARER / 2
-    moved = (guess.value - right.value).abs() > right.limit  # what the guess would have made wrong
-    is_moved = 2 * int((moved & ~right.holds(value)).sum()) >= int(moved.sum())
-    return is_moved and float(apart.norm()) <= share * float(error.norm())
+    return float(apart.norm()) <= share * float(error.norm())
 
 
 def _advice(name: str, undo: str, advice: str) -> str:

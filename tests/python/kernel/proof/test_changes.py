@@ -167,11 +167,11 @@ def test_every_order_of_the_dimensions_is_undone_by_what_is_advised(shape: tuple
     for dims in itertools.permutations(range(len(shape))):
         if list(dims) == sorted(dims):
             continue
-        wrong = right.value.permute(dims).reshape(shape)
-        if torch.equal(wrong, right.value):
-            continue
-        (change, *_) = [it for it in holding(case(wrong, right)) if it.code == "permuted"]
-        assert torch.equal(undone(change, wrong), right.value), (dims, change)
+        before = [shape[dims.index(d)] for d in range(len(shape))]
+        for wrong in (right.value.permute(dims).reshape(shape), right.value.reshape(before).permute(dims)):
+            if not torch.equal(wrong, right.value):
+                (change, *_) = [it for it in holding(case(wrong, right)) if it.code == "permuted"]
+                assert torch.equal(undone(change, wrong), right.value), (dims, change)
 
 
 @pytest.mark.parametrize(
@@ -231,9 +231,10 @@ def test_rounded_digits_are_told_where_they_are_those_of_the_right_result() -> N
     off = wrong.clone()
     off[2, 2] += 0.001
     assert holding(Case(off, right, "`typed`", "`y`")) == []
-    few = right.value.clone()
-    few[0, 0] = wrong[0, 0]
-    assert holding(Case(few, right, "`typed`", "`y`")) == []  # then only that one is wrong
+    one = wrong.clone()
+    one[0, 0] += 0.0004
+    of_one = replace(right, value=one)  # which has three decimals but there: then that one is wrong
+    assert holding(Case(wrong, of_one, "`typed`", "`y`")) == []
 
 
 def test_a_relu_is_told_for_outputs_alone() -> None:
@@ -245,5 +246,8 @@ def test_a_relu_is_told_for_outputs_alone() -> None:
     (found,) = holding(case(right.value, of_relu))
     assert (found.code, found.words) == ("partial", "{wrong} is {right} before its ReLU.")
     assert torch.equal(undone(found, right.value), after)
+    other = right.value.clone()
+    other[right.value.argmax() // 4, right.value.argmax() % 4] = -1.0
+    assert holding(case(other, of_relu)) == []
     dead = replace(right, value=torch.zeros_like(after))
     assert holding(case(-right.value.abs(), dead)) == []  # which says nothing of a ReLU

@@ -107,6 +107,24 @@ def test_a_lower_precision_is_told_where_its_own_errors_are_found_and_not_where_
         assert told((right - errors.reshape(SHAPE)).float(), twin).code == "unexplained"
 
 
+def test_a_lower_precision_that_overflows_explains_no_finite_result() -> None:
+    twin = layer()
+    large = replace(twin, input=(30000 * twin.input).sign() * 30000, weight=twin.weight.sign())
+    right = exact(large)
+    assert bool((right.abs() > 65504).any())
+    noise = 1 + 1e-3 * torch.rand(SHAPE, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    assert told((torch.where(right.abs() > 65504, 1.5 * right, right * noise)).float(), large).code != "lower_precision"
+
+
+def test_a_lower_precision_of_the_largest_rows_alone_is_not_one_of_all() -> None:
+    twin = layer()
+    sizes = torch.tensor([1.0, 1.0, 1.0, 1.0, 100.0, 100.0])[:, None]
+    twin = Twin(twin.input[:, :1] * sizes, twin.weight[:, :1], torch.zeros(8))
+    wrong = exact(twin).float()
+    wrong[4:] = detour(twin, torch.bfloat16)[4:]
+    assert told(wrong, twin).message == "Only rows 4, 5 of 6 of `hand` differ; the others agree."
+
+
 def test_a_lower_precision_of_half_of_the_rows_is_not_one_of_all() -> None:
     twin = layer()
     wrong = exact(twin).float()
