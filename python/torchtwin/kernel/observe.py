@@ -115,7 +115,8 @@ class Recording:
         caller = callsite.caller(frame)
         names = self._namer.names(caller, input, weight, bias)
         text = expression(names, input, weight, bias, output.dtype)
-        words = LinearNames(names.input_text, names.weight, names.bias, text)
+        used = names.placeholders & {names.input_text, names.weight, names.bias if bias is not None else ""}
+        words = LinearNames(names.input_text, names.weight, names.bias, text, used)
         forward, values = self._checked(input, weight, bias, output, words)
         operands = {"input": input, "weight": weight, "bias": bias, "output": output}
         id = self._recorder.next_id()

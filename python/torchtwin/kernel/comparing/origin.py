@@ -24,6 +24,7 @@ from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import Call
 
+_PLACEHOLDER = re.compile(r"(?<![\w.])(?:input|weight|bias)_*(?![\w(])")
 _WRITE = re.compile(r"^Write `(.*)`\.$")
 
 MAX_MULTIPLY_ADDS = 10**9
@@ -268,7 +269,9 @@ def _of_gradient(
         each = [enclosures.of_gradient(twin.weight.dtype, role, twin, g) for twin, g in passes]
         yield from hypotheses.of_fewer_passes([it for it in each if it is not None], name)
     if within is not None:
-        yield from hypotheses.of_gradient(role, passes[0][0], within)
+        names = _names(record)
+        weight = None if names.weight in names.nameless else names.weight
+        yield from hypotheses.of_gradient(role, passes[0][0], within, passes, weight)
 
 
 def _of_shape(bias: Tensor | None, used: Tensor | None) -> Tensor | None:
@@ -283,7 +286,13 @@ def _is_alike(a: Tensor, b: Tensor) -> bool:
 def _names(record: Call) -> LinearNames:
     of = record.operands
     x, w, b = (it.name if it is not None else role for it, role in ((of.input, "x"), (of.weight, "w"), (of.bias, "b")))
-    return LinearNames(x, w, b, record.expression)
+    return LinearNames(x, w, b, record.expression, _nameless(record))
+
+
+def _nameless(record: Call) -> frozenset[str]:
+    """`input`, `weight` and `bias` where they stand in the expression, and no gradient goes by that name."""
+    named = (record.gradient_names.input, record.gradient_names.weight, record.gradient_names.bias)
+    return frozenset(word for word in _PLACEHOLDER.findall(record.expression) if f"{word}.grad" not in named)
 
 
 def _after(origin: Origin, step: Activation | Reduction) -> Origin:

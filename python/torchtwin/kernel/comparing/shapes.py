@@ -2,25 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from torchtwin.kernel.comparing.sides import Side
 from torchtwin.kernel.fitting import on
+from torchtwin.kernel.proof.changes import in_order
+from torchtwin.kernel.proof.diagnosis import is_code
 from torchtwin.protocol import Diagnosis, Verdict
 
 Compare = Callable[[Side, Side], Verdict]
+MAX_DIMS = 5
+"""That are put into every order."""
 
 
-def other_shapes(a: Side, b: Side, compare: Compare) -> Verdict:
-    """Always `different`. Where another shape of one side makes them agree, that is the advice."""
+@dataclass(frozen=True)
+class _Pair:
+    """Two sides, of which one is to be written otherwise."""
+
+    actual: Side
+    expected: Side
+    compare: Compare
+    is_second: bool
+    """Whether the second one is to be written otherwise."""
+
+    @property
+    def changing(self) -> Side:
+        return self.expected if self.is_second else self.actual
+
+    @property
+    def target(self) -> torch.Size:
+        """The shape that it ought to have."""
+        return (self.actual if self.is_second else self.expected).value.shape
+
+    def written(self, method: str) -> str:
+        """In a sentence: its words with the method."""
+        words = self.changing.words
+        return f"`{on(words)}{method}`" if is_code(self.changing.name) else f"{words} with `{method}`"
+
+    def with_(self, method: str, value: Tensor) -> Verdict:
+        """The verdict where it has another value, that of the method. It is not traced by itself then."""
+        words = f"{on(self.changing.words)}{method}" if is_code(self.changing.name) else self.changing.words
+        changed = replace(self.changing, words=words, value=value, original=value)
+        return self.compare(self.actual, changed) if self.is_second else self.compare(changed, self.expected)
+
+
+def other_shapes(
+    a: Side, b: Side, compare: Compare, is_recorded: Callable[[Side], bool] = lambda side: False
+) -> Verdict:
+    """Always `different`. Where another shape of one side makes them agree, that is the advice.
+
+    The side to be written otherwise is the first, but for a recorded call's result beside one that is none.
+    """
     shape_a, shape_b = tuple(a.value.shape), tuple(b.value.shape)
     met = f"{_text(shape_a)} met {_text(shape_b)}"
     meeting = _meeting(shape_a, shape_b)
-    diagnosis = _transposed(a, b, compare) or _reshaped(a, b, compare)
+    pair = _Pair(a, b, compare, is_second=is_recorded(a) and not is_recorded(b))
+    diagnosis = _reordered(pair) or _reshaped(pair) or _reduced(pair)
     advice = diagnosis or f"{a.name} has {a.value.numel():,} elements, {b.name} {b.value.numel():,}."
     return Verdict(
         kind="different",
@@ -41,30 +83,75 @@ def _meeting(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     return f"`==` and `-` broadcast both to {_text(both)}, every element against every other"
 
 
-def _transposed(a: Side, b: Side, compare: Compare) -> str | None:
-    if a.value.dim() != 2 or a.value.T.shape != b.value.shape or 1 in a.value.shape:
-        return None
-    code = f"{on(b.words)}.T"
-    turned = compare(a, replace(_as(b, b.value.T), words=code))
-    if _agree(turned):
-        return f"Transposed they agree: write `{code}`."
-    cause = turned.diagnosis
-    return cause.message if cause is not None and cause.code not in ("partial", "unexplained") else None
+def _reordered(pair: _Pair) -> str | None:
+    """With the dimensions in another order, where that is more than another shape of the same order of elements."""
+    found = None
+    for dims in _orders(pair.changing.value.shape, pair.target):
+        method = in_order(dims)
+        verdict = pair.with_(method, pair.changing.value.permute(dims))
+        if _agree(verdict):
+            how = "Transposed" if len(dims) == 2 else "With the dimensions in another order"
+            return f"{how} they agree: write {pair.written(method)}."
+        cause = verdict.diagnosis
+        if found is None and cause is not None and cause.code not in ("partial", "unexplained"):
+            found = cause.message
+    return found
 
 
-def _reshaped(a: Side, b: Side, compare: Compare) -> str | None:
-    if a.value.numel() != b.value.numel():
+def _orders(shape: torch.Size, target: torch.Size) -> Iterator[list[int]]:
+    """Those that lead from one shape to the other, swaps of two dimensions first."""
+    n = len(shape)
+    if not 2 <= n <= MAX_DIMS or n != len(target) or sorted(shape) != sorted(target):
+        return
+    longer = [d for d in range(n) if shape[d] != 1]
+    orders = [list(dims) for dims in itertools.permutations(range(n)) if [shape[d] for d in dims] == list(target)]
+    # Dimensions of one element are no order: to move them is to reshape.
+    telling = (dims for dims in orders if [d for d in dims if d in longer] != longer)
+    yield from sorted(telling, key=lambda dims: sum(at != d for at, d in enumerate(dims)))
+
+
+def _reshaped(pair: _Pair) -> str | None:
+    value, shape = pair.changing.value, pair.target
+    if value.numel() != shape.numel():
         return None
-    code = f"`{on(b.words)}.reshape({', '.join(map(str, a.value.shape))})`"
-    verdict = compare(a, _as(b, b.value.reshape(a.value.shape)))
+    method = f".reshape({', '.join(map(str, shape))})" if len(shape) else ".reshape(())"
+    verdict = pair.with_(method, value.reshape(shape))
     if _agree(verdict):
-        return f"As for the values, they are {verdict.message}. Write {code}."
-    return f"Of one shape, as {code}, they are {verdict.message}."
+        return f"As for the values, they are {verdict.message}. Write {pair.written(method)}."
+    return f"Of one shape, as {pair.written(method)}, they are {verdict.message}."
 
 
-def _as(side: Side, value: Tensor) -> Side:
-    """Another shape of the side, which is not traced by itself."""
-    return replace(side, value=value, original=value)
+def _reduced(pair: _Pair) -> str | None:
+    """The larger one summed, or averaged, over its first dimensions."""
+    larger = replace(pair, is_second=pair.expected.value.numel() > pair.actual.value.numel())
+    value, target = larger.changing.value, list(larger.target)
+    if not value.numel() or not (value.is_floating_point() or value.is_complex()):
+        return None
+    for count in range(1, value.dim() + 1):
+        dims, rest = list(range(count)), list(value.shape[count:])
+        keeps = target == [1] * count + rest
+        if not keeps and target != rest:
+            continue
+        for name, of in (("sum", torch.sum), ("mean", torch.mean)):
+            method = f".{name}({_dims(dims, value.dim())}{', keepdim=True' * keeps})".replace("(, ", "(")
+            if _agree(larger.with_(method, of(value, dims, keepdim=keeps))):
+                done = "Summed" if name == "sum" else "Averaged"
+                over = (
+                    "all of it"
+                    if not rest
+                    else "its first dimension"
+                    if count == 1
+                    else f"its first {count} dimensions"
+                )
+                return f"{done} over {over}, {larger.changing.name} agrees: write {larger.written(method)}."
+    return None
+
+
+def _dims(dims: list[int], of: int) -> str:
+    """As arguments: nothing for all of them."""
+    if len(dims) == of:
+        return ""
+    return "0" if dims == [0] else f"({', '.join(map(str, dims))})"
 
 
 def _agree(verdict: Verdict) -> bool:

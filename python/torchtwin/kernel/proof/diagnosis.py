@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.proof.changes import MAX_LISTED, Case, changes
+from torchtwin.kernel.proof.changes import MAX_LISTED, Case, Change, changes
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.hypotheses import Hypothesis
+from torchtwin.kernel.words import binds_tightly
 from torchtwin.protocol import Diagnosis, DiagnosisCode
 
 _LOW: tuple[DiagnosisCode, ...] = ("lower_precision",)
 MAX_ELEMENTS = 2**20
 """Elements of a result that is diagnosed beyond non-finite and partial."""
+NEARER = 0.5
+"""Times the distance from the right result: how near a result must be to what a lower precision gives."""
+FEW = 8
+"""Elements, which may be near by chance: then twice as near."""
 
 
 def diagnose(case: Case) -> Diagnosis:
@@ -24,7 +30,7 @@ def diagnose(case: Case) -> Diagnosis:
     if found := _nonfinite(case, value):
         return found
     if value.numel() <= MAX_ELEMENTS:
-        for attempt in (_by_formula, _by_change, _by_precision, _by_both):
+        for attempt in (_by_sign, _by_formula, _by_change, _by_precision, _by_both):
             if found := attempt(case, value):
                 return found
     return _partial(case, value) or _unexplained(case, value)
@@ -50,6 +56,11 @@ def _number(value: float) -> str:
     return "NaN" if math.isnan(value) else f"{value:.6g}"
 
 
+def _by_sign(case: Case, value: Tensor) -> Diagnosis | None:
+    """The first of the changes, before the formulas: where the bias is all that counts, its sign is the result's."""
+    return _by_first(case, value, itertools.islice(changes(case, value, case.right), 1))
+
+
 def _by_formula(case: Case, value: Tensor) -> Diagnosis | None:
     return _by_guess(case, value, [guess for guess in case.hypotheses if guess.causes != _LOW])
 
@@ -64,10 +75,35 @@ def _by_precision(case: Case, value: Tensor) -> Diagnosis | None:
 
 def _by_guess(case: Case, value: Tensor, guesses: list[Hypothesis]) -> Diagnosis | None:
     for guess in guesses:
-        if _agrees(value, guess.within):
+        if _agrees(value, guess.within) and (not guess.is_wide or _is_nearer(value, guess.within, case.right)):
             code, *also = guess.causes
-            return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {guess.advice}", also)
+            advice = _advice(case.wrong_name, guess.undo and "{}" + guess.undo, guess.advice)
+            return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {advice}", also)
     return None
+
+
+def _is_nearer(value: Tensor, guess: Enclosure, right: Enclosure) -> bool:
+    """Whether it lies nearer to what the guess gives than to the right result, each element by its size."""
+    sizes = torch.where(right.scale > 0, right.scale, torch.inf)
+    apart, error = (value - guess.value) / sizes, (value - right.value) / sizes
+    # Where the guess overflows and the value does not, it is infinitely far.
+    share = NEARER if error.numel() >= FEW else NEARER / 2
+    return float(apart.norm()) <= share * float(error.norm())
+
+
+def _advice(name: str, undo: str, advice: str) -> str:
+    """What to write in place of the wrong result, in the user's words for it; in other words where it has none."""
+    if not undo:
+        return advice
+    if is_code(name):
+        words = name.strip("`")
+        return f"Write `{undo.replace('{}', words if binds_tightly(words) else f'({words})', 1)}`."
+    return advice or f"Write `{undo.replace('{}', '', 1)}`."
+
+
+def is_code(name: str) -> bool:
+    """Whether the words for a result, as they stand in a sentence, are nothing but code."""
+    return len(name) > 2 and name.startswith("`") and name.endswith("`") and name.count("`") == 2
 
 
 def _fault(name: str, guess: Hypothesis) -> str:
@@ -77,23 +113,33 @@ def _fault(name: str, guess: Hypothesis) -> str:
 
 
 def _by_change(case: Case, value: Tensor) -> Diagnosis | None:
-    for change in changes(case, value, case.right):
+    return _by_first(case, value, changes(case, value, case.right))
+
+
+def _by_first(case: Case, value: Tensor, tried: Iterable[Change]) -> Diagnosis | None:
+    for change in tried:
         if _agrees(value, change.within):
             words = change.words.format(wrong=case.wrong_name, right=case.right_name)
-            return Diagnosis(change.code, f"{_capital(words)} {change.advice}".rstrip())
+            advice = _advice(case.wrong_name, change.undo, change.advice)
+            return Diagnosis(change.code, f"{_capital(words)} {advice}".rstrip())
     return None
 
 
 def _by_both(case: Case, value: Tensor) -> Diagnosis | None:
     """A wrong formula whose result was then changed."""
-    for guess in (it for it in case.hypotheses if it.causes != _LOW):
+    for guess in (it for it in case.hypotheses if it.causes != _LOW and not it.is_rare):
         for change in changes(case, value, guess.within):
             if _agrees(value, change.within):
                 words = change.words.format(wrong=case.wrong_name, right=guess.what)
                 code, *also = guess.causes
-                return Diagnosis(
-                    code, f"{_capital(words)} {guess.advice} {change.advice}".rstrip(), [*also, change.code]
+                # A formula to be written mends the change as well.
+                advice = (
+                    guess.advice
+                    if guess.advice.startswith("Write `")
+                    else f"{guess.advice} {_advice('', change.undo, change.advice)}"
                 )
+                also = [*also, *([change.code] if change.code not in guess.causes else [])]
+                return Diagnosis(code, f"{_capital(words)} {advice}".rstrip(), also)
     return None
 
 
@@ -112,10 +158,10 @@ def _partial(case: Case, value: Tensor) -> Diagnosis | None:
         if 2 * len(places) <= value.shape[dim]:
             what = "elements" if value.dim() == 1 else "columns" if dim == value.dim() - 1 else "rows"
             listed = _listed(places)
-            one = what[:-1] if len(places) == 1 else what
-            return Diagnosis(
-                "partial", f"Only {one} {listed} of {value.shape[dim]:,} of {case.wrong_name} differ; the others agree."
-            )
+            which = f"{what[:-1]} {listed}" if len(places) == 1 else f"{what} {listed}"
+            verb, rest = "differs" if len(places) == 1 else "differ", "the others agree"
+            of = f"of {value.shape[dim]:,} of {case.wrong_name}"
+            return Diagnosis("partial", f"Only {which} {of} {verb}; {rest}.")
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,16 +10,16 @@ from torch import Tensor
 
 from torchtwin.kernel.proof import linear
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
-from torchtwin.kernel.proof.enclosure import Enclosure
+from torchtwin.kernel.proof.enclosure import Enclosure, total
 from torchtwin.kernel.twin import Twin
+from torchtwin.kernel.words import binds_tightly
 from torchtwin.protocol import DiagnosisCode
 
-_FAULTS: dict[DiagnosisCode, str] = {
-    "missing_transpose": "lacks the transpose",
-    "missing_bias": "lacks the bias",
-    "bias_twice": "adds the bias twice",
-}
 _LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16, "TF32": None}
+
+
+MAX_WORK = 2**22
+"""Multiply-adds of a product that is tried in unusual ways."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,12 @@ class Hypothesis:
     """What to write instead."""
     fault: str = ""
     """What it does wrong, as words after its name: "lacks the bias"."""
+    undo: str = ""
+    """What to call on the wrong result to have the right one: `.T`. It is told in place of the advice."""
+    is_rare: bool = False
+    """Whether it is not worth the time to ask what else was changed in its result."""
+    is_wide: bool = False
+    """Whether much else lies within as well: then a result must lie nearer to this value than to the right one."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,34 @@ class LinearNames:
     weight: str
     bias: str
     expression: str
+    nameless: frozenset[str] = frozenset()
+    """Those of the words in the expression that stand for an operand without a name."""
+
+
+@dataclass(frozen=True)
+class _Product:
+    """A product of the operands."""
+
+    text: str
+    operands: Twin
+    is_transposed: bool = False
+    """Whether it is what the operands give, transposed."""
+    fault: str = ""
+    advice: str = ""
+    is_rare: bool = False
+
+
+@dataclass(frozen=True)
+class _Bias:
+    """What is done with the bias."""
+
+    text: str
+    """What follows the product."""
+    added: Tensor | None
+    cause: DiagnosisCode | None = None
+    fault: str = ""
+    advice: str = ""
+    is_rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,48 +110,103 @@ def _stale(names: LinearNames, is_later: bool) -> tuple[str, str]:
 
 
 def _of_operands(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[Hypothesis]:
-    x, w, b = names.input, names.weight, names.bias
-    square = twin.weight.dim() == 2 and twin.weight.shape[0] == twin.weight.shape[1]
-    biased = twin.bias is not None
-    weights: list[tuple[tuple[DiagnosisCode, ...], Tensor, str]] = [((), twin.weight, f"{x} @ {w}.T")]
-    if square:
-        weights.append((("missing_transpose",), twin.weight.T, f"{x} @ {w}"))
-    biases: list[tuple[tuple[DiagnosisCode, ...], int]] = [((), 1), (("missing_bias",), 0), (("bias_twice",), 2)]
-    for of_weight, weight, product in weights:
-        for of_bias, times in biases if biased else [((), 1)]:
-            causes = of_weight + of_bias
-            within = _with_bias(replace(twin, weight=weight), shape, times) if causes else None
-            if within is not None:
-                what = product + f" + {b}" * (times if biased else 0)
-                fault = " and ".join(_FAULTS[cause] for cause in causes)
-                yield Hypothesis(causes, within, f"`{what}`", f"Write `{names.expression}`.", fault)
+    """Every product with everything that may be done with the bias, but for the right formula."""
+    for product in _products(twin, shape, names):
+        within = linear.output(replace(product.operands, bias=None), shape)
+        for bias in _biases(twin.bias, shape, names):
+            if within is not None and (product.fault or bias.fault) and not _is_all_transposed(product, bias):
+                placed = within.at(lambda t: t.T) if product.is_transposed else within
+                yield _of_formula(product, bias, _plus(placed, bias.added), names)
 
 
-def _with_bias(twin: Twin, shape: torch.Size, times: int) -> Enclosure | None:
-    if twin.bias is None or times == 1:
-        return linear.output(twin, shape)
-    if times == 0:
-        return linear.output(replace(twin, bias=None), shape)
-    once = linear.output(twin, shape)
-    if once is None:
-        return None
-    bias = twin.bias.double().broadcast_to(shape) if twin.bias.dim() <= len(shape) else twin.bias.double()[0]
-    rounding = 2 * once.unit * (once.value.abs() + bias.abs() + once.limit)
-    return replace(once, value=once.value + bias, limit=once.limit + rounding, scale=once.scale + bias.abs())
+def _is_all_transposed(product: _Product, bias: _Bias) -> bool:
+    """That is a change of the result, and is told as one."""
+    return product.is_transposed and ((bias.added is None and not bias.fault) or bias.cause == "shape")
+
+
+def _products(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[_Product]:
+    """The operands multiplied in any way that gives the shape, the right one first."""
+    x, w = (it if binds_tightly(it) else f"({it})" for it in (names.input, names.weight))
+    input, weight = twin.input, twin.weight
+    yield _Product(f"{x} @ {w}" + (".T" if weight.dim() > 1 else ""), twin)
+    if weight.dim() != 2:
+        return
+    turned = Twin(input, weight.T, None)
+    is_square = weight.shape[0] == weight.shape[1]
+    if is_square:
+        by = "Transpose the weight." if w in names.nameless else f"Multiply by `{w}.T`."
+        yield _Product(f"{x} @ {w}", turned, fault="lacks the transpose", advice=by)
+    if input.dim() != 2 or shape[0] != shape[1] or input.numel() * shape[1] > MAX_WORK:
+        return
+    other = "multiplies the wrong way round", "Multiply the input by the transpose of the weight.", True
+    yield _Product(f"{w} @ {x}.T", twin, True, *other)
+    if is_square:  # and so is the input
+        yield _Product(f"{w} @ {x}", Twin(weight, input.T, None), False, *other)
+        yield _Product(f"{x}.T @ {w}.T", Twin(input.T, weight, None), False, *other)
+        yield _Product(f"{x}.T @ {w}", Twin(input.T, weight.T, None), False, *other)
+        yield _Product(f"{w}.T @ {x}", Twin(weight.T, input.T, None), False, *other)
+        yield _Product(f"{w}.T @ {x}.T", turned, True, *other)
+
+
+def _biases(bias: Tensor | None, shape: torch.Size, names: LinearNames) -> Iterator[_Bias]:
+    """What may be done with the bias, the right thing first."""
+    if bias is None:
+        yield _Bias("", None)
+        return
+    b, code = names.bias, "the bias" if names.bias in names.nameless else f"`{names.bias}`"
+    yield _Bias(f" + {b}", bias)
+    yield _Bias("", None, "missing_bias", "lacks the bias", f"Add {code}.")
+    yield _Bias(f" + {b} + {b}", 2 * bias.double(), "bias_twice", "adds the bias twice", f"Add {code} once.")
+    yield _Bias(f" - {b}", -bias, "missing_bias", "subtracts the bias", f"Add {code} in place of subtracting it.", True)
+    if bias.dim() == 1 and len(shape) > 1 and shape[-2] == len(bias) > 1:
+        fault, advice = "adds the bias along the wrong dimension", f"Add {code} itself, which goes along the last."
+        yield _Bias(f" + {b}[:, None]", bias[:, None], "shape", fault, advice, True)
+
+
+def _of_formula(product: _Product, bias: _Bias, within: Enclosure, names: LinearNames) -> Hypothesis:
+    causes: list[DiagnosisCode] = ["missing_transpose"] if product.fault else []
+    if bias.cause is not None:
+        causes.append(bias.cause)
+    in_words = " ".join(filter(None, (product.advice, bias.advice)))
+    return Hypothesis(
+        causes=tuple(causes),
+        within=within,
+        what=f"`{product.text}{bias.text}`",
+        advice=f"Write `{names.expression}`." if not names.nameless else in_words,
+        fault=" and ".join(filter(None, (product.fault, bias.fault))),
+        is_rare=product.is_rare or bias.is_rare,
+    )
+
+
+def _plus(product: Enclosure, bias: Tensor | None) -> Enclosure:
+    """With what is added, at once or in two steps."""
+    if bias is None:
+        return product
+    shape, finite = product.value.shape, product.finite_scale
+    added = (bias.double() if bias.dim() <= len(shape) else bias.double()[0]).broadcast_to(shape)
+    rounding = 2 * product.unit * (product.value.abs() + added.abs() + product.limit)
+    return replace(
+        product,
+        value=product.value + added,
+        limit=product.limit + rounding,
+        scale=product.scale + added.abs(),
+        finite_scale=lambda: finite() + added.abs(),
+    )
 
 
 def _of_low_precision(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[Hypothesis]:
     """The factors rounded to fewer bits before they were multiplied, and perhaps the result as well."""
     if twin.input.dtype not in (torch.float32, torch.float64):
         return
-    advice = f"Compute `{names.expression}` in {str(twin.input.dtype).removeprefix('torch.')} throughout."
+    own = str(twin.input.dtype).removeprefix("torch.")
+    advice = f"Compute `{names.expression}` in {own} throughout." if not names.nameless else f"Compute it in {own}."
     for name, dtype in _LOW.items():
         factors = replace(twin, input=_rounded(twin.input, dtype), weight=_rounded(twin.weight, dtype))
         if (within := linear.output(factors, shape)) is not None and _says_something(within):
-            yield Hypothesis(("lower_precision",), within, f"computed with factors in {name}", advice)
-        whole = None if dtype is None else _wholly_in(dtype, factors, shape)
-        if whole is not None and _says_something(whole):
-            yield Hypothesis(("lower_precision",), whole, f"computed in {name}", advice)
+            yield Hypothesis(("lower_precision",), within, f"computed with factors in {name}", advice, is_wide=True)
+        for whole in [] if dtype is None else _wholly_in(dtype, twin, factors, shape):
+            if _says_something(whole):
+                yield Hypothesis(("lower_precision",), whole, f"computed in {name}", advice, is_wide=True)
 
 
 def _says_something(within: Enclosure) -> bool:
@@ -125,16 +214,22 @@ def _says_something(within: Enclosure) -> bool:
     return 2 * int((within.value.abs() > 2 * within.limit).sum()) > int((within.value != 0).sum())
 
 
-def _wholly_in(dtype: torch.dtype, factors: Twin, shape: torch.Size) -> Enclosure | None:
-    """With the bias and the result rounded as well, the product perhaps before the sum."""
+def _wholly_in(dtype: torch.dtype, twin: Twin, factors: Twin, shape: torch.Size) -> Iterator[Enclosure]:
+    """With the result rounded as well: after the sum, before it, or both. The value is what comes out."""
     bias = None if factors.bias is None else _rounded(factors.bias, dtype)
     within, product = (linear.output(replace(factors, bias=it), shape) for it in (bias, None))
     if within is None or product is None:
-        return None
+        return
     unit, tiny = UNIT_ROUNDOFF[dtype], torch.finfo(dtype).tiny
     wide = UNIT_ROUNDOFF[torch.float32] * (factors.weight.shape[-1] + 2) * within.scale  # the sum is kept in float32
     rounding = 2 * unit * (within.value.abs() + product.value.abs() + within.limit + wide) + 4 * tiny
-    return replace(within, limit=within.limit + wide + rounding, largest=float(torch.finfo(dtype).max))
+    limit = within.limit + wide + rounding
+    added = within.value - product.value
+    own = 0.0 if twin.bias is None else twin.bias.double()
+    once = _rounded(product.value, dtype)
+    for given in (_rounded(once + added, dtype), _rounded(within.value, dtype), once + own):
+        apart = (given - within.value).abs().nan_to_num(nan=0.0, posinf=0.0)
+        yield replace(within, value=given, limit=limit + apart, largest=float(torch.finfo(dtype).max))
 
 
 def _rounded(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
@@ -146,13 +241,39 @@ def _rounded(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
 
 
 def of_fewer_passes(passes: list[Enclosure], gradient: str) -> Iterator[Hypothesis]:
-    """Of `.grad` that holds several backward passes: the share of the last one, or of any other."""
-    advice = f"Call `zero_grad()` before each backward: `{gradient}` holds {len(passes)} passes."
+    """Of `.grad` that holds several backward passes: the share of the last one, or of any other; or their mean."""
+    n = len(passes)
+    advice = f"Call `zero_grad()` before each backward: {_told(gradient)} holds {n} passes."
     for within in reversed(passes):
         yield Hypothesis(("scaled",), within, "the gradient of one backward pass alone", advice)
+    of_all = total(passes)
+    rounding = of_all.unit * (of_all.terms + 2) * of_all.scale  # of one sum over all parts, in place of one over each
+    mean = replace(of_all, value=of_all.value / n, limit=(of_all.limit + rounding) / n, scale=of_all.scale / n)
+    what = f"the mean of the {n} backward passes whose sum {_told(gradient)} holds"
+    yield Hypothesis(
+        ("scaled",), mean, what, f"Divide each loss by {n} before its backward to have the mean there too."
+    )
 
 
-def of_gradient(role: str, twin: Twin, within: Enclosure) -> Iterator[Hypothesis]:
-    """Other formulas for a gradient."""
-    if role == "weight" and within.value.dim() == 2 and within.value.shape[0] == within.value.shape[1]:
-        yield Hypothesis(("missing_transpose",), within.at(lambda t: t.T), "`x.T @ g`", "Write `g.T @ x`.")
+def _told(gradient: str) -> str:
+    """Code in backticks; other words as they are."""
+    return gradient if " " in gradient else f"`{gradient}`"
+
+
+def of_gradient(
+    role: str, twin: Twin, within: Enclosure, passes: Sequence[tuple[Twin, Tensor]] = (), weight: str | None = None
+) -> Iterator[Hypothesis]:
+    """Other formulas for a gradient, of a square weight. Each pass comes with the gradient of its output."""
+    if twin.weight.dim() != 2 or twin.weight.shape[0] != twin.weight.shape[1]:
+        return
+    if role == "weight":
+        what = "the gradient the other way round"
+        yield Hypothesis(("missing_transpose",), within.at(lambda t: t.T), what, "Transpose it.", undo=".T")
+    if role == "input" and passes:
+        each = [linear.gradient("input", replace(it, weight=it.weight.T), g) for it, g in passes]
+        known = [it for it in each if it is not None]
+        if len(known) == len(each):
+            by = "the weight" if weight is None else f"`{weight}`"
+            what = "the gradient of the output times the transpose of the weight"
+            advice = f"Multiply the gradient of the output by {by} itself, without `.T`."
+            yield Hypothesis(("missing_transpose",), total(known), what, advice)

@@ -112,7 +112,7 @@ def test_the_figures_are_those_of_numpy(layer: Notebook, ask: Ask) -> None:
         ("x @ fc.weight.T + fc.bias + fc.bias", "bias_twice", "adds the bias twice: it is"),
         ("3 * hand", "scaled", "is 3 times `y`. Divide by 3."),
         ("-hand", "negated", "is `y` with the other sign."),
-        ("hand.flip(1)", "permuted", "Write `.flip(1)`."),
+        ("hand.flip(1)", "permuted", "Write `wrong.flip(1)`."),
     ],
 )
 @pytest.mark.parametrize("wrong_first", [True, False])
@@ -321,9 +321,13 @@ def test_a_gradient_that_was_clipped_or_added_to_is_no_proof(backward: Notebook,
     [
         ("torch.ones(4, 1)", "torch.ones(4)", "(4, 1) met (4,): `==` and `-` broadcast both to (4, 4), every element"),
         ("torch.ones(2, 3)", "torch.ones(4)", "(2, 3) met (4,): the two don't broadcast."),
-        ("torch.ones(2, 3)", "torch.ones(3)", "`==` and `-` broadcast the smaller to (2, 3). `torch.ones(2, 3)` has 6"),
+        (
+            "torch.ones(2, 3)",
+            "torch.zeros(3)",
+            "`==` and `-` broadcast the smaller to (2, 3). `torch.ones(2, 3)` has 6",
+        ),
         ("torch.arange(6.).reshape(2, 3)", "torch.arange(6.).reshape(2, 3).T", "Transposed they agree: write `torch"),
-        ("torch.arange(6.).reshape(2, 3)", "torch.arange(6.)", "Write `torch.arange(6.).reshape(2, 3)`."),
+        ("torch.arange(6.).reshape(2, 3)", "torch.arange(6.)", "Write `torch.arange(6.).reshape(2, 3).reshape(6)`."),
         ("torch.zeros(0, 3)", "torch.zeros(2, 3)", "(0, 3) met (2, 3)"),
     ],
 )
