@@ -59,6 +59,8 @@ class Recording:
         self.past = Past(MAX_CALLS)
         self.tensors = TensorTable(self.past.outputs)
         passes = Passes(guard, self._note_gradient)
+        self.contributions: Callable[[Tensor], list[int]] = passes.contributions
+        """The calls whose shares a parameter's `.grad` holds."""
         self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
         self.tracer = Tracer(recorder, self.past, passes)
         self._matcher = Matcher(self.past, self.tracer)

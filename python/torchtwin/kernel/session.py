@@ -17,6 +17,8 @@ from torchtwin.protocol.requests import Refused
 from torchtwin.version import __version__
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from torchtwin.kernel.comparing.origin import Tracer
     from torchtwin.kernel.observe import Recording
     from torchtwin.kernel.tap import Tap
@@ -124,6 +126,10 @@ class Session:
     def tracer(self) -> Tracer | None:
         """Traces tensors to recorded calls; null before the first watch."""
         return None if self._recording is None else self._recording.tracer
+
+    def contributions(self, parameter: Tensor) -> list[int]:
+        """The ids of the recorded calls whose shares `.grad` holds, once a pass; none where that is not known."""
+        return [] if self._recording is None else self._recording.contributions(parameter)
 
     def forked(self) -> None:
         """In the child of a fork, a data loader's worker say: goes on recording, for the child alone."""
