@@ -106,7 +106,7 @@ class TwinMagics(Magics):
         from torchtwin.kernel.comparing.verdict import Verdict
 
         if len(values) == 1:
-            print(explain(values[0], asked.sides[0], self._session.tracer()))
+            print(explain(values[0], asked.sides[0], self._session))
             return
         actual, expected = values
         comparison = answer(self._session, Asked(actual, expected, (asked.sides[0], asked.sides[1])))

@@ -60,6 +60,8 @@ class Recording:
         self.past = Past(MAX_CALLS)
         self.tensors = TensorTable(self.past.outputs)
         passes = Passes(guard, self._note_gradient)
+        self.contributions: Callable[[Tensor], list[int]] = passes.contributions
+        """The calls whose shares a parameter's `.grad` holds."""
         self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
         self.tracer = Tracer(recorder, self.past, passes)
         self._matcher = Matcher(self.past, self.tracer)
@@ -77,12 +79,13 @@ class Recording:
 
     def match(self, names: Mapping[str, Any], seconds: float = SECONDS) -> int:
         """Tells which variables are outputs or gradients of calls. Returns how many it had no time for."""
-        self.changed, found, left_out = self._matcher.after_cell(names, seconds)
-        for id in {call.id for call in self._recorder.calls() if any(it.name in self.changed for it in call.matches)}:
-            self._change_matches(id, lambda matches: [it for it in matches if it.name not in self.changed])
-        for it in found:
+        look = self._matcher.after_cell(names, seconds)
+        self.changed, gone = look.changed, look.changed | look.outdated
+        for id in {call.id for call in self._recorder.calls() if any(it.name in gone for it in call.matches)}:
+            self._change_matches(id, lambda matches: [it for it in matches if it.name not in gone])
+        for it in look.found:
             self._change_matches(it.call, functools.partial(_with_match, new=it.match))
-        return left_out
+        return look.left_out
 
     def cell_ended(self, names: Mapping[str, Any]) -> Tensors:
         """The names have settled: the table of the tensors."""

@@ -17,6 +17,8 @@ from torchtwin.protocol.requests import Refused
 from torchtwin.version import __version__
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from torchtwin.kernel.comparing.origin import Tracer
     from torchtwin.kernel.observe import Recording
     from torchtwin.kernel.tap import Tap
@@ -129,6 +131,10 @@ class Session:
         """A question; what is computed from now on has nothing to do with what was before."""
         if self._recording is not None:
             self._recording.past.stretch += 1
+
+    def contributions(self, parameter: Tensor) -> list[int]:
+        """The ids of the recorded calls whose shares `.grad` holds, once a pass; none where that is not known."""
+        return [] if self._recording is None else self._recording.contributions(parameter)
 
     def forked(self) -> None:
         """In the child of a fork, a data loader's worker say: goes on recording, for the child alone."""

@@ -286,6 +286,21 @@ def test_a_cell_that_asserts_passes_where_all_agrees(kernel: Kernel) -> None:
     assert MIME_TYPE in ran.outputs[-1]["data"]
 
 
+@pytest.mark.parametrize(
+    ("cell", "status"),
+    [
+        ("pre = x @ fc.weight.T\nanswer = pre + fc.bias", "ok"),
+        ("r = fc(x).T\nanswer = x @ fc.weight.T + fc.bias", "ok"),
+        ("pre = x @ fc.weight.T", "error"),
+        ("pre = x @ fc.weight.T\nanswer = pre + fc.bias + fc.bias", "error"),
+    ],
+)
+def test_a_cell_that_asserts_passes_an_answer_in_two_steps_and_fails_half_of_it(
+    kernel: Kernel, cell: str, status: str
+) -> None:
+    assert kernel.run("%%twin --assert\n" + SQUARE + "\n" + cell).status == status
+
+
 def test_a_cell_that_raised_fails_by_that(kernel: Kernel) -> None:
     ran = kernel.run("%%twin --assert\n" + SQUARE + "\nhand = x @ fc.weight + fc.bias\n1 / 0")
     assert [o["ename"] for o in ran.outputs if o["type"] == "error"] == ["ZeroDivisionError"]

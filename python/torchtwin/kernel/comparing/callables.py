@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import BuiltinFunctionType
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from torchtwin.kernel.comparing.arguments import (
+    argument_names,
+    is_name,
+    namespace,
+    parameters,
+    problem_with_arguments,
+    takes_arguments,
+    words_of_side,
+)
 from torchtwin.kernel.comparing.compare import Comparer
 from torchtwin.kernel.comparing.gradients import NOTHING, compare_gradient
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.comparing.question import compiled_as_filed, told
-from torchtwin.kernel.comparing.sides import side
+from torchtwin.kernel.comparing.sides import named, side
+from torchtwin.kernel.comparing.surroundings import Surroundings
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import ComparedGradient, Verdict
@@ -66,61 +74,56 @@ def compare_callables(
 ) -> tuple[Verdict, list[ComparedGradient]]:
     """Both are called with the tensors of `wrt` if they take arguments, and as they are if not.
 
-    They start from the same state of torch's random number generators, which is put back. `recording` lets `tracer`
-    know of the calls that are made.
+    They start from the same state of the random number generators (torch's, NumPy's, Python's) and of the buffers of
+    modules that they name, as those of batch normalisation, and what they change of it is undone. `recording` lets
+    `tracer` know of the calls that are made.
     """
+    functions, tensors = (actual, expected), ([it.actual for it in wrt], [it.expected for it in wrt])
+    surroundings = Surroundings(functions, [*tensors[0], *tensors[1]])
+    names = [[words_of_side(it.words, at) for it in wrt] for at in (0, 1)]
+    own = [[it.name for it in parameters(function)] for function in functions]
     runs: list[_Run | str] = []
-    state = torch.get_rng_state()
-    with torch.random.fork_rng(), torch.enable_grad(), recording():
-        for function, name, tensors in (
-            (actual, words[0], [it.actual for it in wrt]),
-            (expected, words[1], [it.expected for it in wrt]),
-        ):
-            torch.set_rng_state(state)
-            runs.append(_run(function, name, tensors))
+    with torch.enable_grad(), recording():
+        for at, function in enumerate(functions):
+            with surroundings.same():
+                runs.append(_run(function, words[at], tensors[at], [names[at], own[at], own[1 - at]]))
         if isinstance(problem := next((run for run in runs if isinstance(run, str)), None), str):
             return unchecked(problem), []
         a, b = (run for run in runs if isinstance(run, _Run))
         verdict = Comparer(tracer).compare(a.result, b.result, words)
-        return verdict, _gradients(a, b, wrt, tracer)
+        return verdict, _gradients(a, b, wrt, tracer, surroundings)
 
 
-def _run(function: object, name: str, tensors: list[Tensor]) -> _Run | str:
+def _run(function: object, words: str, tensors: list[Tensor], names: Sequence[Sequence[str]]) -> _Run | str:
     if not callable(function):
-        value = side(function, name)
+        value = side(function, words)
         return value if isinstance(value, str) else _Run(value.original, tensors)
-    given = [t.detach().clone().requires_grad_() for t in tensors] if _takes_arguments(function, len(tensors)) else None
+    if problem := problem_with_arguments(function, words, len(tensors)):
+        return problem
+    takes_them = takes_arguments(function, len(tensors))
+    given = [t.detach().clone().requires_grad_() for t in tensors] if takes_them else None
     if isinstance(function, BuiltinFunctionType) and function == functional.linear:
         function = functional.linear  # torch's own, if it was looked up before the watch
     try:
-        result = _called(function, name, given)
+        result = _called(function, words, given or [], names)
     except Exception as error:
-        return f"`{name}` raised {told(error)}"
+        return f"{named(words)} raised {told(error)}"
     if not is_tensor(result):
-        return f"`{name}` returned a {type(result).__qualname__}, not a tensor"
+        return f"{named(words)} returned a {type(result).__qualname__}, not a tensor"
     return _Run(result, tensors if given is None else given)
 
 
-def _called(function: Callable[..., Any], name: str, given: list[Tensor] | None) -> object:
-    """In a frame that knows a layer by its own name, since it is looked at for names."""
-    word = name.rpartition(".")[2]
-    word = word if word.isidentifier() else "function"
-    names = {word: function, **{f"x{at}": tensor for at, tensor in enumerate(given or ())}}
-    text = f"{word}({', '.join(f'x{at}' for at in range(len(given or ())))})"
-    return eval(compiled_as_filed(text), {}, names)
+def _called(function: object, words: str, given: list[Tensor], names: Sequence[Sequence[str]]) -> object:
+    """In a frame that knows a layer and its arguments by the user's names, since it is looked at for names."""
+    word = words if is_name(words) else "function"
+    if isinstance(function, nn.Module):  # found by its own name, not by a path to it
+        word = word.rpartition(".")[2]
+    arguments = argument_names(names, word, len(given))
+    text = f"{word}({', '.join(arguments)})"
+    return eval(compiled_as_filed(text), {}, namespace([word, *arguments], [function, *given]))
 
 
-def _takes_arguments(function: Callable[..., Any], count: int) -> bool:
-    try:
-        inspect.signature(function).bind(*[None] * count)
-    except TypeError:
-        return False
-    except ValueError:  # a function in C without a signature
-        return count > 0
-    return count > 0
-
-
-def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer) -> list[ComparedGradient]:
+def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer, surroundings: Surroundings) -> list[ComparedGradient]:
     if not wrt:
         return []
     if a.result.shape != b.result.shape:
@@ -128,7 +131,10 @@ def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer) -> list[Compare
     g = torch.randn(a.result.shape, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64, device="cpu")
     for run in (a, b):  # the same for both: numbers of the less precise
         g = g.to(run.result.dtype) if run.result.is_floating_point() else g
-    of_a, of_b = (_backward(run, g) for run in (a, b))
+    with surroundings.same():
+        of_a = _backward(a, g)
+    with surroundings.same():
+        of_b = _backward(b, g)
     each = zip(wrt, zip(a.given, of_a, strict=True), zip(b.given, of_b, strict=True), strict=True)
     return [ComparedGradient(it.words, compare_gradient(tracer, it.words, first, second)) for it, first, second in each]
 

@@ -1,28 +1,34 @@
-"""What is known of one value: what it is, and which recorded call it comes from."""
+"""What is known of one value: what it is, and which recorded calls it comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from torchtwin.kernel.comparing.origin import Origin, Tracer
+from torchtwin.kernel.comparing.graph import made_from
+from torchtwin.kernel.comparing.origin import Origin
 from torchtwin.kernel.comparing.sides import Side, side
 from torchtwin.kernel.describe import dtype_name, shape
 from torchtwin.kernel.quiet import quietly
-from torchtwin.kernel.report_model import place
+from torchtwin.kernel.report_model import count_of, place
 from torchtwin.protocol import Verdict
 
+if TYPE_CHECKING:
+    from torchtwin.kernel.session import Session
+
 MAX_ORIGINS = 3
+"""That are listed; the others are counted."""
 
 
 @quietly
-def explain(value: object, words: str, tracer: Tracer | None) -> str:
+def explain(value: object, words: str, session: Session) -> str:
     """Some lines of text."""
     made = side(value, words)
     if not isinstance(made, Side):
         return f"{made[:1].upper()}{made[1:]}."
-    return "\n".join([_tensor(made), *_origins(made, tracer)])
+    return "\n".join([_tensor(made), *_origins(made, session)])
 
 
 def _tensor(one: Side) -> str:
@@ -35,31 +41,60 @@ def _tensor(one: Side) -> str:
     return ", ".join(parts)
 
 
-def _origins(one: Side, tracer: Tracer | None) -> Iterator[str]:
-    found = [] if tracer is None else _first(tracer, one.original)
+def _origins(one: Side, session: Session) -> Iterator[str]:
+    found = _found(one.original, session)
     if not found:
         yield "  not traced to a recorded call"
+    alike: dict[str, list[Origin]] = {}
     for origin in found:
-        record = origin.record
-        what = "the output" if origin.of == "output" else f"the {origin.of} gradient"
-        yield f"  {what} of `{origin.name}`, {place(record.site)}: `{_formula(origin)}`"
-        verdict: Verdict | None = record.forward if origin.of == "output" else getattr(record.gradients, origin.of)
-        if verdict is not None:
-            yield f"  {verdict.message}"
-            yield from (f"  {remark}" for remark in (verdict.note,) if remark)
+        alike.setdefault(_sentence(origin), []).append(origin)
+    is_sum = len(found) > 1 and found[0].of != "output"
+    for sentence, calls in list(alike.items())[:MAX_ORIGINS]:
+        times = f" ({len(calls):,} calls)" if len(calls) > 1 else ""
+        yield f"  {'in it, ' if is_sum else ''}{sentence}{times}"
+        yield from _verdict(calls[0])
+    more = sum(len(calls) for calls in list(alike.values())[MAX_ORIGINS:])
+    if more:
+        yield f"  and {count_of(more, 'more call')}"
 
 
-def _first(tracer: Tracer, tensor: Tensor) -> list[Origin]:
-    """At most a few, one for each call."""
+def _found(tensor: Tensor, session: Session) -> list[Origin]:
+    """One for each call, the newest first."""
+    tracer = session.tracer()
     found: dict[int, Origin] = {}
-    for origin in tracer.origins(tensor):
-        found.setdefault(origin.call.id, origin)
-        if len(found) == MAX_ORIGINS:
-            break
-    return list(found.values())
+    for origin in tracer.origins(tensor) if tracer is not None else ():
+        if _is_held(origin, session):
+            found.setdefault(origin.call.id, origin)
+    return [it for it in found.values() if _is_made_from_output(it, tensor)] or list(found.values())
 
 
-def _formula(origin: Origin) -> str:
-    if origin.of == "output":
-        return origin.record.expression
-    return str(getattr(origin.record.gradient_formulas, origin.of))
+def _is_made_from_output(origin: Origin, tensor: Tensor) -> bool:
+    """If so, that other calls gave the same numbers says nothing."""
+    output = origin.call.original("output") if origin.of == "output" else None
+    return output is not None and made_from(tensor, output)
+
+
+def _is_held(origin: Origin, session: Session) -> bool:
+    """Whether a gradient holds this call's share: what came before `zero_grad()` it holds no more."""
+    operand = None if origin.of == "output" else origin.call.original(origin.of)
+    if operand is None or not operand.is_leaf:
+        return True
+    return origin.call.id in session.contributions(operand)
+
+
+def _sentence(origin: Origin) -> str:
+    record = origin.record
+    call = f"`{origin.call.text or record.name}`, {place(record.site)}"
+    if origin.of != "output":
+        return f"the {origin.of} gradient of {call}: `{getattr(record.gradient_formulas, origin.of)}`"
+    is_made_of_it = origin.call.text is not None and origin.name != origin.call.text
+    made = f"`{origin.name}`, from " if is_made_of_it else ""
+    return f"{made}the output of {call}: `{record.expression}`"
+
+
+def _verdict(origin: Origin) -> Iterator[str]:
+    record = origin.record
+    verdict: Verdict | None = record.forward if origin.of == "output" else getattr(record.gradients, origin.of)
+    if verdict is not None:
+        yield f"  {verdict.message}"
+        yield from (f"  {remark}" for remark in (verdict.note,) if remark)

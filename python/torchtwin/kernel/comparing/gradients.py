@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from torchtwin.kernel.comparing.arguments import words_of_side
 from torchtwin.kernel.comparing.compare import Comparer
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.identity import has_storage
@@ -23,9 +24,9 @@ def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) ->
         return cut_off
     if missing:
         return unchecked(f"`{words}`: {'; '.join(missing)}")
-    for leaf, gradient in (first, second):
+    for at, (leaf, gradient) in enumerate((first, second)):
         assert isinstance(gradient, Tensor)
-        tracer = tracer.with_gradient_of(leaf, gradient, f"the gradient of {words}")
+        tracer = tracer.with_gradient_of(leaf, gradient, f"the gradient of `{words_of_side(words, at)}`")
     names = f"the first gradient of `{words}`", f"the second gradient of `{words}`"
     return Comparer(tracer).compare(first[1], second[1], names)
 

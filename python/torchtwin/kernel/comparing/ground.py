@@ -18,7 +18,6 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
@@ -33,8 +32,6 @@ MAX_CALLS = 200
 """The newest calls that an operand may come from."""
 MAX_CHAIN = 20
 """Layers that rounding is followed through."""
-MAX_NODES = 10_000
-"""Of an autograd graph, looked at to learn what a result was computed from."""
 FAINT = 16
 """Times the square root of the unit roundoff, by experience: below it, beside its usual size, a gradient is faint.
 
@@ -78,13 +75,13 @@ class Grounds:
         """Why `result` need not have been computed from the call's very operands; null where it was."""
         if doubt := self._doubt_of_parameters(call, result):
             return doubt
-        if is_made_from(result, call.original("input")):
+        if follows_from(result, call.original("input")):
             return None
         return self._doubt_of_factor(call, "input")
 
     def _doubt_of_parameters(self, call: PastCall, result: Tensor) -> str | None:
         for role in PARAMETERS:
-            if role in call.computed and not is_made_from(result, call.original(role)):
+            if role in call.computed and not follows_from(result, call.original(role)):
                 return self._doubt(call, role)
         return None
 
@@ -179,15 +176,6 @@ class Grounds:
         return call.text or ("a layer" if record is None else f"{record.name}(...)")
 
 
-def is_made_from(result: Tensor, operand: Tensor | None) -> bool:
-    """Whether autograd knows that `result` was computed from this very tensor."""
-    if operand is None or result.grad_fn is None or not operand.requires_grad:
-        return False
-    if operand.grad_fn is not None:
-        return any(node is operand.grad_fn for node in _graph(result.grad_fn))
-    return any(getattr(node, "variable", None) is operand for node in _graph(result.grad_fn))
-
-
 def may_come_from(values: Tensor, tensor: Tensor | None, call: PastCall) -> bool:
     """Whether equal numbers are hardly chance: of all zeros, say, there are many, and only the graph tells them apart.
 
@@ -196,7 +184,7 @@ def may_come_from(values: Tensor, tensor: Tensor | None, call: PastCall) -> bool
     flat = values.reshape(-1)
     if bool(flat.any()) and (len(flat) == 1 or bool((flat != flat[0]).any())):
         return True
-    return tensor is not None and is_made_from(tensor, call.original("weight"))
+    return tensor is not None and follows_from(tensor, call.original("weight"))
 
 
 def is_faint(call: PastCall) -> bool:
@@ -219,13 +207,3 @@ def _is_tiny(grad_output: Tensor, twin: Twin | None) -> bool:
 def _divided(within: Enclosure) -> Enclosure:
     """A mean over the outputs may be taken before the product or after it, which rounds once or twice more."""
     return replace(within, limit=within.limit + 4 * within.unit * within.scale)
-
-
-def _graph(node: Node) -> Iterator[Node]:
-    seen, waiting = {node}, [node]
-    while waiting and len(seen) < MAX_NODES:
-        node = waiting.pop()
-        yield node
-        new = [source for source, _ in node.next_functions if source is not None and source not in seen]
-        seen.update(new)
-        waiting.extend(new)

@@ -15,6 +15,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.comparing.graph import made_from
 from torchtwin.kernel.comparing.origin import Origin, Tracer
 from torchtwin.kernel.comparing.sides import Side, side
 from torchtwin.kernel.identity import has_storage, mark, same_view
@@ -27,7 +28,7 @@ from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import Words, judge
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.scopes import shown
-from torchtwin.protocol import Match
+from torchtwin.protocol import Match, Verdict
 
 SECONDS = 0.05
 """After one cell, where nobody asked for it."""
@@ -51,6 +52,19 @@ class Found:
 
     call: int
     match: Match
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at the user's names has brought."""
+
+    changed: set[str]
+    """The names that were bound or changed since the last look."""
+    found: list[Found]
+    outdated: set[str]
+    """Names whose near miss, told before, was but a step to what matches now."""
+    left_out: int
+    """How many names there was no time for."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +95,10 @@ class _Target:
         return self._tracer.of_call(self.call, self.of)
 
     @property
+    def key(self) -> tuple[int, Role]:
+        return self.call.id, self.of
+
+    @property
     def work(self) -> int:
         """Multiply-adds of the call."""
         input, weight = self.call.copies.get("input"), self.call.copies.get("weight")
@@ -95,6 +113,23 @@ class _Target:
         return self._within[dtype]
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What a variable matches, or nearly."""
+
+    candidate: _Candidate
+    target: _Target
+    verdict: Verdict
+
+    @property
+    def is_near(self) -> bool:
+        return self.verdict.kind == "different"
+
+    @property
+    def found(self) -> Found:
+        return Found(self.target.call.id, Match(self.candidate.name, self.target.of, self.verdict))
+
+
 class Matcher:
     """Knows what each name and call was after the last cell, to look at what the next one brings."""
 
@@ -103,23 +138,33 @@ class Matcher:
         self._tracer = tracer
         self._seen: dict[str, object] = {}
         self._targets_seen: set[tuple[int, Role, int]] = set()
+        self._near: dict[str, tuple[int, Role]] = {}
+        """The near misses that were told, by name."""
 
     def forget(self) -> None:
         """The calls are gone, and whatever comes is new."""
         self._seen.clear()
         self._targets_seen.clear()
+        self._near.clear()
 
     @quietly
-    def after_cell(self, names: Mapping[str, Any], seconds: float) -> tuple[set[str], list[Found], int]:
-        """The names that were bound or changed, what they and the older ones match, and how many were left out.
-
-        At most `seconds` are spent on it.
-        """
-        until = time.perf_counter() + seconds
+    def after_cell(self, names: Mapping[str, Any], seconds: float) -> Look:
+        """What was bound or changed, and what that and the older names match. At most `seconds` are spent on it."""
         candidates = list(self._candidates(names))
-        targets = self._targets()
         changed = {candidate.name for candidate in candidates if candidate.is_new}
-        found: list[Found] = []
+        told, left_out = self._tell(candidates, seconds)
+        kept = [it for it in told if not it.is_near or not _is_step(it, told)]
+        outdated = self._outdated(candidates, kept)
+        gone = changed | outdated
+        self._near = {name: key for name, key in self._near.items() if name not in gone}
+        self._near |= {it.candidate.name: it.target.key for it in kept if it.is_near}
+        return Look(changed, [it.found for it in kept], outdated, left_out)
+
+    def _tell(self, candidates: list[_Candidate], seconds: float) -> tuple[list[_Told], int]:
+        """What each of them matches, or nearly, and how many there was no time for."""
+        until = time.perf_counter() + seconds
+        targets = self._targets()
+        told: list[_Told] = []
         left_out = 0
         # What is new first: there the time is best spent.
         in_order = sorted(candidates, key=lambda candidate: not candidate.is_new)
@@ -130,11 +175,21 @@ class Matcher:
                 alike = [it for it in alike if it.work <= MAX_WORK]
             for look in _looks(candidate, alike):
                 if time.perf_counter() > until:
-                    return changed, found, len(in_order) - done + left_out
-                if (match := look()) is not None:
-                    found.append(match)
+                    return told, len(in_order) - done + left_out
+                if (found := look()) is not None:
+                    told.append(found)
                     break
-        return changed, found, left_out
+        return told, left_out
+
+    def _outdated(self, candidates: list[_Candidate], told: list[_Told]) -> set[str]:
+        by_name = {candidate.name: candidate.side.original for candidate in candidates if not candidate.is_new}
+        near = [(name, key, by_name[name]) for name, key in self._near.items() if name in by_name]
+        return {
+            name
+            for name, key, value in near
+            for it in told
+            if not it.is_near and it.target.key == key and made_from(it.candidate.side.original, value)
+        }
 
     def _candidates(self, names: Mapping[str, Any]) -> Iterator[_Candidate]:
         seen: dict[str, object] = {}
@@ -160,14 +215,25 @@ class Matcher:
         return found
 
 
-def _looks(candidate: _Candidate, alike: list[_Target]) -> Iterator[Callable[[], Found | None]]:
+def _looks(candidate: _Candidate, alike: list[_Target]) -> Iterator[Callable[[], _Told | None]]:
     """At the newest call that the candidate agrees with; if there is none, at the newest that it nearly does."""
     if not alike or not _says_something(candidate):
         return
     fitting = [it for it in alike if (candidate.is_new or it.is_new) and _may_be(candidate, it)]
     yield from (functools.partial(_match, candidate, target) for target in fitting)
-    if candidate.is_new:
+    if candidate.is_new and not any(_is_made_from_output(candidate, target) for target in fitting):
         yield from (functools.partial(_near_miss, candidate, target) for target in fitting[:MAX_NEAR])
+
+
+def _is_made_from_output(candidate: _Candidate, target: _Target) -> bool:
+    """As `y.T` is, which is meant to be another thing."""
+    output = target.call.original("output")
+    return output is not None and made_from(candidate.side.original, output)
+
+
+def _is_step(near: _Told, told: list[_Told]) -> bool:
+    """Whether another new variable has what this one lacks: `pre = x @ w.T` before `answer = pre + b`."""
+    return any(it.candidate.is_new and not it.is_near and it.target.key == near.target.key for it in told)
 
 
 def _share(call: PastCall, role: Role) -> Tensor | None:
@@ -212,15 +278,15 @@ def _says_something(candidate: _Candidate) -> bool:
     return is_computed or not is_constant
 
 
-def _match(candidate: _Candidate, target: _Target) -> Found | None:
+def _match(candidate: _Candidate, target: _Target) -> _Told | None:
     value, within = candidate.side.value, target.within(candidate.side.value.dtype)
     if within is None or target.origin is None or not bool(within.holds(value.double()).all()):
         return None
     verdict = judge(target.value, value, within, Words(f"`{target.origin.name}`", candidate.side.name))
-    return Found(target.call.id, Match(candidate.name, target.of, verdict))
+    return _Told(candidate, target, verdict)
 
 
-def _near_miss(candidate: _Candidate, target: _Target) -> Found | None:
+def _near_miss(candidate: _Candidate, target: _Target) -> _Told | None:
     """Offered only where a cause explains the difference, which of a single number chance may."""
     within = target.within(candidate.side.value.dtype)
     if within is None or target.origin is None or candidate.side.value.numel() < 2:
@@ -241,4 +307,4 @@ def _near_miss(candidate: _Candidate, target: _Target) -> Found | None:
         return None  # a step of an optimizer written by hand, say, is meant to be a multiple
     verdict = judge(target.value, candidate.side.value, within, Words(case.right_name, case.wrong_name))
     explained = msgspec.structs.replace(verdict, diagnosis=diagnosis)
-    return Found(target.call.id, Match(candidate.name, target.of, explained))
+    return _Told(candidate, target, explained)

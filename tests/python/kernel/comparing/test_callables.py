@@ -187,7 +187,7 @@ def test_a_pair_of_which_one_needs_no_gradient_says_so(functions: Notebook, ask:
 def test_a_module_is_a_function(functions: Notebook, ask: Ask) -> None:
     found = ask("fc", "(lambda x: x @ fc.weight.T + fc.bias)", ["x"])
     assert set(kinds(found)) <= {"identical", "rounding"}
-    assert found.verdict.note == "proven: the operands of `fc(x0)` are known"
+    assert found.verdict.note == "proven: the operands of `fc(x)` are known"
 
 
 def test_a_function_is_held_against_a_tensor_or_a_list(functions: Notebook, ask: Ask) -> None:
@@ -252,3 +252,36 @@ def test_without_a_watch_no_hook_and_no_patch_is_left() -> None:
     assert not fc._forward_hooks
     fc(x).sum().backward()
     assert torchtwin.records() == []
+
+
+def test_a_formula_is_told_in_the_words_of_wrt(functions: Notebook, ask: Ask) -> None:
+    diagnosis = ask("without_bias", "F.linear", ["x", "fc.weight", "fc.bias"]).verdict.diagnosis
+    assert diagnosis is not None
+    assert diagnosis.message == (
+        "`without_bias` lacks the bias: it is `x @ fc.weight.T`. Write `x @ fc.weight.T + fc.bias`."
+    )
+
+
+def test_a_formula_is_told_in_a_functions_parameters_where_those_of_wrt_are_no_names(
+    functions: Notebook, ask: Ask
+) -> None:
+    diagnosis = ask("(lambda a, c, d: a @ c.T)", "F.linear", ["x * 1", "w", "b"]).verdict.diagnosis
+    assert diagnosis is not None
+    assert diagnosis.message.endswith("lacks the bias: it is `a @ c.T`. Write `a @ c.T + d`.")
+
+
+def test_each_function_is_called_by_its_own_words_of_a_pair(functions: Notebook, ask: Ask) -> None:
+    found = ask("F.linear", "mine", ["x", "(fc.weight, w)", "(fc.bias, b)"])
+    assert found.verdict.note is not None
+    assert "`F.linear(x, fc.weight, fc.bias)`" in found.verdict.note
+
+
+@pytest.mark.parametrize("pair", [("fc", "fc"), ("fc", "mine"), ("mine", "fc")])
+def test_a_function_without_its_arguments_is_told_to_take_them_by_wrt(
+    functions: Notebook, ask: Ask, pair: tuple[str, str]
+) -> None:
+    reason = ask(*pair).verdict.reason
+    assert reason in (
+        "`fc` takes an argument, `input`: give it by `wrt=[input]`",
+        "`mine` takes `x`, `w` and `b`: give them by `wrt=[x, w, b]`",
+    )

@@ -102,3 +102,38 @@ def test_a_call_of_much_work_is_left_out_unless_somebody_waits(notebook: Noteboo
     notebook.run("x = torch.randn(200, 200)\nfc = nn.Linear(200, 200)\ny = fc(x)\nhand = x @ fc.weight.T + fc.bias")
     assert found(notebook) == {}
     assert tensors(notebook).unmatched >= 1
+
+
+RIGHT = {
+    "a product before the bias": "pre = x @ fc.weight.T\nanswer = pre + fc.bias",
+    "the same without gradients": "with torch.no_grad():\n    pre = x @ fc.weight.T\n    answer = pre + fc.bias",
+    "the output transposed": "answer = x @ fc.weight.T + fc.bias\nr = fc(x).T",
+    "the output transposed, alone": "r = y.T",
+    "the output transposed and copied": "r = y.T.contiguous()",
+    "a wrong attempt beside the right one": "attempt = x @ fc.weight + fc.bias\nanswer = x @ fc.weight.T + fc.bias",
+}
+
+
+@pytest.mark.parametrize("cell", RIGHT.values(), ids=RIGHT)
+def test_a_step_on_the_way_to_a_right_answer_is_no_near_miss(notebook: Notebook, cell: str) -> None:
+    notebook.run("fc = nn.Linear(3, 3)\nx = torch.randn(3, 3)\ny = fc(x)\n" + cell)
+    assert [name for name, match in found(notebook).items() if match.verdict.kind == "different"] == []
+    assert ("answer" in cell) == ("answer" in found(notebook))
+
+
+def test_a_result_of_a_call_that_was_not_kept_is_no_near_miss(notebook: Notebook) -> None:
+    notebook.run("fc = nn.Linear(3, 3)\nx = torch.randn(3, 3)\nr = fc(x).T")
+    assert found(notebook) == {}
+
+
+def test_a_product_without_the_bias_alone_is_a_near_miss_until_the_answer_is_made_from_it(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "pre = x @ fc.weight.T")
+    assert found(notebook)["pre"].verdict.kind == "different"
+    notebook.run("answer = pre + fc.bias")
+    assert {name: match.verdict.kind == "different" for name, match in found(notebook).items()} == {"answer": False}
+
+
+def test_a_wrong_answer_stays_a_near_miss_where_a_later_one_was_not_made_from_it(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "wrong = x @ fc.weight + fc.bias")
+    notebook.run("answer = x @ fc.weight.T + fc.bias")
+    assert set(found(notebook)) == {"wrong", "answer"}

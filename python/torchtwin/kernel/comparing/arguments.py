@@ -1,0 +1,112 @@
+"""How a function of the user's is called with the tensors of `wrt`, under which names, or why it can't be."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import keyword
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from torch import nn
+
+from torchtwin.kernel.comparing.sides import named
+from torchtwin.kernel.words import parsed, words_of
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def takes_arguments(function: Callable[..., Any], count: int) -> bool:
+    """Whether it takes `count` of them, which is more than none."""
+    try:
+        _signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # a function in C without a signature
+        return count > 0
+    return count > 0
+
+
+def problem_with_arguments(function: Callable[..., Any], words: str, count: int) -> str | None:
+    """Why the function can be called neither with `count` tensors nor with none."""
+    if takes_arguments(function, count) or _takes_nothing(function):
+        return None
+    needed = [it for it in parameters(function) if it.default is inspect.Parameter.empty]
+    if not needed:  # only by keyword, say: its own error tells
+        return None
+    listed = _listed([f"`{it.name}`" for it in needed])
+    if count == 0:
+        them = "it" if len(needed) == 1 else "them"
+        return f"{named(words)} takes {listed}: give {them} by `wrt=[{', '.join(it.name for it in needed)}]`"
+    return f"{named(words)} takes {listed}, not the {count} of `wrt`"
+
+
+def parameters(function: object) -> list[inspect.Parameter]:
+    """Those that are given by position; none where that is not known."""
+    try:
+        return [it for it in _signature(function).parameters.values() if it.kind in _POSITIONAL]
+    except (TypeError, ValueError):
+        return []
+
+
+def words_of_side(words: str, at: int) -> str:
+    """Of a pair in `wrt` the words for the first or the second function; of one tensor the same for both."""
+    node = parsed(words)
+    if isinstance(node, ast.Tuple) and len(node.elts) == 2:
+        return words_of(node.elts[at], words)
+    return words
+
+
+def argument_names(candidates: Sequence[Sequence[str]], word: str, count: int) -> list[str]:
+    """The first of the candidates that can stand in a call of `word`; `x0`, `x1` if none can."""
+    fitting = (list(names[:count]) for names in candidates if len(names) >= count)
+    return next((names for names in fitting if _can_stand([word, *names])), [f"x{at}" for at in range(count)])
+
+
+def _can_stand(names: list[str]) -> bool:
+    """Beside each other: `fc` may not be a tensor where `fc.weight` is one."""
+    paths = [tuple(name.split(".")) for name in names]
+    steps = {path[:n] for path in paths for n in range(1, len(path))}
+    return all(map(is_name, names)) and len(set(paths)) == len(paths) and not steps.intersection(paths)
+
+
+def namespace(names: Sequence[str], values: Sequence[object]) -> dict[str, Any]:
+    """Where each of the names, `fc.weight` too, means its value."""
+    root = SimpleNamespace()
+    for name, value in zip(names, values, strict=True):
+        *path, last = name.split(".")
+        place = root
+        for step in path:
+            if not hasattr(place, step):
+                setattr(place, step, SimpleNamespace())
+            place = getattr(place, step)
+        setattr(place, last, value)
+    return vars(root)
+
+
+def _signature(function: object) -> inspect.Signature:
+    """Of a module that of its `forward`: what it is called by takes anything."""
+    is_module = isinstance(function, nn.Module) and "__call__" not in vars(type(function))
+    return inspect.signature(function.forward if is_module else function)  # type: ignore[attr-defined, arg-type]
+
+
+def _takes_nothing(function: object) -> bool:
+    try:
+        _signature(function).bind()
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"an argument, {names[0]}"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def is_name(name: str) -> bool:
+    """Whether it is a name, or a path of names."""
+    return all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))
