@@ -46,6 +46,10 @@ class Cells:
         """The cell that runs, or ran last."""
         return self._running[-1] if self._running else None
 
+    @property
+    def is_running(self) -> bool:
+        return self._depth > 0
+
     def begins(self, cell: Cell) -> None:
         """`cell` is about to run, perhaps within another."""
         cell = _within(self._running[-1], cell) if self._depth else cell

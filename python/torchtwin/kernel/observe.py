@@ -90,6 +90,7 @@ class Recording:
     def cell_ended(self, names: Mapping[str, Any]) -> Tensors:
         """The names have settled: the table of the tensors."""
         left_out = self.match(names)
+        self.past.cell_ended(names)
         return msgspec.structs.replace(self.tensors.after_cell(names), unmatched=left_out)
 
     def _change_matches(self, id: int, change: Callable[[list[Match]], list[Match]]) -> None:

@@ -6,14 +6,16 @@ import builtins
 import re
 import weakref
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
 from torchtwin.kernel.backward import GradOutput
 from torchtwin.kernel.identity import mark
+from torchtwin.kernel.kinds import is_tensor
+from torchtwin.kernel.scopes import shown
 from torchtwin.kernel.twin import Twin, twin
 
 MAX_COPIED = 2**16
@@ -75,6 +77,8 @@ class PastCall:
     """Whether autograd follows the output."""
     stretch: int = 0
     """Calls of one number were made in one go: in one cell, or between two questions."""
+    made_in: int = 0
+    """The stretch in which the input came to be."""
     copies: dict[str, Tensor] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
     arriving: dict[str, Tensor] = field(default_factory=dict)
@@ -115,6 +119,8 @@ class Past:
     def __init__(self, max_calls: int) -> None:
         self._max_calls = max_calls
         self.stretch = 0
+        self._made_in: dict[int, int] = {}
+        """The stretch after which a tensor first stood in a variable of the notebook, by its `id`."""
         self._calls: OrderedDict[int, PastCall] = OrderedDict()
         self._copied: OrderedDict[int, PastCall] = OrderedDict()
         self._elements = 0
@@ -139,6 +145,7 @@ class Past:
             computed=frozenset(role for role, t in tensors.items() if role != "output" and is_computed(t)),
             has_graph="output" in tensors and tensors["output"].requires_grad,
             stretch=self.stretch,
+            made_in=self._made_in.get(builtins.id(operands.get("input")), self.stretch),
         )
         self._calls[id] = call
         if len(self._calls) > self._max_calls:
@@ -167,6 +174,11 @@ class Past:
         while len(call.passes) > MAX_PASSES:
             self._elements -= call.passes.pop(0).elements
         self._make_room()
+
+    def cell_ended(self, names: Mapping[str, Any]) -> None:
+        """What is new among the notebook's variables was made in this stretch."""
+        ids = [builtins.id(value) for _, value in shown(names) if is_tensor(value)]
+        self._made_in = {id: self._made_in.get(id, self.stretch) for id in ids}
 
     def clear(self) -> None:
         self._calls.clear()

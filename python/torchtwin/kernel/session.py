@@ -128,8 +128,8 @@ class Session:
         return None if self._recording is None else self._recording.tracer
 
     def answered(self) -> None:
-        """A question; what is computed from now on has nothing to do with what was before."""
-        if self._recording is not None:
+        """A question; outside a notebook, what is computed from now on has nothing to do with what was before."""
+        if self._recording is not None and not self.cells.is_running:
             self._recording.past.stretch += 1
 
     def contributions(self, parameter: Tensor) -> list[int]:

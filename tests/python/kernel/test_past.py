@@ -79,7 +79,8 @@ def test_copies_are_bounded_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPa
     for id in range(1, 51):
         held(memory, id, torch.ones(1, 2), torch.ones(3, 2))
     known = [call.id for call in reversed(memory) if call.copies]
-    assert sum(t.numel() for call in reversed(memory) for t in call.copies.values()) <= 100
+    copies = {t.data_ptr(): t for call in reversed(memory) for t in call.copies.values()}  # calls may share one
+    assert sum(t.numel() for t in copies.values()) <= 100
     assert known == list(range(50, 50 - len(known), -1))
     assert len(known) > 5
 

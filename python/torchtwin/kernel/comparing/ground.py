@@ -21,6 +21,7 @@ from torch import Tensor
 
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
+from torchtwin.kernel.comparing.graph import follows_from
 from torchtwin.kernel.past import Pass, Past, PastCall, Role
 from torchtwin.kernel.proof import linear
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
@@ -143,9 +144,8 @@ class Grounds:
 
         It may where nothing is followed (`no_grad`), and in one go where it was cut off (`detach`, NumPy).
         """
-        input = call.original("input")
         before = list(self._before(call))
-        known_since = max((at for at, it in enumerate(before) if it.original("input") is input is not None), default=-1)
+        known_since = max((at for at, it in enumerate(before) if _had_its_input(it, call)), default=-1)
         return next((other for other in before[known_since + 1 :] if self._may_lead_to(other, call)), None)
 
     def _may_lead_to(self, other: PastCall, call: PastCall) -> bool:
@@ -154,9 +154,10 @@ class Grounds:
             return False
         output, input = of_other.operands.output.shape, of_call.operands.input.shape
         if not other.has_graph:
-            return output[:-1] == input[:-1]
+            is_at_hand = other.stretch == call.made_in or other.original("output") is not None
+            return output[:-1] == input[:-1] and is_at_hand
         is_same_layer = other.original("weight") is call.original("weight")
-        return output == input and other.stretch == call.stretch and not is_same_layer
+        return output == input and other.stretch == call.made_in and not is_same_layer
 
     def _before(self, call: PastCall) -> Iterator[PastCall]:
         """Newest first."""
@@ -194,6 +195,17 @@ def is_faint(call: PastCall) -> bool:
     over it: at the end of a training, say, where a loss subtracts what is nearly equal.
     """
     return not call.passes or any(not it.is_given and _is_tiny(it.grad_output, call.twin()) for it in call.passes)
+
+
+def _had_its_input(earlier: PastCall, call: PastCall) -> bool:
+    """Whether an earlier call had the same input, perhaps in a lower precision: then it was not computed after that."""
+    input, other = call.original("input"), earlier.original("input")
+    if input is not None and input is other:
+        return True
+    ours, theirs = call.copies.get("input"), earlier.copies.get("input")
+    if ours is None or theirs is None or ours.shape != theirs.shape or ours.device != theirs.device:
+        return False
+    return torch.equal(ours.to(theirs.dtype), theirs)
 
 
 def _is_tiny(grad_output: Tensor, twin: Twin | None) -> bool:

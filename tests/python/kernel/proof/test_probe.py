@@ -111,12 +111,22 @@ def test_nan_and_infinities_are_seen() -> None:
 def test_a_row_that_trips_the_probe_by_chance_is_computed_exactly_and_is_not_called_different(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(probe, "_ALARM", 0.01)  # nearly all rows trip
+    monkeypatch.setattr(probe, "_ALARM", 0.1)
     it = product()
     verdict = ask(it, result(it))
     assert verdict.kind in ("identical", "rounding")
     assert verdict.probe is not None
-    assert verdict.probe.alarms > M // 2
+    assert 0 < verdict.probe.alarms <= probe.MAX_ALARMS
+
+
+def test_where_more_rows_trip_than_are_computed_only_those_are_spoken_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_ALARM", 0.01)  # nearly all rows trip
+    it = product()
+    verdict = ask(it, result(it))
+    assert verdict.kind in ("identical", "rounding")
+    assert verdict.coverage in {f"rows {probe.MAX_ALARMS + n} of {M}" for n in range(probe.EXACT_ROWS + 1)}
+    assert verdict.probe is None
+    assert "more tripped a probe, and were not computed" in verdict.message
 
 
 def test_where_all_rows_were_computed_exactly_it_says_so() -> None:
