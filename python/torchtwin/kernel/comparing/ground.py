@@ -21,6 +21,7 @@ from torch import Tensor
 
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
+from torchtwin.kernel.comparing.graph import follows_from
 from torchtwin.kernel.past import Pass, Past, PastCall, Role
 from torchtwin.kernel.proof import linear
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
