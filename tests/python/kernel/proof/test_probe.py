@@ -108,25 +108,37 @@ def test_nan_and_infinities_are_seen() -> None:
         assert ask(it, spoiled).kind == "different"
 
 
-def test_a_row_that_trips_the_probe_by_chance_is_computed_exactly_and_is_not_called_different(
+def test_rows_that_trip_the_probe_by_chance_are_computed_exactly_and_are_not_called_different(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(probe, "_ALARM", 0.1)
     it = product()
-    verdict = ask(it, result(it))
-    assert verdict.kind in ("identical", "rounding")
-    assert verdict.probe is not None
-    assert 0 < verdict.probe.alarms <= probe.MAX_ALARMS
+    honest = result(it)
+    monkeypatch.setattr(probe, "_ALARM", 0.1)  # some rows trip
+    some = ask(it, honest)
+    assert (some.kind in ("identical", "rounding"), some.coverage) == (True, "probe")
+    assert some.probe is not None
+    assert 0 < some.probe.alarms <= probe.MAX_ALARMS
+    monkeypatch.setattr(probe, "_ALARM", 0.01)  # nearly all do
+    many = ask(it, honest)
+    assert (many.kind in ("identical", "rounding"), many.probe) == (True, None)
+    assert many.coverage is not None
+    assert many.coverage.startswith("rows ")
+    assert "more tripped a probe, and were not computed" in many.message
 
 
-def test_where_more_rows_trip_than_are_computed_only_those_are_spoken_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_ALARM", 0.01)  # nearly all rows trip
+def test_of_several_results_the_rows_that_are_furthest_off_in_any_are_computed() -> None:
     it = product()
-    verdict = ask(it, result(it))
-    assert verdict.kind in ("identical", "rounding")
-    assert verdict.coverage in {f"rows {probe.MAX_ALARMS + n} of {M}" for n in range(probe.EXACT_ROWS + 1)}
-    assert verdict.probe is None
-    assert "more tripped a probe, and were not computed" in verdict.message
+    one, other = result(it), result(it)
+    one[:100] += 1e-2
+    one[7] += 1e3
+    other[200] += 1e3
+    other[201, 3] = math.nan
+    sample = probe.sampled(it, [one, other], arithmetic(torch.float32, one.device))
+    assert sample.tripped.tolist() == [*range(100), 200, 201]
+    assert sample.left_out == 102 - probe.MAX_ALARMS
+    assert {7, 200, 201} <= set(sample.rows.tolist())
+    assert sample.rows.tolist() == sorted(set(sample.rows.tolist()))
+    assert sample.total == M
 
 
 def test_where_all_rows_were_computed_exactly_it_says_so() -> None:
