@@ -26,7 +26,7 @@ def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) ->
         return unchecked(f"`{words}`: {'; '.join(missing)}")
     for at, (leaf, gradient) in enumerate((first, second)):
         assert isinstance(gradient, Tensor)
-        tracer = tracer.with_gradient_of(leaf, gradient, f"the gradient of `{words_of_side(words, at)}`")
+        tracer = tracer.with_gradient_of(leaf, gradient, f"the gradient of {words_of_side(words, at)}")
     names = f"the first gradient of `{words}`", f"the second gradient of `{words}`"
     return Comparer(tracer).compare(first[1], second[1], names)
 
