@@ -144,7 +144,7 @@ def _line(what: str, verdicts: Sequence[Verdict | None]) -> Iterator[Line]:
 def _cause_first(line: Line) -> Line:
     """Whoever asks wants to know why; the figures are for those who read on."""
     diagnosis = line.verdict.diagnosis
-    if diagnosis is None or diagnosis.code == "unexplained":
+    if diagnosis is None or diagnosis.code in ("unexplained", "shape"):
         return line
     cause, *rest = line.remarks
     return replace(line, detail=cause, remarks=(line.detail, *rest))
