@@ -14,22 +14,39 @@ if TYPE_CHECKING:
 def compare(actual: object, expected: object, *, wrt: Sequence[object] | None = None) -> Verdict:
     """Holds two results against each other: are they the same function of the same operands?
 
+        verdict = torchtwin.compare(x @ w.T + b, fc(x))
+        verdict.agrees           # or: if verdict: ...
+        verdict.kind             # identical, rounding, different or unchecked
+        verdict.diagnosis        # why they differ, and what to write instead
+        verdict                  # shows all of it
+
     Each side is a tensor, a NumPy array, a nested list of numbers, or a function. Where one of them comes from a call
     that was recorded (its output or a part of it, what an activation made of it, a `.grad`), the verdict is a proof:
     `rounding` is only said within the rigorous bound for that call, `different` only beyond it. Else it is judged by
-    the values, and `proof` is false.
+    the values, and `proof` is false. So watch the call: `%load_ext torchtwin`, or `with torchtwin.watch():`.
 
     Functions are run, with the tensors of `wrt` as arguments if they take any, and the gradients with respect to those
-    are compared as well; nobody's `.grad` is touched. Where the two functions know a tensor under different objects,
-    give a pair: `wrt=[x, (fc.weight, w)]`.
+    are compared as well, in `gradients`:
 
-    Never raises for what it is given; what can't be compared is `unchecked`, with the reason.
+        verdict = torchtwin.compare(mine, torch.nn.functional.linear, wrt=[x, w, b])
+        verdict.gradients["w"].kind
+
+    Functions without arguments may use what they like, and `wrt` lists what they use: `wrt=[fc.weight]`. Where the two
+    know a tensor under different objects, give a pair: `wrt=[x, (fc.weight, w)]`. No `.grad` is touched, and both
+    start from the same random numbers and the same buffers (the statistics of batch normalisation, say) of the modules
+    that they name; afterwards these are as before. What else a function changes stays changed.
+
+    Never raises for what it is given; what can't be compared is `unchecked`, with the `reason`. All fields of what it
+    returns: `help(torchtwin.Verdict)`.
     """
     return _answer(actual, expected, wrt, sys._getframe(1))
 
 
 def assert_same(actual: object, expected: object, *, wrt: Sequence[object] | None = None) -> None:
-    """Raises an `AssertionError` with the diagnosis, unless `compare` finds that the two agree."""
+    """Raises an `AssertionError` with the diagnosis, unless `compare` finds that the two agree.
+
+    What `compare` can't compare, `unchecked`, fails as well. It takes what `compare` takes.
+    """
     __tracebackhide__ = True  # for pytest
     verdict = _answer(actual, expected, wrt, sys._getframe(1))
     if not verdict.agrees:

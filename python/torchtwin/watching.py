@@ -55,8 +55,10 @@ def records() -> list[dict[str, Any]]:
     (`input`, `weight`, `weight_t`, `bias`, `output`: each null or `name`, `shape`, `dtype`, `device`, `requires_grad`),
     `forward` (a verdict), `gradients` (`weight`, `bias`, `input`: each a verdict, or null before backward),
     `gradient_formulas` and `gradient_names` (the same three keys), `error` (null, or the failure explained), `values`
-    (elements of small operands), `time` (seconds since the epoch) and `matches` (variables that turned out to be this
-    output or one of these gradients, or nearly: each `name`, `of` and `verdict`).
+    (elements of small operands), `time` (seconds since the epoch) and `matches`: the variables that were found after a
+    cell to be this output or one of these gradients, or nearly. Each has `name` (`by_hand`, `w.grad`), `of`
+    (`output`, or `weight`, `bias` or `input` for the gradient of that operand) and `verdict`, whose kind is `different`
+    only for a near miss, which always has a `diagnosis`.
 
     A verdict has `kind`, `message`, `reason`, `equal_elements`, `elements`, `max_abs_diff`, `max_ulp_diff`, `units`,
     `bound`, `outside` (row-major places of elements that rounding cannot explain), `coverage`, `probe` (what a probe

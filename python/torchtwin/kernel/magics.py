@@ -9,7 +9,7 @@ from typing import Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
-from torchtwin.kernel.comparing.question import Evaluation, Question, is_name, question
+from torchtwin.kernel.comparing.question import Evaluation, Question, equality_meant, is_name, question
 from torchtwin.kernel.recorder import MAX_CALLS
 from torchtwin.kernel.report import Report, summary
 from torchtwin.kernel.session import Session
@@ -118,6 +118,8 @@ class TwinMagics(Magics):
 
 def unknown_word(word: str) -> str:
     """What a person reads who mistyped."""
+    if (meant := equality_meant(word)) is not None:
+        return f"%twin compares by `==`: write `%twin {meant}`."
     return (
         f"%twin does not know {word!r}. It takes one of {', '.join(WORDS)}, an expression (`a == b` compares), "
         "or nothing for a summary."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torchtwin.protocol import Call, Comparison, Match, Number, Site, Verdict
@@ -94,9 +94,9 @@ class Fold:
 
 def comparison_lines(comparison: Comparison) -> Iterator[Line]:
     """The verdict on the values, and those on the gradients."""
-    yield from _line("values", [comparison.verdict])
+    yield from map(_cause_first, _line("values", [comparison.verdict]))
     for gradient in comparison.gradients:
-        yield from _line(f"gradient of {gradient.wrt}", [gradient.verdict])
+        yield from map(_cause_first, _line(f"gradient of {gradient.wrt}", [gradient.verdict]))
 
 
 def differences(call: Call, names: Container[str]) -> Iterator[str]:
@@ -139,6 +139,15 @@ def _line(what: str, verdicts: Sequence[Verdict | None]) -> Iterator[Line]:
     if given:
         worst = max(given, key=lambda verdict: _size(verdict.units))
         yield Line(what, worst, _detail(worst, given), tuple(_remarks(worst, given)))
+
+
+def _cause_first(line: Line) -> Line:
+    """Whoever asks wants to know why; the figures are for those who read on."""
+    diagnosis = line.verdict.diagnosis
+    if diagnosis is None or diagnosis.code in ("unexplained", "shape"):
+        return line
+    cause, *rest = line.remarks
+    return replace(line, detail=cause, remarks=(line.detail, *rest))
 
 
 def _matched(match: Match) -> Line:

@@ -19,7 +19,7 @@ from torchtwin.kernel.report_terms import Term, column_widths, names_that_fit, s
 from torchtwin.protocol import Call, Comparison, Failure
 
 COLUMNS = 80
-SIGNS = {"identical": "=", "rounding": "~", "different": "x", "unchecked": "-"}
+SIGNS = {"identical": "=", "rounding": "~", "different": "!", "unchecked": "-"}
 _INDENT = "  "
 _ROOM = COLUMNS - len(_INDENT)
 
@@ -58,8 +58,8 @@ def _block(fold: Fold) -> Iterator[str]:
 
 def _head(fold: Fold) -> Iterator[str]:
     call, times = fold.shown, len(fold.calls)
-    failed = "x failed  " if call.error is not None else ""
-    name = f"{failed}{elide(clean(call.name), 50)}" + (f"  x {times:,}" if times > 1 else "")
+    failed = "! failed  " if call.error is not None else ""
+    name = f"{failed}{elide(clean(call.name), 50)}" + (f", {times:,} times" if times > 1 else "")
     yield from beside(name, shorten_path(clean(place(call.site)), 60), COLUMNS)
 
 

@@ -41,14 +41,11 @@ _elsewhere = _Elsewhere()
 @contextlib.contextmanager
 def reporting_to(observer: Observer) -> Iterator[None]:
     """The calls that this thread makes meanwhile are reported to `observer` alone, whether anybody watches or not."""
-    nobody = Tap(_Nobody())
     before, _elsewhere.observer = _elsewhere.observer, observer
     try:
-        if not _is_on():
-            nobody.put_on()
-        yield
+        with _unwatched:
+            yield
     finally:
-        nobody.take_off()
         _elsewhere.observer = before
 
 
@@ -56,6 +53,27 @@ class _Nobody:
     def returned(self, *call: object) -> None: ...
 
     def raised(self, *call: object) -> None: ...
+
+
+class _Unwatched:
+    """A tap for calls that are reported elsewhere, on while anybody needs it and nobody watches."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tap = Tap(_Nobody())
+        self._users = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if not _is_on():
+                self._tap.put_on()
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._tap.take_off()
 
 
 def _is_on() -> bool:
@@ -98,6 +116,7 @@ class Tap:
         self._watched.observing = False
 
 
+_unwatched = _Unwatched()
 _kept: list[WatchedLinear] = []
 """Torch's table of builtins goes by `id`, so what was entered there must never make room for another object."""
 
@@ -106,6 +125,9 @@ def made_for(original: Callable[..., Any], observer: Observer) -> WatchedLinear:
     """A stand-in that `torch.jit.script` knows as the operator, also where user code holds on to it after the watch."""
     from torch.jit._builtins import _register_builtin
 
+    for known in _kept:
+        if known.original is original and known.reports_to(observer):
+            return known
     watched = WatchedLinear(original, observer)
     _register_builtin(watched, "aten::linear")
     _kept.append(watched)
@@ -131,6 +153,9 @@ class WatchedLinear:
         self._compiling = is_compiling
         self._anomaly = is_anomaly_enabled
         functools.update_wrapper(self, original, updated=())
+
+    def reports_to(self, observer: Observer) -> bool:
+        return self._observer is observer
 
     def __call__(self, *operands: Any, **named: Any) -> Any:
         # Under torch.compile this line is decided while tracing: no graph break.

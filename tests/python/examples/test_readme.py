@@ -27,7 +27,7 @@ def kernel() -> Iterator[Kernel]:
 @pytest.fixture
 def compared(kernel: Kernel) -> Kernel:
     """A watched kernel in which the formula was computed, and compared."""
-    assert kernel.run(CODE[0] + "import torchtwin\n%twin on\n" + CODE[4]).status == "ok"
+    assert kernel.run("%reload_ext torchtwin\n" + CODE[4]).status == "ok"
     return kernel
 
 
@@ -63,8 +63,27 @@ def test_the_same_question_as_a_value_and_as_an_assertion_has_the_same_words(com
 
 
 def test_in_a_test_the_mended_formula_passes_and_the_wrong_one_fails(compared: Kernel) -> None:
-    assert compared.run(CODE[5]).status == "ok"
-    assert compared.run(CODE[5].replace(".T", "")).status == "error"
+    assert compared.run(CODE[6]).status == "ok"
+    assert compared.run(CODE[6].replace(".T", "")).status == "error"
+
+
+def test_two_functions_are_compared_as_the_comment_says(compared: Kernel) -> None:
+    assert compared.run(CODE[5]).text.strip() == CODE[5].split("# ")[-1].strip()
+    assert compared.run(CODE[5].replace(".T + bias", ".T")).text.startswith("False ")
+
+
+@pytest.mark.parametrize(
+    "snippets", [CODE, CODE[3:4], CODE[4:]], ids=["from the top", "the script alone", "the section on comparing alone"]
+)
+def test_every_snippet_runs_as_it_stands_in_a_new_kernel(snippets: list[str]) -> None:
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        new = Kernel(manager, client)
+        failed = [snippet for snippet in snippets if new.run(snippet).status != "ok"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert failed == [snippet for snippet in snippets if snippet == CODE[2]]  # which shows an error
 
 
 def test_every_notebook_that_is_listed_is_there() -> None:

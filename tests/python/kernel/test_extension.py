@@ -239,7 +239,7 @@ SQUARE = "import torch\nx = torch.randn(3, 2)\nfc = torch.nn.Linear(2, 2)\ny = f
 def test_two_expressions_are_compared_and_a_cause_is_found(kernel: Kernel) -> None:
     kernel.run(SQUARE)
     data = bundle(kernel.run("%twin y == x @ fc.weight + fc.bias"))
-    assert "x different" in data["text/plain"]
+    assert "! different" in data["text/plain"]
     assert "Write `x @ fc.weight.T + fc.bias`." in " ".join(data["text/plain"].split())
     page = msgspec.convert(data[MIME_TYPE], Page)
     (comparison,) = [envelope.event for envelope in page.envelopes]

@@ -8,6 +8,7 @@ import inspect
 import pickle
 import re
 import signal
+import threading
 from random import Random
 
 import pytest
@@ -15,8 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import torchtwin
+from torchtwin.kernel import tap
 from torchtwin.kernel.session import Session
-from torchtwin.kernel.tap import Tap
+from torchtwin.kernel.tap import Tap, reporting_to
 
 
 def calls(session: Session) -> int:
@@ -322,4 +325,46 @@ def test_putting_on_and_taking_off_can_be_repeated() -> None:
         tap.put_on()
         tap.take_off()
     tap.take_off()
+    assert F.linear is before
+
+
+def test_a_question_asked_often_keeps_one_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    fc, x = nn.Linear(3, 2), torch.randn(4, 3)
+    ask = functools.partial(torchtwin.compare, lambda: fc(x), lambda: x @ fc.weight.T + fc.bias)
+    ask()
+    kept = len(tap._kept)
+    for _ in range(20):
+        assert ask().proof
+    assert len(tap._kept) == kept
+    for function in [functools.partial(F.linear), F.linear] * 5:  # somebody's own wrapper, on and off
+        monkeypatch.setattr(F, "linear", function)
+        assert ask().proof
+    assert len(tap._kept) == kept + 1
+
+
+def test_of_two_questions_at_once_the_first_to_end_leaves_the_other_its_calls() -> None:
+    class Seen:
+        calls = 0
+
+        def returned(self, *call: object) -> None:
+            self.calls += 1
+
+        def raised(self, *call: object) -> None: ...
+
+    fc, x, before, seen = nn.Linear(3, 2), torch.randn(4, 3), F.linear, Seen()
+    inside, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with reporting_to(Seen()):
+            inside.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(10)
+    with reporting_to(seen):
+        done.set()
+        thread.join()
+        fc(x)
+    assert seen.calls == 1
     assert F.linear is before

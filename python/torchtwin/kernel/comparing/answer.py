@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 from torchtwin.kernel.comparing.callables import compare_callables, wrt_of
 from torchtwin.kernel.comparing.compare import Comparer, noted
 from torchtwin.kernel.comparing.origin import Tracer
+from torchtwin.kernel.comparing.sides import named
 from torchtwin.kernel.guard import Guard
+from torchtwin.kernel.identity import has_storage, same_view
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.observe import Recording
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.tap import reporting_to
-from torchtwin.protocol import Comparison
+from torchtwin.protocol import Comparison, Verdict
 
 if TYPE_CHECKING:
     from torchtwin.kernel.session import Session
@@ -50,10 +52,32 @@ def _answer(session: Session, asked: Asked) -> Comparison:
     if any(callable(it) and not is_tensor(it) for it in (asked.actual, asked.expected)):
         return _of_functions(session, asked)
     tracer = session.tracer() or _Private(session).tracer
-    verdict = Comparer(tracer).compare(asked.actual, asked.expected, asked.words)
+    verdict = _of_one_tensor(asked) or Comparer(tracer).compare(asked.actual, asked.expected, asked.words)
     if asked.wrt:
         verdict = noted(verdict, "`wrt` is for functions: these are values, whose gradients can't be computed anew")
     return Comparison(*asked.words, verdict, [])
+
+
+def _of_one_tensor(asked: Asked) -> Verdict | None:
+    """Where both are the same elements of the same memory: whoever asks may not have meant that."""
+    a, b = asked.actual, asked.expected
+    if not (is_tensor(a) and is_tensor(b) and has_storage(a) and same_view(a, b)):
+        return None
+    first, second = map(named, asked.words)
+    are_two = first != second
+    what = f"{first} and {second} are the same tensor" if are_two else f"{first} is compared with itself"
+    return Verdict(
+        kind="identical",
+        message=f"identical: {what}",
+        equal_elements=a.numel(),
+        elements=a.numel(),
+        max_abs_diff=0.0,
+        max_ulp_diff=0,
+        units=0.0,
+        bound=0.0,
+        coverage="all",
+        proof=True,
+    )
 
 
 def _of_functions(session: Session, asked: Asked) -> Comparison:

@@ -32,14 +32,15 @@ def problem_with_arguments(function: Callable[..., Any], words: str, count: int)
     """Why the function can be called neither with `count` tensors nor with none."""
     if takes_arguments(function, count) or _takes_nothing(function):
         return None
-    needed = [it for it in parameters(function) if it.default is inspect.Parameter.empty]
-    if not needed:  # only by keyword, say: its own error tells
+    needed = [it for it in _signature(function).parameters.values() if it.default is inspect.Parameter.empty]
+    needed = [it for it in needed if it.kind is not inspect.Parameter.VAR_POSITIONAL]
+    if not needed or any(it.kind not in _POSITIONAL for it in needed):  # its own error tells
         return None
     listed = _listed([f"`{it.name}`" for it in needed])
-    if count == 0:
-        them = "it" if len(needed) == 1 else "them"
-        return f"{named(words)} takes {listed}: give {them} by `wrt=[{', '.join(it.name for it in needed)}]`"
-    return f"{named(words)} takes {listed}, not the {count} of `wrt`"
+    if count:
+        return f"{named(words)} takes {listed}, not the {count} of `wrt`"
+    them, given = ("it" if len(needed) == 1 else "them"), ", ".join(it.name for it in needed)
+    return f"{named(words)} takes {listed}: give {them} by `wrt=[{given}]`, or compare what it returns"
 
 
 def parameters(function: object) -> list[inspect.Parameter]:

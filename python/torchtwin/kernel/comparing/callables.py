@@ -44,6 +44,18 @@ class Wrt:
 
 
 @dataclass(frozen=True)
+class _Function:
+    """One side: a function, or a value beside one."""
+
+    value: object
+    words: str
+    tensors: list[Tensor]
+    """Those of `wrt`, as this side knows them."""
+    names: list[list[str]]
+    """What its arguments may be called, the best first."""
+
+
+@dataclass(frozen=True)
 class _Run:
     """What a function returned, and what it was given."""
 
@@ -78,15 +90,13 @@ def compare_callables(
     modules that they name, as those of batch normalisation, and what they change of it is undone. `recording` lets
     `tracer` know of the calls that are made.
     """
-    functions, tensors = (actual, expected), ([it.actual for it in wrt], [it.expected for it in wrt])
-    surroundings = Surroundings(functions, [*tensors[0], *tensors[1]])
-    names = [[words_of_side(it.words, at) for it in wrt] for at in (0, 1)]
-    own = [[it.name for it in parameters(function)] for function in functions]
+    sides = _sides(actual, expected, words, wrt)
+    surroundings = Surroundings([it.value for it in sides], [tensor for it in sides for tensor in it.tensors])
     runs: list[_Run | str] = []
     with torch.enable_grad(), recording():
-        for at, function in enumerate(functions):
+        for one in sides:
             with surroundings.same():
-                runs.append(_run(function, words[at], tensors[at], [names[at], own[at], own[1 - at]]))
+                runs.append(_run(one))
         if isinstance(problem := next((run for run in runs if isinstance(run, str)), None), str):
             return unchecked(problem), []
         a, b = (run for run in runs if isinstance(run, _Run))
@@ -94,31 +104,41 @@ def compare_callables(
         return verdict, _gradients(a, b, wrt, tracer, surroundings)
 
 
-def _run(function: object, words: str, tensors: list[Tensor], names: Sequence[Sequence[str]]) -> _Run | str:
-    if not callable(function):
-        value = side(function, words)
-        return value if isinstance(value, str) else _Run(value.original, tensors)
-    if problem := problem_with_arguments(function, words, len(tensors)):
+def _sides(actual: object, expected: object, words: tuple[str, str], wrt: list[Wrt]) -> tuple[_Function, _Function]:
+    own = [[it.name for it in parameters(value)] for value in (actual, expected)]
+    in_wrt = [[words_of_side(it.words, at) for it in wrt] for at in (0, 1)]
+    first = _Function(actual, words[0], [it.actual for it in wrt], [in_wrt[0], own[0], own[1]])
+    return first, _Function(expected, words[1], [it.expected for it in wrt], [in_wrt[1], own[1], own[0]])
+
+
+def _run(of: _Function) -> _Run | str:
+    """What came of it, or why nothing did."""
+    if not callable(of.value):
+        value = side(of.value, of.words)
+        return value if isinstance(value, str) else _Run(value.original, of.tensors)
+    if problem := problem_with_arguments(of.value, of.words, len(of.tensors)):
         return problem
-    takes_them = takes_arguments(function, len(tensors))
-    given = [t.detach().clone().requires_grad_() for t in tensors] if takes_them else None
+    takes_them = takes_arguments(of.value, len(of.tensors))
+    given = [t.detach().clone().requires_grad_() for t in of.tensors] if takes_them else []
+    try:
+        result = _called(of, given)
+    except Exception as error:
+        return f"{named(of.words)} raised {told(error)}"
+    if not is_tensor(result):
+        hint = "; compare one of its tensors" if isinstance(result, tuple | list | dict) else ""
+        return f"{named(of.words)} returned a {type(result).__qualname__}, not a tensor{hint}"
+    return _Run(result, given if takes_them else of.tensors)
+
+
+def _called(of: _Function, given: list[Tensor]) -> object:
+    """In a frame that knows a layer and its arguments by the user's names, since it is looked at for names."""
+    function = of.value
     if isinstance(function, BuiltinFunctionType) and function == functional.linear:
         function = functional.linear  # torch's own, if it was looked up before the watch
-    try:
-        result = _called(function, words, given or [], names)
-    except Exception as error:
-        return f"{named(words)} raised {told(error)}"
-    if not is_tensor(result):
-        return f"{named(words)} returned a {type(result).__qualname__}, not a tensor"
-    return _Run(result, tensors if given is None else given)
-
-
-def _called(function: object, words: str, given: list[Tensor], names: Sequence[Sequence[str]]) -> object:
-    """In a frame that knows a layer and its arguments by the user's names, since it is looked at for names."""
-    word = words if is_name(words) else "function"
+    word = of.words if is_name(of.words) else "function"
     if isinstance(function, nn.Module):  # found by its own name, not by a path to it
         word = word.rpartition(".")[2]
-    arguments = argument_names(names, word, len(given))
+    arguments = argument_names(of.names, word, len(given))
     text = f"{word}({', '.join(arguments)})"
     return eval(compiled_as_filed(text), {}, namespace([word, *arguments], [function, *given]))
 
@@ -156,4 +176,4 @@ def _backward(run: _Run, g: Tensor) -> list[Tensor | str]:
 def _one(tensor: Tensor, gradient: Tensor | None) -> Tensor | str:
     if gradient is not None:
         return gradient
-    return NOTHING if tensor.requires_grad else "it does not require grad"
+    return NOTHING if tensor.requires_grad else "it does not require grad (`requires_grad_()` makes it)"

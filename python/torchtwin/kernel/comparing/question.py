@@ -33,6 +33,18 @@ def question(text: str) -> Question | None:
     return Question(text.strip(), tuple(ast.get_source_segment(text.strip(), part) or "" for part in parts))
 
 
+def equality_meant(text: str) -> str | None:
+    """`a == b` for `a = b`; null for anything else."""
+    try:
+        statements = ast.parse(text.strip()).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    match statements:
+        case [ast.Assign(targets=[target], value=value)] if not isinstance(value, ast.Compare):
+            return f"{ast.unparse(target)} == {ast.unparse(value)}"
+    return None
+
+
 class Evaluation:
     """Evaluates the sides in the user's namespace. Errors are theirs, and told by the words that raised them."""
 

@@ -13,16 +13,41 @@ from torchtwin.protocol import Verdict as OfGradient
 
 
 class Verdict:
-    """The result of holding two values against each other.
+    """The result of holding two values, or two functions, against each other.
 
-    True in a condition where the two agree: all that was compared is `identical` or `rounding`.
+    True in a condition where the two agree; shown in a notebook, or printed, as a small table with the cause.
+
+    What you will want to know:
+
+    - `agrees`: whether all that was compared is the same but for rounding, and something was compared.
+    - `kind`: `identical` (every element is the same), `rounding` (every difference is one that rounding can cause),
+      `different` (at least one element is outside of that, or the shape is another) or `unchecked` (nothing was
+      compared, for the `reason`).
+    - `message`: the figures in a sentence.
+    - `diagnosis`: null, or why the two are `different`. `diagnosis.message` says what is wrong and what to write
+      instead; `diagnosis.code` is one of `shape`, `missing_transpose`, `missing_bias`, `bias_twice`, `scaled`,
+      `negated`, `permuted`, `stale_operand`, `lower_precision`, `partial`, `nonfinite`, `unexplained`;
+      `diagnosis.also` lists further codes, where only several causes together explain the difference.
+    - `gradients`: of functions, a verdict like this one (without `agrees` and `gradients`) for each tensor of `wrt`,
+      by your words for it: `verdict.gradients["fc.weight"].kind`.
+    - `proof`: whether the kind follows from the operands of a recorded call, by a rigorous bound. Where it is false,
+      the two were judged by their values alone.
+    - `note`: null, or what else there is to know, as which call's operands the proof rests on.
+
+    The figures, each null where nothing was compared:
+
+    - `elements`, `equal_elements`: how many there are, and how many are the same.
+    - `max_abs_diff`, `max_ulp_diff`: the largest difference, as a number and in units in the last place of the less
+      precise dtype. A figure that is no number is one of the words `nan`, `inf`, `-inf`.
+    - `units`, `bound`: the largest difference, and how much rounding can explain there, both in multiples of
+      u * (|x| |w|^T + |b|) with u the unit roundoff.
+    - `outside`: the row-major places of the first 256 elements that rounding can't explain.
+    - `coverage`: `all`, or what was compared of a large result. `probe`: what a random probe of one would have seen.
     """
 
     kind: str
-    """`identical`, `rounding`, `different` or `unchecked`."""
     message: str
     reason: str | None
-    """Why nothing was compared; only for `unchecked`."""
     equal_elements: int | None
     elements: int | None
     max_abs_diff: Number | None
@@ -33,11 +58,9 @@ class Verdict:
     coverage: str | None
     probe: Probe | None
     proof: bool
-    """Whether the kind follows from the operands of recorded calls, or is judged by the values alone."""
     diagnosis: Diagnosis | None
     note: str | None
     gradients: dict[str, OfGradient]
-    """Of functions: a verdict for each tensor in `wrt`, by the words for it."""
 
     def __init__(self, comparison: Comparison) -> None:
         self._comparison = comparison

@@ -9,6 +9,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.describe import dtype_name
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.values import MAX_ELEMENTS, number
@@ -71,7 +72,7 @@ def _judged(
         return _identical(facts, layer, formula)
     if bool(facts.outside.any()):
         return _different(facts, layer, formula, within, words, rows)
-    return _rounding(facts, layer)
+    return _rounding(facts, layer, formula)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:
@@ -151,7 +152,7 @@ def _max_ulp(layer: Tensor, formula: Tensor, same: Tensor) -> int:
     counted = ~same & layer.isfinite() & formula.isfinite()
     if not bool(counted.any()):
         return 0
-    dtype = max((layer.dtype, formula.dtype), key=UNIT_ROUNDOFF.__getitem__)  # the less precise
+    dtype = _less_precise(layer, formula).dtype
     a, b = (_ordered(t[counted].to(dtype)) for t in (layer, formula))
     apart = torch.where((a < 0) == (b < 0), (a - b).abs(), a.abs().clamp(max=2**62) + b.abs().clamp(max=2**62 - 1))
     return int(apart.max())
@@ -178,14 +179,30 @@ def _remark(facts: _Facts, layer: Tensor, formula: Tensor) -> str | None:
     return "NaN counts as equal to NaN" if bool(layer.isnan().any()) else None
 
 
-def _rounding(facts: _Facts, layer: Tensor) -> Verdict:
+def _rounding(facts: _Facts, layer: Tensor, formula: Tensor) -> Verdict:
     n = layer.numel()
     apart = n - facts.equal
-    message = f"rounding only: {apart:,} of {n:,} elements differ, by at most {facts.max_ulp_diff:,} ULP"
+    message = f"rounding only: {apart:,} of {n:,} elements differ{_how_far(facts, layer, formula)}"
     if math.isfinite(facts.max_abs_diff) and 0 < facts.bound < math.inf:
         message += f", {_percent(facts.units / facts.bound)} of what rounding can do"
     note = None if math.isfinite(facts.max_abs_diff) else "one of the two overflowed on the way, as either may"
     return _verdict("rounding", message, facts, n, note=note)
+
+
+def _how_far(facts: _Facts, layer: Tensor, formula: Tensor) -> str:
+    """In ULP of the less precise dtype, which is named where there are two."""
+    if not math.isfinite(facts.max_abs_diff) and not facts.max_ulp_diff:  # only where one of them overflowed
+        return ""
+    if layer.dtype == formula.dtype:
+        return f", by at most {facts.max_ulp_diff:,} ULP"
+    dtype = dtype_name(_less_precise(layer, formula))
+    if not facts.max_ulp_diff:
+        return f", none of them once both are rounded to {dtype}"
+    return f", by at most {facts.max_ulp_diff:,} ULP of {dtype}"
+
+
+def _less_precise(a: Tensor, b: Tensor) -> Tensor:
+    return max((a, b), key=lambda it: UNIT_ROUNDOFF[it.dtype])
 
 
 def _percent(share: float) -> str:

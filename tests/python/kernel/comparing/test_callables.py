@@ -103,9 +103,7 @@ def test_a_weight_that_is_cut_off_in_one_function_is_different(
 def test_what_nothing_depends_on_in_either_is_unchecked(functions: Notebook, ask: Ask) -> None:
     of_b = ask("without_bias", "without_bias", WRT).gradients[2].verdict
     assert of_b.kind == "unchecked"
-    assert of_b.reason == (
-        "`b`: in the first function nothing depends on it; in the second function nothing depends on it"
-    )
+    assert of_b.reason == "`b`: in both functions nothing depends on it"
 
 
 def test_a_gradient_of_zero_is_not_told_from_one_that_is_cut_off(functions: Notebook, ask: Ask) -> None:
@@ -119,7 +117,10 @@ def test_a_gradient_of_zero_is_not_told_from_one_that_is_cut_off(functions: Note
         ("raises", "`raises` raised ZeroDivisionError: division by zero"),
         ("raises_mutely", "`raises_mutely` raised Mute"),
         ("(lambda x, w, b: 3.0)", "`(lambda x, w, b: 3.0)` returned a float, not a tensor"),
-        ("(lambda x, w, b: (x,))", "`(lambda x, w, b: (x,))` returned a tuple, not a tensor"),
+        (
+            "(lambda x, w, b: (x,))",
+            "`(lambda x, w, b: (x,))` returned a tuple, not a tensor; compare one of its tensors",
+        ),
         ("(lambda x, w, b: None)", "`(lambda x, w, b: None)` returned a NoneType, not a tensor"),
     ],
 )
@@ -181,7 +182,10 @@ def test_each_function_may_know_a_tensor_under_another_name(functions: Notebook,
 def test_a_pair_of_which_one_needs_no_gradient_says_so(functions: Notebook, ask: Ask) -> None:
     functions.run("v = fc.weight.detach().clone()")
     found = ask("(lambda: fc(x))", "(lambda: x @ v.T + fc.bias)", ["(fc.weight, v)"])
-    assert found.gradients[0].verdict.reason == "`(fc.weight, v)`: in the second function it does not require grad"
+    assert (
+        found.gradients[0].verdict.reason
+        == "`(fc.weight, v)`: in the second function it does not require grad (`requires_grad_()` makes it)"
+    )
 
 
 def test_a_module_is_a_function(functions: Notebook, ask: Ask) -> None:
@@ -276,12 +280,18 @@ def test_each_function_is_called_by_its_own_words_of_a_pair(functions: Notebook,
     assert "`F.linear(x, fc.weight, fc.bias)`" in found.verdict.note
 
 
+def test_a_layer_beside_its_output_is_told_to_be_called(functions: Notebook, ask: Ask) -> None:
+    assert ask("x", "fc").verdict.reason == (
+        "`fc` takes an argument, `input`: give it by `wrt=[input]`, or compare what it returns"
+    )
+
+
 @pytest.mark.parametrize("pair", [("fc", "fc"), ("fc", "mine"), ("mine", "fc")])
 def test_a_function_without_its_arguments_is_told_to_take_them_by_wrt(
     functions: Notebook, ask: Ask, pair: tuple[str, str]
 ) -> None:
     reason = ask(*pair).verdict.reason
     assert reason in (
-        "`fc` takes an argument, `input`: give it by `wrt=[input]`",
-        "`mine` takes `x`, `w` and `b`: give them by `wrt=[x, w, b]`",
+        "`fc` takes an argument, `input`: give it by `wrt=[input]`, or compare what it returns",
+        "`mine` takes `x`, `w` and `b`: give them by `wrt=[x, w, b]`, or compare what it returns",
     )

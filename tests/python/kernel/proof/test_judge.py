@@ -184,3 +184,16 @@ def test_empty_results_are_identical() -> None:
     found = verdict(empty, empty.clone(), torch.zeros(0, 2), torch.zeros(3, 2))
     assert (found.kind, found.elements, found.equal_elements) == ("identical", 0, 0)
     assert found.message == "identical: both are empty"
+
+
+def test_of_two_dtypes_the_distance_is_told_in_the_less_precise_one() -> None:
+    x, w = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.eye(3)
+    within = enclosure(exact_product(x, w, None), arithmetic(torch.bfloat16, x.device))
+    rounded = judge(x.bfloat16(), x, within)
+    assert rounded.kind == "rounding"
+    assert rounded.message.startswith(
+        "rounding only: 12 of 12 elements differ, none of them once both are rounded to bfloat16, "
+    )
+    further = judge(x.bfloat16(), x * (1 + 2**-8), within)
+    assert (further.kind, further.max_ulp_diff) == ("rounding", 1)
+    assert ", by at most 1 ULP of bfloat16, " in further.message

@@ -1,0 +1,76 @@
+"""Gradients of two functions: a missing one is told with the reason, one that is cut off is different."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from torchtwin.kernel.comparing.gradients import NOTHING, compare_gradient
+from torchtwin.kernel.comparing.origin import Tracer
+from torchtwin.kernel.session import Session
+from torchtwin.protocol import Verdict
+
+leaf = torch.ones(2, 3)
+some, zero = torch.arange(6.0).reshape(2, 3), torch.zeros(2, 3)
+
+
+@pytest.fixture
+def tracer(session: Session) -> Tracer:
+    assert session._recording is not None
+    return session._recording.tracer
+
+
+def held(tracer: Tracer, first: Tensor | str, second: Tensor | str) -> Verdict:
+    return compare_gradient(tracer, "fc.weight", (leaf, first), (leaf, second))
+
+
+@pytest.mark.parametrize(("pair", "which"), [((NOTHING, some), "first"), ((some, NOTHING), "second")])
+def test_a_gradient_that_only_one_function_has_is_different_and_says_in_which_it_is_cut_off(
+    tracer: Tracer, pair: tuple[Tensor | str, Tensor | str], which: str
+) -> None:
+    verdict = held(tracer, *pair)
+    assert (verdict.kind, verdict.elements) == ("different", 6)
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.message == (
+        f"In the {which} function nothing depends on `fc.weight`: a `detach()`, `.data`, `no_grad` or a copy cuts it "
+        "off."
+    )
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (NOTHING, zero),
+        (zero, NOTHING),
+        (NOTHING, NOTHING),
+        (NOTHING, "its backward raised ValueError"),
+        ("it does not require grad", some),
+        (NOTHING, some.to_sparse()),
+        (NOTHING, some.to("meta")),
+    ],
+)
+def test_a_gradient_that_is_missing_for_another_reason_is_unchecked_with_it(
+    tracer: Tracer, pair: tuple[Tensor | str, Tensor | str]
+) -> None:
+    verdict = held(tracer, *pair)
+    assert verdict.kind == "unchecked"
+    if pair[0] == pair[1]:
+        assert verdict.reason == f"`fc.weight`: in both functions {pair[0]}"
+        return
+    reasons = [
+        f"in the {which} function {it}"
+        for which, it in zip(("first", "second"), pair, strict=True)
+        if isinstance(it, str)
+    ]
+    assert verdict.reason == f"`fc.weight`: {'; '.join(reasons)}"
+
+
+def test_two_gradients_are_compared_under_names_that_tell_them_apart(tracer: Tracer) -> None:
+    verdict = held(tracer, 2 * some, some)
+    assert verdict.kind == "different"
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.message.startswith(
+        "The first gradient of `fc.weight` is 2 times the second gradient of `fc.weight`."
+    )
+    assert held(tracer, some, some.clone()).kind == "identical"
