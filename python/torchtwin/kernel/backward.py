@@ -30,6 +30,8 @@ class GradOutput:
     """In the shape of the output."""
     is_given: bool
     """Whether `arrives_as_given`."""
+    backward: int = 0
+    """Autograd's number of the backward that brought it."""
 
 
 def is_nested() -> bool:

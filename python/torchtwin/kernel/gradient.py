@@ -167,7 +167,8 @@ class GradientCheck:
 
 def _grad_output(call: Watched, g: Tensor) -> GradOutput:
     node = torch._C._current_autograd_node()
-    return GradOutput(_as(g.detach(), call.shapes["output"]), node is not None and arrives_as_given(node))
+    value, is_given = _as(g.detach(), call.shapes["output"]), node is not None and arrives_as_given(node)
+    return GradOutput(value, is_given, torch._C._current_graph_task_id())
 
 
 def _nodes_of_the_call(node: Node | None) -> Iterator[Node]:

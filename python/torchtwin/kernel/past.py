@@ -54,6 +54,8 @@ class Pass:
     """In the shape of the output."""
     is_given: bool
     """Whether `grad_output` does not depend on how anything was rounded."""
+    backward: int
+    """Of the same number in every call that one backward reached."""
     shares: dict[str, Tensor]
     """This call's share of the gradients of weight, bias and input, in their shapes."""
 
@@ -169,7 +171,7 @@ class Past:
         if grad_output is None or grad_output.value.numel() > MAX_COPIED:
             return
         arrived, call.arriving = call.arriving, {}
-        call.passes.append(Pass(grad_output.value.clone(), grad_output.is_given, arrived))
+        call.passes.append(Pass(grad_output.value.clone(), grad_output.is_given, grad_output.backward, arrived))
         self._elements += call.passes[-1].elements
         while len(call.passes) > MAX_PASSES:
             self._elements -= call.passes.pop(0).elements

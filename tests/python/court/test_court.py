@@ -12,21 +12,23 @@ from torchtwin.kernel.proof.bounds import Arithmetic, Exact
 from torchtwin.kernel.proof.enclosure import Enclosure
 
 
-def test_no_honest_pair_is_called_different_and_nearly_all_are_proven() -> None:
+@pytest.fixture(scope="module")
+def honest() -> dict[str, court.Row]:
     failures: list[str] = []
     found = court.honest_pairs(7, 200, failures)
     assert failures == []
-    of_layers = [row for name, row in found.items() if "network" not in name]
+    return found
+
+
+def test_no_honest_pair_is_called_different_and_nearly_all_are_proven(honest: dict[str, court.Row]) -> None:
+    of_layers = [row for name, row in honest.items() if "network" not in name]
     assert sum(row.pairs for row in of_layers) == 250
     assert sum(row.unchecked for row in of_layers) <= 10  # sums in pieces, in low precisions
     assert sum(row.proven + row.unchecked for row in of_layers) == 250
 
 
-def test_no_honest_network_is_called_different_whatever_its_functions_and_loss() -> None:
-    failures: list[str] = []
-    found = court.honest_pairs(7, 200, failures)
-    assert failures == []
-    of_networks = [row for name, row in found.items() if "network" in name]
+def test_no_honest_network_is_called_different_whatever_its_functions_and_loss(honest: dict[str, court.Row]) -> None:
+    of_networks = [row for name, row in honest.items() if "network" in name]
     pairs = sum(row.pairs for row in of_networks)
     assert pairs >= 45
     assert sum(row.identical + row.rounding for row in of_networks) >= 0.7 * pairs

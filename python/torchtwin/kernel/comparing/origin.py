@@ -15,7 +15,7 @@ from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_
 from torchtwin.kernel.comparing.ground import MAX_CALLS, Grounds, is_faint, may_come_from
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.passes import Passes
-from torchtwin.kernel.past import MAX_COPIED, Past, PastCall, Role
+from torchtwin.kernel.past import MAX_COPIED, Pass, Past, PastCall, Role
 from torchtwin.kernel.proof import hypotheses, linear
 from torchtwin.kernel.proof.enclosure import Enclosure, total
 from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames, Parameters
@@ -224,7 +224,6 @@ class Tracer:
             return total(each) if len(each) == len(found) else None
 
         _, twin, first = known[0]
-        inner = within(twin.weight.dtype)
         return Origin(
             call=call,
             record=record,
@@ -234,7 +233,7 @@ class Tracer:
             within=within,
             ground=lambda _, dtype: self._grounds.of_gradient(role, known, dtype),
             is_faint=lambda: any(is_faint(past) for past, _ in parts),
-            hypotheses=lambda: _of_gradient(role, [(twin, it.grad_output) for _, twin, it in known], inner, record),
+            hypotheses=lambda: _of_gradient(role, known, within(twin.weight.dtype), record),
             sums=(
                 (twin.input.shape[:-1].numel(), "the batch"),
                 (first.grad_output.numel(), "all elements of the output"),
@@ -262,16 +261,22 @@ class Tracer:
 
 
 def _of_gradient(
-    role: Role, passes: list[tuple[Twin, Tensor]], within: Enclosure | None, record: Call
+    role: Role, shares: list[tuple[PastCall, Twin, Pass]], within: Enclosure | None, record: Call
 ) -> Iterator[Hypothesis]:
     name = getattr(record.gradient_names, role)
+    each = [enclosures.of_gradient(twin.weight.dtype, role, twin, it.grad_output) for _, twin, it in shares]
+    parts = [(it.backward, part) for (_, _, it), part in zip(shares, each, strict=True) if part is not None]
+    passes = [total([part for number, part in parts if number == one]) for one in dict.fromkeys(n for n, _ in parts)]
     if len(passes) > 1:
-        each = [enclosures.of_gradient(twin.weight.dtype, role, twin, g) for twin, g in passes]
-        yield from hypotheses.of_fewer_passes([it for it in each if it is not None], name)
+        yield from hypotheses.of_fewer_passes(passes, name)
+    elif len(parts) > 1:
+        words = [f"`{call.text}`" if call.text else f"call {call.id}" for call, _, _ in shares]
+        yield from hypotheses.of_fewer_calls([part for _, part in parts], words)
     if within is not None:
         names = _names(record)
         weight = None if names.weight in names.nameless else names.weight
-        yield from hypotheses.of_gradient(role, passes[0][0], within, passes, weight)
+        of_each = [(twin, it.grad_output) for _, twin, it in shares]
+        yield from hypotheses.of_gradient(role, of_each[0][0], within, of_each, weight)
 
 
 def _of_shape(bias: Tensor | None, used: Tensor | None) -> Tensor | None:

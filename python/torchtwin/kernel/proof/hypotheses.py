@@ -255,6 +255,13 @@ def of_fewer_passes(passes: list[Enclosure], gradient: str) -> Iterator[Hypothes
     )
 
 
+def of_fewer_calls(shares: list[Enclosure], calls: list[str]) -> Iterator[Hypothesis]:
+    """Of the gradient of what several calls of one backward used: the share of one of them."""
+    others = f"Add the shares of the {len(shares)} calls that used it."
+    for within, call in zip(shares, calls, strict=True):
+        yield Hypothesis(("scaled",), within, f"the share of {call} alone", others)
+
+
 def _told(gradient: str) -> str:
     """Code in backticks; other words as they are."""
     return gradient if " " in gradient else f"`{gradient}`"

@@ -445,3 +445,26 @@ def test_modes_that_are_on_change_no_verdict(layer: Notebook, ask: Ask) -> None:
             assert (verdict.kind, verdict.proof) == ("rounding", True), words
             assert ask("[[1.0]]", "torch.ones(1, 1, device='cpu')").verdict.kind == "identical"
             assert code(ask("-hand", "y").verdict) == "negated"
+
+
+TWICE = """\
+fc = nn.Linear(4, 4)
+x, z, g = torch.randn(6, 4), torch.randn(6, 4), torch.randn(6, 4)
+"""
+
+
+def test_of_a_layer_used_twice_in_one_backward_the_share_of_one_call_is_told(notebook: Notebook, ask: Ask) -> None:
+    notebook.run(TWICE + "first = fc(x)\nsecond = fc(z)\ntorch.autograd.backward([first, second], [g, g])")
+    assert ask("g.T @ (x + z)", "fc.weight.grad").verdict.kind in ("identical", "rounding")
+    verdict = ask("g.T @ x", "fc.weight.grad").verdict
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.message == (
+        "`g.T @ x` is the share of `fc(x)` alone. Add the shares of the 2 calls that used it."
+    )
+
+
+def test_two_calls_in_two_backwards_are_two_passes(notebook: Notebook, ask: Ask) -> None:
+    notebook.run(TWICE + "fc(x).backward(g)\nfc(z).backward(g)")
+    verdict = ask("g.T @ z", "fc.weight.grad").verdict
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.message.endswith("`fc.weight.grad` holds 2 passes.")

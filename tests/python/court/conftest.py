@@ -1,0 +1,15 @@
+"""The court asks the process's own session; what it recorded is gone after each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import torchtwin
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    yield
+    torchtwin.clear()
