@@ -26,7 +26,7 @@ BETWEEN: dict[str, tuple[Function, Function]] = {
     "tanh": (torch.tanh, torch.tanh),
     "gelu": (functional.gelu, lambda h: h * 0.5 * (1 + torch.erf(h / 2**0.5))),
     "square": (torch.square, lambda h: h * h),
-    "swish": (lambda h: h * torch.sigmoid(h), lambda h: h / (1 + torch.exp(-h))),
+    "swish": (lambda h: h * torch.sigmoid(h), lambda h: h * (torch.tanh(h / 2) + 1) / 2),
     "residual": (lambda h: h + torch.tanh(h), lambda h: torch.tanh(h) + h),
     "reciprocal": (lambda h: 1 / (1 + h.abs()), lambda h: (1 + h.abs()) ** -1),
     "softmax": (lambda h: torch.softmax(h, -1), lambda h: (h - h.logsumexp(-1, keepdim=True)).exp()),

@@ -97,8 +97,7 @@ class Comparer:
             is_exact=False,
         )
         diagnosis = diagnose(case)
-        is_low = UNIT_ROUNDOFF[pair.dtype] > UNIT_ROUNDOFF[torch.float32]
-        if (is_gradient or is_low) and diagnosis.code not in CERTAIN:
+        if (is_gradient or _is_low(pair.dtype)) and diagnosis.code not in CERTAIN:
             doubt = undecided(pair, is_faint=any(is_faint(call) for call in calls))
             if doubt is not None:
                 return unchecked(f"{doubt}; nothing is known of how they came")
@@ -133,10 +132,12 @@ def _beyond(pair: Pair, one: Side, other: Side, origin: Origin, within: Enclosur
     verdict = pair.judge(wider)
     if verdict.kind == "different":
         verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(_carried(case, wider)))
-    is_unclear = verdict.diagnosis is not None and verdict.diagnosis.code in ("partial", "unexplained")
-    if is_unclear and (doubted := _summed_in_pieces(pair, one, other, wider)):
-        return doubted
     is_carried_on = origin.of == "output" and bool((wider.limit > within.limit).any())
+    is_unclear = verdict.diagnosis is not None and verdict.diagnosis.code in ("partial", "unexplained")
+    if is_unclear and _is_low(pair.dtype) and is_carried_on:
+        return _doubted(pair, case, origin, verdict, "sums in pieces are not followed through layers in this precision")
+    if is_unclear and _is_low(pair.dtype) and (doubted := _summed_in_pieces(pair, one, other, wider)):
+        return doubted
     return _proven(verdict, origin, " and of the layers before it" if is_carried_on else "")
 
 
@@ -175,8 +176,6 @@ def _carried(case: Case, wider: Enclosure) -> Case:
 
 def _summed_in_pieces(pair: Pair, one: Side, other: Side, within: Enclosure) -> Verdict | None:
     """Whoever writes a sum in pieces rounds each of them; in a low precision that is far more than a layer rounds."""
-    if UNIT_ROUNDOFF[pair.dtype] <= UNIT_ROUNDOFF[torch.float32]:
-        return None
     wide = within.with_rounded_sums()
     if not bool(within.holds(one.value.double()).all()) or not bool(wide.holds(other.value.double()).all()):
         return None
@@ -185,6 +184,10 @@ def _summed_in_pieces(pair: Pair, one: Side, other: Side, within: Enclosure) -> 
         f"{other.name} is further off than one rounding at the end explains, and as close as sums in pieces are that "
         f"are rounded to {name} one by one; compute both in float32 to know"
     )
+
+
+def _is_low(dtype: torch.dtype) -> bool:
+    return UNIT_ROUNDOFF[dtype] > UNIT_ROUNDOFF[torch.float32]
 
 
 def _rounds(value: Tensor) -> bool:

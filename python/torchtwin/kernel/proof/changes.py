@@ -110,7 +110,8 @@ def _scaled(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
     count = int(telling.sum())
     if count == 0 or 2 * count < int((right.value.abs() > right.limit).sum()):
         return
-    if (factor := _whole(fitted, right.unit)) is not None:
+    factor = _whole(fitted, right.unit)
+    if factor is not None and (count > 2 or _is_alone(factor, right.unit)):
         yield _times(factor, 4 * right.unit, case, right)
     if count > 2 and fitted != 0:  # of one or two numbers each is a multiple of the other
         yield _times(fitted, 8 * right.unit, case, right)
@@ -159,12 +160,22 @@ def _smallest(dtype: torch.dtype) -> float:
 
 def _whole(fitted: float, unit: float) -> float | None:
     """A whole number, or one over a whole number, that the fitted factor is to within its error."""
-    near = max(1e-6, 8 * unit)
+    near = _fit(unit)
     inverse = round(1 / fitted) if fitted else 0
     for candidate in (float(round(fitted)), 1 / inverse if inverse else 0.0):
         if candidate not in (0.0, 1.0) and abs(fitted - candidate) <= near * abs(candidate):
             return candidate
     return None
+
+
+def _fit(unit: float) -> float:
+    """How far a fitted factor may be off, of itself."""
+    return max(1e-6, 8 * unit)
+
+
+def _is_alone(factor: float, unit: float) -> bool:
+    """Whether no other whole number is nearly as near: in bfloat16 any factor is near 1/17 or 1/18."""
+    return 4 * _fit(unit) * max(abs(factor), 1 / abs(factor)) < 1
 
 
 def _meaning(factor: float, case: Case, unit: float) -> tuple[str, str]:

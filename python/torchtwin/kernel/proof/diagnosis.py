@@ -75,7 +75,7 @@ def _by_precision(case: Case, value: Tensor) -> Diagnosis | None:
 
 def _by_guess(case: Case, value: Tensor, guesses: list[Hypothesis]) -> Diagnosis | None:
     for guess in guesses:
-        if _agrees(value, guess.within) and (not guess.is_wide or _is_nearer(value, guess.within, case.right)):
+        if _agrees(value, guess.within) and _is_nearer(value, guess.within, case.right):
             code, *also = guess.causes
             advice = _advice(case.wrong_name, guess.undo and "{}" + guess.undo, guess.advice)
             return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {advice}", also)

@@ -38,8 +38,6 @@ class Hypothesis:
     """What to call on the wrong result to have the right one: `.T`. It is told in place of the advice."""
     is_rare: bool = False
     """Whether it is not worth the time to ask what else was changed in its result."""
-    is_wide: bool = False
-    """Whether much else lies within as well: then a result must lie nearer to this value than to the right one."""
 
 
 @dataclass(frozen=True)
@@ -203,10 +201,10 @@ def _of_low_precision(twin: Twin, shape: torch.Size, names: LinearNames) -> Iter
     for name, dtype in _LOW.items():
         factors = replace(twin, input=_rounded(twin.input, dtype), weight=_rounded(twin.weight, dtype))
         if (within := linear.output(factors, shape)) is not None and _says_something(within):
-            yield Hypothesis(("lower_precision",), within, f"computed with factors in {name}", advice, is_wide=True)
+            yield Hypothesis(("lower_precision",), within, f"computed with factors in {name}", advice)
         for whole in [] if dtype is None else _wholly_in(dtype, twin, factors, shape):
             if _says_something(whole):
-                yield Hypothesis(("lower_precision",), whole, f"computed in {name}", advice, is_wide=True)
+                yield Hypothesis(("lower_precision",), whole, f"computed in {name}", advice)
 
 
 def _says_something(within: Enclosure) -> bool:

@@ -97,6 +97,17 @@ def test_a_single_number_is_a_multiple_of_any_other_only_by_a_whole_factor() -> 
     assert holding(case(4.0 * right.value, right))[0].code == "scaled"
 
 
+@pytest.mark.parametrize(("factor", "is_told"), [(1 / 3, True), (1 / 17, False), (-1 / 17, False), (40.0, False)])
+def test_of_one_or_two_numbers_in_bfloat16_a_factor_that_is_near_many_whole_ones_is_none(
+    factor: float, is_told: bool
+) -> None:
+    right = place(1, 2, torch.bfloat16)
+    told = [change for change in holding(case(factor * right.value, right)) if change.code == "scaled"]
+    assert bool(told) == is_told
+    in_float32 = place(1, 2)
+    assert holding(case(factor * in_float32.value, in_float32))
+
+
 GRAD = "`fc.weight.grad`"
 MEANINGS = [
     (1 / 12, ("`hand`", GRAD), True, "a mean over the batch (12) in place of a sum", "Multiply by 12."),
