@@ -14,26 +14,20 @@ from torch import nn
 from torchtwin.kernel.comparing.sides import named
 from torchtwin.kernel.words import parsed, words_of
 
+_ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def takes_arguments(function: Callable[..., Any], count: int) -> bool:
     """Whether it takes `count` of them, which is more than none."""
-    try:
-        _signature(function).bind(*[None] * count)
-    except TypeError:
-        return False
-    except ValueError:  # a function in C without a signature
-        return count > 0
-    return count > 0
+    return count > 0 and _takes(function, count)
 
 
 def problem_with_arguments(function: Callable[..., Any], words: str, count: int) -> str | None:
     """Why the function can be called neither with `count` tensors nor with none."""
-    if takes_arguments(function, count) or _takes_nothing(function):
+    if _takes(function, count) or _takes(function, 0):
         return None
-    needed = [it for it in _signature(function).parameters.values() if it.default is inspect.Parameter.empty]
-    needed = [it for it in needed if it.kind is not inspect.Parameter.VAR_POSITIONAL]
+    needed = [it for it in _parameters(function) if it.default is inspect.Parameter.empty and it.kind not in _ANY]
     if not needed or any(it.kind not in _POSITIONAL for it in needed):  # its own error tells
         return None
     listed = _listed([f"`{it.name}`" for it in needed])
@@ -43,12 +37,9 @@ def problem_with_arguments(function: Callable[..., Any], words: str, count: int)
     return f"{named(words)} takes {listed}: give {them} by `wrt=[{given}]`, or compare what it returns"
 
 
-def parameters(function: object) -> list[inspect.Parameter]:
-    """Those that are given by position; none where that is not known."""
-    try:
-        return [it for it in _signature(function).parameters.values() if it.kind in _POSITIONAL]
-    except (TypeError, ValueError):
-        return []
+def parameter_names(function: object) -> list[str]:
+    """Of those that are given by position; none where that is not known."""
+    return [it.name for it in _parameters(function) if it.kind in _POSITIONAL]
 
 
 def words_of_side(words: str, at: int) -> str:
@@ -86,20 +77,26 @@ def namespace(names: Sequence[str], values: Sequence[object]) -> dict[str, Any]:
     return vars(root)
 
 
-def _signature(function: object) -> inspect.Signature:
-    """Of a module that of its `forward`: what it is called by takes anything."""
-    is_module = isinstance(function, nn.Module) and "__call__" not in vars(type(function))
-    return inspect.signature(function.forward if is_module else function)  # type: ignore[attr-defined, arg-type]
-
-
-def _takes_nothing(function: object) -> bool:
+def _takes(function: object, count: int) -> bool:
+    signature = _signature(function)
     try:
-        _signature(function).bind()
+        return signature is None or signature.bind(*[None] * count) is not None
     except TypeError:
         return False
-    except ValueError:
-        return True
-    return True
+
+
+def _parameters(function: object) -> list[inspect.Parameter]:
+    signature = _signature(function)
+    return [] if signature is None else list(signature.parameters.values())
+
+
+def _signature(function: object) -> inspect.Signature | None:
+    """Of a module that of its `forward`, since it is called by anything; null for a function in C that tells none."""
+    is_module = isinstance(function, nn.Module) and "__call__" not in vars(type(function))
+    try:
+        return inspect.signature(function.forward if is_module else function)  # type: ignore[attr-defined, arg-type]
+    except (TypeError, ValueError):
+        return None
 
 
 def _listed(names: list[str]) -> str:

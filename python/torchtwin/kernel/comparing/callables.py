@@ -15,7 +15,7 @@ from torchtwin.kernel.comparing.arguments import (
     argument_names,
     is_name,
     namespace,
-    parameters,
+    parameter_names,
     problem_with_arguments,
     takes_arguments,
     words_of_side,
@@ -105,7 +105,7 @@ def compare_callables(
 
 
 def _sides(actual: object, expected: object, words: tuple[str, str], wrt: list[Wrt]) -> tuple[_Function, _Function]:
-    own = [[it.name for it in parameters(value)] for value in (actual, expected)]
+    own = [parameter_names(value) for value in (actual, expected)]
     in_wrt = [[words_of_side(it.words, at) for it in wrt] for at in (0, 1)]
     first = _Function(actual, words[0], [it.actual for it in wrt], [in_wrt[0], own[0], own[1]])
     return first, _Function(expected, words[1], [it.expected for it in wrt], [in_wrt[1], own[1], own[0]])

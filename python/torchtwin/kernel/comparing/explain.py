@@ -27,7 +27,7 @@ def explain(value: object, words: str, session: Session) -> str:
     """Some lines of text."""
     made = side(value, words)
     if not isinstance(made, Side):
-        return f"{made[:1].upper()}{made[1:]}."
+        return f"{made}."
     return "\n".join([_tensor(made), *_origins(made, session)])
 
 

@@ -23,6 +23,16 @@ class Model(nn.Module):
 
 
 class Called(nn.Module):
+    def forward(self, x: object) -> object:
+        return x
+
+    def __call__(self) -> object:
+        return 1
+
+
+class Unsigned:
+    __signature__ = "none"
+
     def __call__(self) -> object:
         return 1
 
@@ -52,6 +62,8 @@ def two(x: object, w: object) -> object:
         (lambda *all: 1, 3, None),
         (lambda x=1: 1, 0, None),
         (lambda x, *, k: 1, 1, None),
+        (lambda x, **more: 1, 0, "`f` takes an argument, `x`: give it by `wrt=[x]`, or compare what it returns"),
+        (Unsigned(), 0, None),
         (functional.linear, 0, None),
         (functional.linear, 3, None),
     ],

@@ -109,6 +109,7 @@ RIGHT = {
     "the same without gradients": "with torch.no_grad():\n    pre = x @ fc.weight.T\n    answer = pre + fc.bias",
     "the output transposed": "answer = x @ fc.weight.T + fc.bias\nr = fc(x).T",
     "the output transposed, alone": "r = y.T",
+    "the output transposed, without gradients": "with torch.no_grad():\n    r = y.T",
     "the output transposed and copied": "r = y.T.contiguous()",
     "a wrong attempt beside the right one": "attempt = x @ fc.weight + fc.bias\nanswer = x @ fc.weight.T + fc.bias",
 }
@@ -131,6 +132,15 @@ def test_a_product_without_the_bias_alone_is_a_near_miss_until_the_answer_is_mad
     assert found(notebook)["pre"].verdict.kind == "different"
     notebook.run("answer = pre + fc.bias")
     assert {name: match.verdict.kind == "different" for name, match in found(notebook).items()} == {"answer": False}
+
+
+def test_a_wrong_answer_stays_a_near_miss_where_the_next_layers_answer_is_made_from_it(notebook: Notebook) -> None:
+    notebook.run(SQUARE + "hidden = x @ fc.weight + fc.bias")
+    notebook.run("fc2 = nn.Linear(3, 2)\nz = fc2(hidden)\nanswer = hidden @ fc2.weight.T + fc2.bias")
+    assert {name: match.verdict.kind == "different" for name, match in found(notebook).items()} == {
+        "hidden": True,
+        "answer": False,
+    }
 
 
 def test_a_wrong_answer_stays_a_near_miss_where_a_later_one_was_not_made_from_it(notebook: Notebook) -> None:

@@ -40,7 +40,7 @@ def test_only_one_equality_at_the_top_has_two_sides_each_in_the_users_words(text
     assert (asked.words, asked.sides) == (text.strip(), sides)
 
 
-@pytest.mark.parametrize("text", ["a = b", "a ==", "import x", "", "1 +", "a\0b", "(" * 500])
+@pytest.mark.parametrize("text", ["a = b", "a ==", "import x", "", "1 +", "a\0b", "(" * 500, "-" * 20_000 + "1"])
 def test_what_is_no_expression_asks_nothing(text: str) -> None:
     assert question(text) is None
 

@@ -49,6 +49,9 @@ def test_a_state_is_put_back_where_a_function_raises_as_well() -> None:
     assert bn.running_mean is kept
 
 
+in_the_notebook = nn.BatchNorm1d(3)
+
+
 def calls_of(bn: nn.BatchNorm1d, x: Tensor) -> dict[str, Callable[..., Any]]:
     def outer() -> Tensor:
         return inner()
@@ -85,6 +88,10 @@ def test_running_statistics_are_as_before_however_the_module_is_used(how: str) -
         assert buffer._version == before[name][1]
 
 
+def test_a_module_that_only_an_inner_function_names_is_found() -> None:
+    assert modules_of([lambda: lambda x: in_the_notebook(x)]) == [in_the_notebook]
+
+
 def test_both_start_from_the_same_statistics() -> None:
     bn, x = nn.BatchNorm1d(3), torch.randn(4, 3)
 
@@ -106,6 +113,9 @@ def test_a_buffer_that_a_gradient_is_taken_for_stays_itself() -> None:
             return x * self.get_buffer("scale")
 
     model, x = Scaled(), torch.randn(4, 3)
+    scale = model.scale
+    with Surroundings([model], []).same():
+        assert model.scale is scale
     verdict = torchtwin.compare(lambda: model(x), lambda: x * model.scale, wrt=[model.scale])
     assert verdict.gradients["model.scale"].kind == "identical"
 
