@@ -18,7 +18,7 @@ from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.changes import Case
 from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.enclosure import Enclosure
-from torchtwin.kernel.proof.judge import unchecked
+from torchtwin.kernel.proof.judge import USUALLY, unchecked
 from torchtwin.protocol import Verdict
 
 CLOSE, CLOSE_ROUNDINGS = 0.02, 64
@@ -36,7 +36,7 @@ def judge_by_closeness(pair: Pair, case: Case, doubt: str, is_faint: bool) -> Ve
     Results that are faint may be little else than rounding: then being far apart says nothing.
     """
     usual = _nearly(case, values.around(case.right.value, pair.dtype))
-    judged = pair.judge(usual.right)
+    judged = pair.judge(usual.right, USUALLY)
     verdict = msgspec.structs.replace(judged, proof=False)
     if verdict.kind != "different":
         return verdict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -31,6 +31,7 @@ class Pair:
         """The less precise of the two."""
         return max((self.actual.value.dtype, self.expected.value.dtype), key=UNIT_ROUNDOFF.__getitem__)
 
-    def judge(self, within: Enclosure) -> Verdict:
-        """The verdict, given where honest results lie."""
-        return judge(self.actual.value, self.expected.value, within, self.words, self.rows)
+    def judge(self, within: Enclosure, limit: str = Words.limit) -> Verdict:
+        """The verdict, given where honest results lie, and what that limit is called."""
+        words = replace(self.words, limit=limit)
+        return judge(self.actual.value, self.expected.value, within, words, self.rows)

@@ -12,7 +12,7 @@ from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.changes import Case
 from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.enclosure import Enclosure
-from torchtwin.kernel.proof.judge import Words, judge
+from torchtwin.kernel.proof.judge import USUALLY, Words, judge
 from torchtwin.protocol import Diagnosis, Verdict
 
 _MAX_EXACT = 2**53
@@ -46,7 +46,7 @@ def around(value: Tensor, dtype: torch.dtype) -> Enclosure:
 
 def judge_values(actual: Tensor, expected: Tensor, words: Words, dtype: torch.dtype) -> Verdict:
     """Floating point of any kind, both of one shape; `dtype` is the less precise of the two."""
-    verdict = judge(actual, expected, around(expected, dtype), replace(words, has_exact=False))
+    verdict = judge(actual, expected, around(expected, dtype), replace(words, has_exact=False, limit=USUALLY))
     return msgspec.structs.replace(verdict, proof=False)
 
 

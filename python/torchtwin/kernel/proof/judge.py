@@ -37,6 +37,12 @@ class Words:
     formula: str = "formula"
     has_exact: bool = True
     """Whether the enclosure's value is the exact result, and worth telling."""
+    limit: str = "what rounding can do"
+    """What the enclosure's limit is."""
+
+
+USUALLY = "what rounding usually does"
+"""The limit where nothing is known of how a result was computed."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def _judged(
         return _identical(facts, layer, formula)
     if bool(facts.outside.any()):
         return _different(facts, layer, formula, within, words, rows)
-    return _rounding(facts, layer, formula)
+    return _rounding(facts, layer, formula, words)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:
@@ -179,12 +185,12 @@ def _remark(facts: _Facts, layer: Tensor, formula: Tensor) -> str | None:
     return "NaN counts as equal to NaN" if bool(layer.isnan().any()) else None
 
 
-def _rounding(facts: _Facts, layer: Tensor, formula: Tensor) -> Verdict:
+def _rounding(facts: _Facts, layer: Tensor, formula: Tensor, words: Words) -> Verdict:
     n = layer.numel()
     apart = n - facts.equal
     message = f"rounding only: {apart:,} of {n:,} elements differ{_how_far(facts, layer, formula)}"
     if math.isfinite(facts.max_abs_diff) and 0 < facts.bound < math.inf:
-        message += f", {_percent(facts.units / facts.bound)} of what rounding can do"
+        message += f", {_percent(facts.units / facts.bound)} of {words.limit}"
     note = None if math.isfinite(facts.max_abs_diff) else "one of the two overflowed on the way, as either may"
     return _verdict("rounding", message, facts, n, note=note)
 
@@ -216,7 +222,7 @@ def _different(
     count = int(facts.outside.sum())
     first = int(facts.outside.reshape(-1).nonzero()[0])
     message = (
-        f"different: {_of(count, n)} outside what rounding can do, "
+        f"different: {_of(count, n)} outside {words.limit}, "
         f"first {_place(first, layer, rows)}: {words.layer} {_at(layer, first)}, {words.formula} {_at(formula, first)}"
     )
     if words.has_exact:
