@@ -24,7 +24,7 @@ class Verdict:
       `different` (at least one element is outside of that, or the shape is another) or `unchecked` (nothing was
       compared, for the `reason`).
     - `message`: the figures in a sentence.
-    - `diagnosis`: null, or why the two are `different`. `diagnosis.message` says what is wrong and what to write
+    - `diagnosis`: None, or why the two are `different`. `diagnosis.message` says what is wrong and what to write
       instead; `diagnosis.code` is one of `shape`, `missing_transpose`, `missing_bias`, `bias_twice`, `scaled`,
       `negated`, `permuted`, `stale_operand`, `lower_precision`, `partial`, `nonfinite`, `unexplained`;
       `diagnosis.also` lists further codes, where only several causes together explain the difference.
@@ -32,9 +32,9 @@ class Verdict:
       by your words for it: `verdict.gradients["fc.weight"].kind`.
     - `proof`: whether the kind follows from the operands of a recorded call, by a rigorous bound. Where it is false,
       the two were judged by their values alone.
-    - `note`: null, or what else there is to know, as which call's operands the proof rests on.
+    - `note`: None, or what else there is to know, as which call's operands the proof rests on.
 
-    The figures, each null where nothing was compared:
+    The figures, each None where nothing was compared:
 
     - `elements`, `equal_elements`: how many there are, and how many are the same.
     - `max_abs_diff`, `max_ulp_diff`: the largest difference, as a number and in units in the last place of the less
