@@ -35,6 +35,8 @@ class Activation:
     """As a person would write it, with `{}` for the argument."""
     apply: Callable[[Tensor], Tensor]
     lipschitz: float
+    node: str | None = None
+    """How autograd calls it; null where it leaves no node."""
     exact: bool = False
     rises: bool = True
     """Whether it never falls."""
@@ -70,23 +72,32 @@ class Activation:
 
 ACTIVATIONS = (
     Activation("{}", lambda t: t, 1.0, exact=True),
-    Activation("torch.relu({})", torch.relu, 1.0, exact=True),
-    Activation("torch.tanh({})", torch.tanh, 1.0, absolute=1.0),
-    Activation("torch.sigmoid({})", torch.sigmoid, 0.25),
-    Activation("F.gelu({})", functional.gelu, 1.13, rises=False, counted=4.0),
+    Activation("torch.relu({})", torch.relu, 1.0, "ReluBackward", exact=True),
+    Activation("torch.tanh({})", torch.tanh, 1.0, "TanhBackward", absolute=1.0),
+    Activation("torch.sigmoid({})", torch.sigmoid, 0.25, "SigmoidBackward"),
+    Activation("F.gelu({})", functional.gelu, 1.13, "GeluBackward", rises=False, counted=4.0),
     Activation(
         "F.gelu({}, approximate='tanh')",
         lambda t: functional.gelu(t, approximate="tanh"),
         1.13,
+        "GeluBackward",
         rises=False,
         counted=4.0,
     ),
-    Activation("F.silu({})", functional.silu, 1.1, rises=False, counted=4.0),
-    Activation("F.leaky_relu({})", functional.leaky_relu, 1.0, counted=0.0),
-    Activation("F.elu({})", functional.elu, 1.0, absolute=1.0),
-    Activation("F.softplus({})", functional.softplus, 1.0, counted=4.0, absolute=1.0, threshold=20.0),
-    Activation("F.relu6({})", functional.relu6, 1.0, exact=True),
-    Activation("F.hardtanh({})", functional.hardtanh, 1.0, exact=True),
+    Activation("F.silu({})", functional.silu, 1.1, "SiluBackward", rises=False, counted=4.0),
+    Activation("F.leaky_relu({})", functional.leaky_relu, 1.0, "LeakyReluBackward", counted=0.0),
+    Activation("F.elu({})", functional.elu, 1.0, "EluBackward", absolute=1.0),
+    Activation(
+        "F.softplus({})",
+        functional.softplus,
+        1.0,
+        "SoftplusBackward",
+        counted=4.0,
+        absolute=1.0,
+        threshold=20.0,
+    ),
+    Activation("F.relu6({})", functional.relu6, 1.0, "HardtanhBackward", exact=True),
+    Activation("F.hardtanh({})", functional.hardtanh, 1.0, "HardtanhBackward", exact=True),
 )
 
 
@@ -96,6 +107,7 @@ class Reduction:
 
     name: str
     apply: Callable[[Tensor], Tensor]
+    node: str
 
     def of(self, inner: Enclosure) -> Enclosure:
         n = inner.value.numel()
@@ -115,7 +127,7 @@ class Reduction:
         )
 
 
-REDUCTIONS = (Reduction("{}.sum()", torch.sum), Reduction("{}.mean()", torch.mean))
+REDUCTIONS = (Reduction("{}.sum()", torch.sum, "SumBackward"), Reduction("{}.mean()", torch.mean, "MeanBackward"))
 
 
 def steps_from(output: Tensor, result: Tensor) -> Iterator[Activation | Reduction]:

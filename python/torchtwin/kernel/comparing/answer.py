@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchtwin.kernel.comparing.callables import compare_callables, wrt_of
-from torchtwin.kernel.comparing.compare import Comparer, noted
+from torchtwin.kernel.comparing.compare import Comparer
 from torchtwin.kernel.comparing.origin import Tracer
+from torchtwin.kernel.comparing.pair import noted
 from torchtwin.kernel.comparing.sides import named
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.identity import has_storage, same_view
