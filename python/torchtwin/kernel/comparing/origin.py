@@ -203,7 +203,9 @@ class Tracer:
             ground=lambda result, dtype: self._grounds.of_output(call, result, dtype),
             is_faint=lambda: self._grounds.is_faint_input(call),
             is_held=all(role in call.copies for role in call.originals if role != "output"),
-            hypotheses=lambda: hypotheses.of_output(twin, shape, names, self._other_parameters(call)),
+            hypotheses=lambda: hypotheses.of_output(
+                twin, shape, names, self._other_parameters(call), call.original("input")
+            ),
         )
         work = shape.numel() * twin.weight.shape[-1]
         return whole if work <= MAX_MULTIPLY_ADDS else replace(whole, large=self._large(whole, twin, shape))
