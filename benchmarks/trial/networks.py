@@ -21,6 +21,17 @@ from torch.nn import functional
 
 Function = Callable[[Tensor], Tensor]
 
+
+def _exp(h: Tensor) -> Tensor:
+    """Where it overflows the gradient of what is written with it is NaN, though its value is right."""
+    return torch.exp(h.clamp(max=80))
+
+
+def _of_exponentials(h: Tensor) -> Tensor:
+    rising, falling = torch.exp(h.clamp(-20, 20)), torch.exp(-h.clamp(-20, 20))
+    return (rising - falling) / (rising + falling)
+
+
 BETWEEN: dict[str, tuple[Function, Function]] = {
     "nothing": (lambda h: h, lambda h: h),
     "relu": (torch.relu, lambda h: h * (h > 0)),
@@ -51,16 +62,6 @@ BETWEEN: dict[str, tuple[Function, Function]] = {
     "dropout": (lambda h: h * _kept(h) * 2, lambda h: h * _kept(h) / 0.5),
 }
 """By torch's function in the layers' network, and by hand."""
-
-
-def _exp(h: Tensor) -> Tensor:
-    """Where it overflows the gradient of what is written with it is NaN, though its value is right."""
-    return torch.exp(h.clamp(max=80))
-
-
-def _of_exponentials(h: Tensor) -> Tensor:
-    rising, falling = torch.exp(h.clamp(-20, 20)), torch.exp(-h.clamp(-20, 20))
-    return (rising - falling) / (rising + falling)
 
 
 def _kept(h: Tensor) -> Tensor:
