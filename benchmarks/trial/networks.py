@@ -23,7 +23,7 @@ Function = Callable[[Tensor], Tensor]
 
 
 def _exp(h: Tensor) -> Tensor:
-    """Where it overflows the gradient of what is written with it is NaN, though its value is right."""
+    """In the range of float32: where e^h overflows, the gradient of what is written with it is NaN."""
     return torch.exp(h.clamp(max=80))
 
 
