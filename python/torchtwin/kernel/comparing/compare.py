@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.comparing import values
-from torchtwin.kernel.comparing.closeness import CERTAIN, undecided
+from torchtwin.kernel.comparing.closeness import CERTAIN, FORMULAS, undecided
 from torchtwin.kernel.comparing.ground import is_faint
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.comparing.pair import Pair, is_low, noted
@@ -70,7 +70,7 @@ class Comparer:
             if verdict.kind in ("identical", "rounding"):
                 return verdict
             found.append(verdict)
-        return min(found, key=_certainty, default=None)
+        return min(found, key=_rank, default=None)
 
     def _by_side(self, pair: Pair, is_actual: bool) -> Verdict | None:
         for origin in self._tracer.origins(_side(pair, is_actual).original):
@@ -115,8 +115,12 @@ def _side(pair: Pair, is_actual: bool) -> Side:
     return pair.actual if is_actual else pair.expected
 
 
-def _certainty(verdict: Verdict) -> int:
-    return 0 if verdict.kind == "unchecked" else 1 + verdict.proof
+def _rank(verdict: Verdict) -> int:
+    """Of two that do not agree: a wrong formula that is proven counts, else what is in doubt, by either side."""
+    is_formula = verdict.diagnosis is not None and verdict.diagnosis.code in FORMULAS
+    if verdict.proof and is_formula:
+        return 0
+    return 1 if verdict.kind == "unchecked" else 2 + verdict.proof
 
 
 def _rounds(value: Tensor) -> bool:

@@ -77,7 +77,7 @@ def widened(verdict: Verdict, narrowed: Narrowed, pair: Pair, wrong: str) -> Ver
         return covered(_on_all(verdict, pair), sample, pair.actual.value.numel())
     diagnosis = verdict.diagnosis
     if diagnosis is not None and diagnosis.code in ("partial", "unexplained"):
-        diagnosis = _in_a_sample(sample, wrong)
+        diagnosis = _in_a_sample(verdict, sample, pair.actual.value.numel() // sample.total, wrong)
     coverage = f"rows {len(sample.rows)} of {sample.total}"
     return msgspec.structs.replace(verdict, diagnosis=diagnosis, coverage=coverage)
 
@@ -94,14 +94,17 @@ def _on_all(verdict: Verdict, pair: Pair) -> Verdict:
     return msgspec.structs.replace(verdict, kind=kind, message=message, equal_elements=equal, elements=n)
 
 
-def _in_a_sample(sample: Sample, wrong: str) -> Diagnosis:
-    if sample.left_out or 2 * len(sample.tripped) > sample.total:
+def _in_a_sample(verdict: Verdict, sample: Sample, features: int, wrong: str) -> Diagnosis:
+    wrong_rows = {place // features for place in verdict.outside or ()} | set(sample.tripped.tolist())
+    if sample.left_out or 2 * len(wrong_rows) > sample.total:
         return Diagnosis("unexplained", f"No simple cause found in the {len(sample.rows):,} rows that were computed.")
-    rows = listed(sample.tripped.tolist())
-    return Diagnosis("partial", f"Only {rows} of {sample.total:,} of {wrong} tripped a probe over all rows.")
+    subject, verb = _rows(sorted(wrong_rows))
+    of = f"the {sample.total:,} of {wrong}"
+    return Diagnosis("partial", f"Only {subject} of {of} {verb}, as far as a probe over all rows tells.")
 
 
-def listed(rows: Sequence[int]) -> str:
-    shown = ", ".join(map(str, rows[:8]))
-    more = f" and {len(rows) - 8:,} more" if len(rows) > 8 else ""
-    return f"row{'' if len(rows) == 1 else 's'} {shown}{more}"
+def _rows(numbers: Sequence[int]) -> tuple[str, str]:
+    """As the subject of a sentence, and its verb."""
+    shown = ", ".join(map(str, numbers[:8]))
+    more = f" and {len(numbers) - 8:,} more" if len(numbers) > 8 else ""
+    return (f"row {shown}", "differs") if len(numbers) == 1 else (f"rows {shown}{more}", "differ")

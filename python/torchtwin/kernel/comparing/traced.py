@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from torchtwin.kernel.comparing.closeness import FORMULAS, MIN_ELEMENTS, are_close, judge_by_closeness
+from torchtwin.kernel.comparing.closeness import FORMULAS, are_close, judge_by_closeness
 from torchtwin.kernel.comparing.large import narrowed, widened
 from torchtwin.kernel.comparing.origin import Origin
 from torchtwin.kernel.comparing.pair import Pair, is_low, noted
@@ -18,7 +18,9 @@ from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import Verdict
 
 _CAUSES = {*FORMULAS, "scaled", "negated", "permuted"}
-"""What is proven of many numbers that are a wrong formula's of the very operands, but for rounding."""
+"""What is proven of several numbers that are a wrong formula's of the very operands, but for rounding."""
+MIN_NUMBERS = 3
+"""Of one or two each may be a multiple of the other, or its opposite, by chance."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def _beyond(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict:
 def _doubted(trace: Trace, case: Case, verdict: Verdict, doubt: str) -> Verdict:
     """Where the operands may be others, closeness decides, unless it is a wrong formula of the very ones."""
     pair, is_faint = trace.pair, trace.origin.is_faint()
-    is_clear = not is_faint and trace.one.value.numel() >= MIN_ELEMENTS and not are_close(pair)
+    is_clear = not is_faint and trace.one.value.numel() >= MIN_NUMBERS and not are_close(pair)
     diagnosis = diagnose(case) if is_clear else None
     if diagnosis is not None and diagnosis.code in _CAUSES and not diagnosis.also:
         return _proven(msgspec.structs.replace(verdict, diagnosis=diagnosis), trace.origin)

@@ -67,7 +67,10 @@ def test_a_row_that_is_wrong_is_named_with_the_place_in_the_whole(large: Noteboo
         assert "first [201, 33]" in verdict.message
         assert verdict.outside == [201 * 64 + 33]
         assert verdict.diagnosis is not None
-        assert verdict.diagnosis.message == "Only row 201 of 300 of `wrong` tripped a probe over all rows."
+        assert (
+            verdict.diagnosis.message
+            == "Only row 201 of the 300 of `wrong` differs, as far as a probe over all rows tells."
+        )
 
 
 def test_a_row_that_is_wrong_by_less_than_the_probe_sees_is_computed_as_the_one_that_is_furthest_apart(
