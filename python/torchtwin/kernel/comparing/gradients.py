@@ -20,7 +20,7 @@ class Missing:
 
     reason: str
     cause: str = ""
-    """What the user did, where that is a gradient of zero: a sentence on `{which}` function and the tensor `{words}`."""
+    """A sentence on the `{which}` function and the tensor `{words}`, where the gradient counts as zero."""
 
 
 NOTHING = Missing(
@@ -34,12 +34,10 @@ OfOne = tuple[Tensor, Tensor | Missing]
 
 
 def returned_none(function: str | None) -> Missing:
-    """The result was computed from the tensor; `function` is the user's `autograd.Function` on the way, if it is one."""
+    """Though the result was computed from the tensor. `function`: the user's `autograd.Function` on the way, if one."""
     by = f"`{function}.backward`" if function else "a backward on the way"
-    cause = (
-        f"In the {{which}} function {by} gave None for what it computed from `{{words}}`: return its gradient there."
-    )
-    return Missing(f"{by} gave None in place of its gradient", cause)
+    cause = f"In the {{which}} function {by} gave None for what it computed from `{{words}}`"
+    return Missing(f"{by} gave None in place of its gradient", f"{cause}: return its gradient there.")
 
 
 def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) -> Verdict:
