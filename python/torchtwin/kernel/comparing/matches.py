@@ -41,7 +41,8 @@ MAX_WORK = 10**6
 MAX_NEAR = 5
 """Of those of a variable's shape, the newest that it may nearly be."""
 ROLES: tuple[Role, ...] = ("output", "weight", "bias", "input")
-_FORMULAS = {"missing_transpose", "missing_bias", "bias_twice", "stale_operand"}
+_FORMULAS = {"missing_transpose", "missing_bias", "bias_twice"}
+# No `stale_operand`: after a step of training, what is computed with the new weight is meant to be another thing.
 _TELLING = {*_FORMULAS, "scaled", "negated", "permuted"}
 """Causes that a near miss is offered for; others may be chance, as a factor or an order of two numbers may."""
 _GRADIENT = re.compile(r"(?i)grad|(^|_)d(_?[a-z]{1,2}\d*|_?weights?|_?bias|_?inputs?)(_\w+)?$|^dl_?d")
