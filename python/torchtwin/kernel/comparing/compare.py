@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.comparing import values
-from torchtwin.kernel.comparing.closeness import CERTAIN, FORMULAS, undecided
+from torchtwin.kernel.comparing.closeness import FORMULAS, is_certain, undecided
 from torchtwin.kernel.comparing.ground import is_faint
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.comparing.pair import Pair, is_low, noted
@@ -97,14 +97,15 @@ class Comparer:
         is_gradient = bool(calls) or any(_GRADIENT.search(one.words) for one in (wrong, right))
         case = Case(
             wrong=wrong.value,
-            right=values.around(right.value, pair.dtype),
+            right=values.around(right.value, pair.dtype, wrong.value),
             wrong_name=wrong.name,
             right_name=right.name,
             of="gradient" if is_gradient else "output",
             is_exact=False,
         )
         diagnosis = diagnose(case)
-        if (is_gradient or is_low(pair.dtype)) and diagnosis.code not in CERTAIN:
+        is_derived = is_gradient or any(self._tracer.is_derived(one.original) for one in (wrong, right))
+        if (is_derived or is_low(pair.dtype)) and not is_certain(diagnosis, pair):
             doubt = undecided(pair, is_faint=any(is_faint(call) for call in calls))
             if doubt is not None:
                 return unchecked(f"{doubt}; nothing is known of how they came")

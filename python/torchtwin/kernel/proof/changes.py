@@ -17,6 +17,8 @@ from torchtwin.kernel.proof.hypotheses import Hypothesis
 from torchtwin.protocol import DiagnosisCode
 
 MAX_LISTED = 8
+MAX_ORDERED = 2**20
+"""Elements of a result that is looked at for another order."""
 MAX_PAIRS = 2**24
 """Elements that are compared to find out how slices were reordered."""
 MAX_COUNTED = 10**5
@@ -223,7 +225,7 @@ def _of_variance(factor: float, case: Case, unit: float) -> str | None:
 
 
 def _permuted(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
-    if value.dim() == 0 or value.numel() < 2 or _is_constant(right.value):
+    if value.dim() == 0 or not 2 <= value.numel() <= MAX_ORDERED or _is_constant(right.value):
         return
     yield from _reordered(case, value, right)
     for dim in range(value.dim()):

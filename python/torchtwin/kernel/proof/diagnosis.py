@@ -20,6 +20,8 @@ MAX_ELEMENTS = 2**20
 """Elements of a result that is diagnosed beyond non-finite and partial."""
 NEARER = 0.5
 """Times the distance from the right result: how near a result must be to what a lower precision gives."""
+FAR_NEARER = 1 / 8
+"""The same for results that rounding could explain as well: so near that it hardly does."""
 FEW = 8
 """Elements, which may be near by chance: then twice as near."""
 
@@ -29,11 +31,22 @@ def diagnose(case: Case) -> Diagnosis:
     value = case.wrong.detach().double()
     if found := _nonfinite(case, value):
         return found
-    if value.numel() <= MAX_ELEMENTS:
-        for attempt in (_by_sign, _by_formula, _by_change, _by_precision, _by_both):
-            if found := attempt(case, value):
-                return found
+    attempts = (_by_sign, _by_formula, _by_change, _by_precision, _by_both)
+    for attempt in attempts if value.numel() <= MAX_ELEMENTS else (_by_change,):
+        if found := attempt(case, value):
+            return found
     return _partial(case, value) or _unexplained(case, value)
+
+
+def nearer_formula(case: Case) -> Diagnosis | None:
+    """The wrong formula that a result lies far nearer to than to the right one, whatever the bound lets pass."""
+    value = case.wrong.detach().double()
+    if value.numel() < FEW or value.numel() > MAX_ELEMENTS or not bool(value.isfinite().all()):
+        return None
+    for guess in case.hypotheses:
+        if guess.causes != _LOW and _share(value, guess.within, case.right) <= FAR_NEARER:
+            return _told(case, guess)
+    return None
 
 
 def _agrees(value: Tensor, within: Enclosure) -> bool:
@@ -76,9 +89,7 @@ def _by_precision(case: Case, value: Tensor) -> Diagnosis | None:
 def _by_guess(case: Case, value: Tensor, guesses: list[Hypothesis]) -> Diagnosis | None:
     for guess in guesses:
         if _agrees(value, guess.within) and _is_shown(value, guess, case.right):
-            code, *also = guess.causes
-            advice = _advice(case.wrong_name, guess.undo and "{}" + guess.undo, guess.advice)
-            return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {advice}", also)
+            return _told(case, guess)
     return None
 
 
@@ -86,13 +97,25 @@ def _is_shown(value: Tensor, guess: Hypothesis, right: Enclosure) -> bool:
     return _is_nearer(value, guess.within, right) if guess.shows is None else guess.shows(value)
 
 
+def _told(case: Case, guess: Hypothesis) -> Diagnosis:
+    code, *also = guess.causes
+    advice = _advice(case.wrong_name, guess.undo and "{}" + guess.undo, guess.advice)
+    return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {advice}", also)
+
+
 def _is_nearer(value: Tensor, guess: Enclosure, right: Enclosure) -> bool:
     """Whether it lies nearer to what the guess gives than to the right result, each element by its size."""
+    share = NEARER if value.numel() >= FEW else NEARER / 2
+    return _share(value, guess, right) <= share
+
+
+def _share(value: Tensor, guess: Enclosure, right: Enclosure) -> float:
+    """Distance from what the guess gives, as a share of that from the right result, each element by its size."""
     sizes = torch.where(right.scale > 0, right.scale, torch.inf)
     apart, error = (value - guess.value) / sizes, (value - right.value) / sizes
+    distance = float(error.norm())
     # Where the guess overflows and the value does not, it is infinitely far.
-    share = NEARER if error.numel() >= FEW else NEARER / 2
-    return float(apart.norm()) <= share * float(error.norm())
+    return float(apart.norm()) / distance if distance else math.inf
 
 
 def _advice(name: str, undo: str, advice: str) -> str:
