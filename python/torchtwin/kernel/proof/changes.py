@@ -43,6 +43,8 @@ class Case:
     hypotheses: tuple[Hypothesis, ...] = ()
     is_exact: bool = True
     """Whether the right one's place is that of the exact result, and not of another computed one."""
+    agreed: Enclosure | None = None
+    """Where elements are said to agree, if that is narrower than the right one's place."""
 
 
 @dataclass(frozen=True)

@@ -148,8 +148,8 @@ def _by_both(case: Case, value: Tensor) -> Diagnosis | None:
 
 
 def _partial(case: Case, value: Tensor) -> Diagnosis | None:
-    """Only some elements, rows or columns are wrong."""
-    outside = ~case.right.holds(value)
+    """Only some elements, rows or columns are wrong; the others lie where the verdict says that they do."""
+    outside = ~(case.agreed or case.right).holds(value)
     count = int(outside.sum())
     if value.dim() == 0 or count == 0 or count == outside.numel():
         return None

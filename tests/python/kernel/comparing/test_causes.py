@@ -154,6 +154,22 @@ def test_a_float64_layer_beside_what_went_through_float32_is_told_so(
     assert (found.code, told in found.message) == ("lower_precision" if told else "unexplained", True), found.message
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_what_agrees_by_closeness_alone_is_not_said_to_agree(notebook: Notebook, ask: Ask, seed: int) -> None:
+    """A batch norm that was folded into the layer without its running mean: all differ, a column by more than 2 %."""
+    notebook.run(
+        f"torch.manual_seed({seed})\nfc, bn = nn.Linear(16, 10), nn.BatchNorm1d(10)\n"
+        "bn.running_mean.fill_(1e-3)\nbn.running_mean[5] = 0.5\nbn.eval()\nx = torch.randn(40, 16)\n"
+        "scale = bn.weight / (bn.running_var + bn.eps).sqrt()\ny = bn(fc(x))\n"
+        "wrong = F.linear(x, fc.weight * scale[:, None], fc.bias * scale + bn.bias)"
+    )
+    for sides in (("wrong", "y"), ("y", "wrong")):
+        verdict = ask(*sides).verdict
+        assert verdict.message.startswith("different: 400 of 400 elements lie outside"), verdict.message
+        assert verdict.diagnosis is not None
+        assert (verdict.diagnosis.code, "agree" in verdict.diagnosis.message) == ("unexplained", False)
+
+
 def test_noise_as_large_as_that_of_float32_in_a_float64_layer_is_not_called_so(notebook: Notebook, ask: Ask) -> None:
     notebook.run("fc = nn.Linear(6, 4).double()\nx = torch.randn(5, 6).double() / 3\ny = fc(x)")
     for _ in range(10):
