@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ def compare(actual: object, expected: object, *, wrt: Sequence[object] | None = 
 def assert_same(actual: object, expected: object, *, wrt: Sequence[object] | None = None) -> None:
     """Raises an `AssertionError` with the diagnosis, unless `compare` finds that the two agree.
 
-    What `compare` can't compare, `unchecked`, fails as well. It takes what `compare` takes.
+    What `compare` can't compare, `unchecked`, fails as well, a gradient too. It takes what `compare` takes.
     """
     __tracebackhide__ = True  # for pytest
     verdict = _answer(actual, expected, wrt, sys._getframe(1))
@@ -53,21 +53,9 @@ def assert_same(actual: object, expected: object, *, wrt: Sequence[object] | Non
         raise AssertionError(repr(verdict))
 
 
-def _listed(wrt: object) -> list[object]:
-    """A tensor alone, which is no sequence here, stands for itself; so does whatever can't be compared."""
-    from torchtwin.kernel.kinds import is_tensor
-
-    if wrt is None:
-        return []
-    return list(wrt) if isinstance(wrt, Iterable) and not is_tensor(wrt) else [wrt]
-
-
 def _answer(actual: object, expected: object, wrt: Sequence[object] | None, frame: FrameType) -> Verdict:
-    from torchtwin.kernel.comparing.answer import Asked, answer
+    from torchtwin.kernel.comparing.answer import answer_call
     from torchtwin.kernel.comparing.verdict import Verdict
-    from torchtwin.kernel.comparing.words import words_of_question
     from torchtwin.kernel.session import session
 
-    given = _listed(wrt)
-    words, wrt_words = words_of_question(frame, len(given))
-    return Verdict(answer(session, Asked(actual, expected, words, given, wrt_words)))
+    return Verdict(answer_call(session, actual, expected, wrt, frame))

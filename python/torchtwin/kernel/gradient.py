@@ -8,6 +8,7 @@ checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -105,6 +106,16 @@ class GradientCheck:
         self._report = report
         self._passes = passes
         self._handles = Handles()
+        self._is_heard = True
+
+    @contextlib.contextmanager
+    def unheard(self) -> Iterator[None]:
+        """A backward of ours through the user's own graphs. Assumes that no other thread runs one meanwhile."""
+        self._is_heard = False
+        try:
+            yield
+        finally:
+            self._is_heard = True
 
     def watch(self, call: Watched, input: Tensor, output: Tensor) -> str | None:
         """Checks this call's gradients whenever a backward reaches it. Returns the reason where it can't."""
@@ -159,7 +170,7 @@ class GradientCheck:
             self._report(call.id, shares, grad_output)
 
         def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
-            if not torch.compiler.is_compiling():  # compiled autograd traces through hooks
+            if self._is_heard and not torch.compiler.is_compiling():  # compiled autograd traces through hooks
                 check(grad_inputs, grad_outputs)
 
         return hook

@@ -63,6 +63,7 @@ class Recording:
         self.contributions: Callable[[Tensor], list[int]] = passes.contributions
         """The calls whose shares a parameter's `.grad` holds."""
         self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
+        self.unheard = self._gradients.unheard
         self.tracer = Tracer(recorder, self.past, passes)
         self._matcher = Matcher(self.past, self.tracer)
         self.changed: set[str] = set()

@@ -110,8 +110,18 @@ def differences(call: Call, names: Container[str]) -> Iterator[str]:
         if verdict is not None and verdict.kind == "different":
             yield f"{where}: {what} {_sentence(verdict)}"
     for match in call.matches:
-        if match.verdict.kind == "different" and match.name in names:
+        if match.name in names and is_wrong(match):
             yield f"{where}: `{match.name}` {_sentence(match.verdict)}"
+
+
+def is_near(match: Match) -> bool:
+    """Whether it only nearly is the output or gradient."""
+    return match.verdict.kind == "different"
+
+
+def is_wrong(match: Match) -> bool:
+    """Whether it can only have been meant to be the output or gradient; another order alone may be what was wanted."""
+    return is_near(match) and (match.verdict.diagnosis is None or match.verdict.diagnosis.code != "permuted")
 
 
 def _sentence(verdict: Verdict) -> str:
@@ -152,7 +162,7 @@ def _cause_first(line: Line) -> Line:
 
 def _matched(match: Match) -> Line:
     of = "output" if match.of == "output" else f"{match.of} gradient"
-    if match.verdict.kind == "different":
+    if is_near(match):
         remark = match.verdict.diagnosis.message if match.verdict.diagnosis else match.verdict.message
         return Line(match.name, match.verdict, f"nearly this {of}", (remark,))
     return Line(match.name, match.verdict, f"is this {of}", ())

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from torchtwin.kernel.cells import Cell, Cells
@@ -131,6 +132,10 @@ class Session:
         """A question; outside a notebook, what is computed from now on has nothing to do with what was before."""
         if self._recording is not None and not self.cells.is_running:
             self._recording.past.stretch += 1
+
+    def unheard(self) -> AbstractContextManager[None]:
+        """Meanwhile no backward through recorded calls is recorded."""
+        return nullcontext() if self._recording is None else self._recording.unheard()
 
     def contributions(self, parameter: Tensor) -> list[int]:
         """The ids of the recorded calls whose shares `.grad` holds, once a pass; none where that is not known."""

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 from IPython.core.inputtransformer2 import cell_magic, leading_indent
 
-from torchtwin.kernel.report_model import differences
+from torchtwin.kernel.report_model import differences, is_near
 from torchtwin.kernel.session import Session
 from torchtwin.protocol import Call, Gradients
 
@@ -59,6 +60,12 @@ class _Begun:
         """Whether a call was made in the cell, or a gradient or a variable of the cell belongs to it."""
         is_told = any(match.name in changed for match in call.matches)
         return is_told or self.gradients.get(call.id) is not call.gradients
+
+
+def _of_this_cell(call: Call, changed: set[str]) -> Call:
+    """Without the near misses of earlier cells, which those have told."""
+    kept = [match for match in call.matches if match.name in changed or not is_near(match)]
+    return msgspec.structs.replace(call, matches=kept)
 
 
 class CellReports:
@@ -111,7 +118,7 @@ class CellReports:
 
     def _tell(self, begun: _Begun) -> None:
         changed = self._session.match(patient=begun.must_agree)
-        calls = [call for call in self._session.calls() if begun.concerns(call, changed)]
+        calls = [_of_this_cell(call, changed) for call in self._session.calls() if begun.concerns(call, changed)]
         self._report(begun.after, calls)
         if begun.must_agree:
             self._fail_if_different(calls, changed)

@@ -293,12 +293,32 @@ def test_a_cell_that_asserts_passes_where_all_agrees(kernel: Kernel) -> None:
         ("r = fc(x).T\nanswer = x @ fc.weight.T + fc.bias", "ok"),
         ("pre = x @ fc.weight.T", "error"),
         ("pre = x @ fc.weight.T\nanswer = pre + fc.bias + fc.bias", "error"),
+        ("backwards = y.detach().flip(0).clone()", "ok"),
+        ("with torch.no_grad(): fc.weight.add_(0.1)\nafter = fc(x)", "ok"),
+        (
+            "opt = torch.optim.SGD(fc.parameters(), 0.1)\n"
+            "for _ in range(3): opt.zero_grad(); y = fc(x); (y ** 2).mean().backward(); opt.step()",
+            "ok",
+        ),
+        ("(y ** 2).mean().backward()\nw = fc.weight - 0.1 * fc.weight.grad\nstep = -0.1 * fc.weight.grad", "ok"),
+        ("(y ** 2).mean().backward()\ng = 2 * y.detach() / y.numel()\ndW = g.T @ x\ndb = g.sum(0)", "ok"),
+        ("(y ** 2).mean().backward()\ng = 2 * y.detach() / len(y)\ndW = g.T @ x", "error"),
+        ("(y ** 2).mean().backward()\ng = 2 * y.detach() / len(y)\nmine = g.T @ x", "error"),
     ],
 )
 def test_a_cell_that_asserts_passes_an_answer_in_two_steps_and_fails_half_of_it(
     kernel: Kernel, cell: str, status: str
 ) -> None:
     assert kernel.run("%%twin --assert\n" + SQUARE + "\n" + cell).status == status
+
+
+def test_a_later_twin_cell_does_not_tell_a_near_miss_of_an_earlier_one(kernel: Kernel) -> None:
+    first = bundle(kernel.run("%%twin\n" + SQUARE + "\nhand = x @ fc.weight + fc.bias"))["text/plain"]
+    assert "hand " in first
+    later = bundle(kernel.run("%%twin\ny.sum().backward()"))["text/plain"]
+    assert "weight gradient" in later
+    assert "hand " not in later
+    assert "hand " in bundle(kernel.run("%twin report"))["text/plain"]
 
 
 def test_a_cell_that_raised_fails_by_that(kernel: Kernel) -> None:

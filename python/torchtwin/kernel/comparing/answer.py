@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from torchtwin.kernel.comparing.callables import compare_callables, wrt_of
 from torchtwin.kernel.comparing.compare import Comparer
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.comparing.pair import noted
+from torchtwin.kernel.comparing.question import told
 from torchtwin.kernel.comparing.sides import named
+from torchtwin.kernel.comparing.words import words_of_question
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.identity import has_storage, same_view
 from torchtwin.kernel.kinds import is_tensor
@@ -36,6 +39,28 @@ class Asked:
     """What the user calls them."""
     wrt: Sequence[object] = ()
     wrt_words: Sequence[str] = ()
+
+
+def answer_call(session: Session, actual: object, expected: object, wrt: object, frame: FrameType) -> Comparison:
+    """The comparison that a call in `frame` asks for, in the words of that call. Raises nothing."""
+    words, wrt_words = ("actual", "expected"), list[str]()
+    try:
+        given = _listed(wrt)
+    except Exception as error:  # a generator of the user's
+        return Comparison(*words, unchecked(f"`wrt` raised {told(error)}"), [])
+    try:
+        words, wrt_words = words_of_question(frame, len(given))
+    except Exception as error:
+        session.guard.caught(error)
+        wrt_words = [f"wrt[{at}]" for at in range(len(given))]
+    return answer(session, Asked(actual, expected, words, given, wrt_words))
+
+
+def _listed(wrt: object) -> list[object]:
+    """A tensor alone, which is no sequence here, stands for itself; so does whatever can't be compared."""
+    if wrt is None:
+        return []
+    return list(wrt) if not is_tensor(wrt) and isinstance(wrt, Iterable) else [wrt]
 
 
 def answer(session: Session, asked: Asked) -> Comparison:
@@ -88,7 +113,8 @@ def _of_functions(session: Session, asked: Asked) -> Comparison:
     private = _Private(session)
     both, words = (asked.actual, asked.expected), asked.words
     try:
-        verdict, gradients = compare_callables(*both, words, found, private.tracer, private.recording)
+        with session.unheard():
+            verdict, gradients = compare_callables(*both, words, found, private.tracer, private.recording)
     finally:
         private.close()
     return Comparison(*words, verdict, gradients)

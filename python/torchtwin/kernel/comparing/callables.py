@@ -9,6 +9,8 @@ from types import BuiltinFunctionType
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
+from torch.autograd.graph import get_gradient_edge
 from torch.nn import functional
 
 from torchtwin.kernel.comparing.arguments import (
@@ -21,7 +23,8 @@ from torchtwin.kernel.comparing.arguments import (
     words_of_side,
 )
 from torchtwin.kernel.comparing.compare import Comparer
-from torchtwin.kernel.comparing.gradients import NOTHING, compare_gradient
+from torchtwin.kernel.comparing.gradients import NOTHING, Missing, compare_gradient, returned_none
+from torchtwin.kernel.comparing.graph import follows_from, nodes
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.comparing.question import compiled_as_filed, told
 from torchtwin.kernel.comparing.sides import named, side
@@ -162,20 +165,31 @@ def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer, surroundings: S
     return [ComparedGradient(it.words, compare_gradient(tracer, it.words, first, second)) for it, first, second in each]
 
 
-def _backward(run: _Run, back: Tensor) -> list[Tensor | str]:
+def _backward(run: _Run, back: Tensor) -> list[Tensor | Missing]:
+    """The graph is kept: part of it, or all, may be the user's own."""
     wanted = [t for t in run.given if t.requires_grad]
     if run.result.requires_grad and wanted:
         try:
-            found = torch.autograd.grad(run.result, wanted, back, allow_unused=True)
+            found = torch.autograd.grad(run.result, wanted, back, retain_graph=True, allow_unused=True)
         except Exception as error:
-            return [f"its backward raised {told(error)}" for _ in run.given]
+            return [Missing(f"its backward raised {told(error)}") for _ in run.given]
         by_id = {id(t): gradient for t, gradient in zip(wanted, found, strict=True)}
     else:
         by_id = {}
-    return [_one(t, by_id.get(id(t))) for t in run.given]
+    return [_one(run.result, t, by_id.get(id(t))) for t in run.given]
 
 
-def _one(tensor: Tensor, gradient: Tensor | None) -> Tensor | str:
+def _one(result: Tensor, tensor: Tensor, gradient: Tensor | None) -> Tensor | Missing:
     if gradient is not None:
         return gradient
-    return NOTHING if tensor.requires_grad else "it does not require grad (`requires_grad_()` makes it)"
+    if not tensor.requires_grad:
+        return Missing("it does not require grad (`requires_grad_()` makes it)")
+    return returned_none(_own_function(result, tensor)) if follows_from(result, tensor) else NOTHING
+
+
+def _own_function(result: Tensor, tensor: Tensor) -> str | None:
+    """The one `autograd.Function` of the user's between the two."""
+    end = get_gradient_edge(tensor).node
+    own = [it for it in nodes(result.grad_fn) if isinstance(it, BackwardCFunction)] if result.grad_fn else []
+    names = {type(it).__name__.removesuffix("Backward") for it in own if end in nodes(it)}
+    return names.pop() if len(names) == 1 else None

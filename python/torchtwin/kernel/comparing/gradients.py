@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from torchtwin.kernel.comparing.arguments import words_of_side
@@ -11,11 +13,31 @@ from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import Diagnosis, Verdict
 
-NOTHING = "nothing depends on it"
-_Of = tuple[str, Tensor | str]
+
+@dataclass(frozen=True)
+class Missing:
+    """Why `torch.autograd.grad` gave nothing for a tensor."""
+
+    reason: str
+    cause: str = ""
+    """A sentence on the `{which}` function and the tensor `{words}`, where the gradient counts as zero."""
+
+
+NOTHING = Missing(
+    "nothing depends on it",
+    "In the {which} function nothing depends on `{words}`: a `detach()`, `.data`, `no_grad` or a copy cuts it off.",
+)
+_Of = tuple[str, Tensor | Missing]
 """Which function, and the gradient of it."""
-OfOne = tuple[Tensor, Tensor | str]
-"""A tensor, and what `torch.autograd.grad` gave for it, or why it gave nothing."""
+OfOne = tuple[Tensor, Tensor | Missing]
+"""A tensor, and its gradient."""
+
+
+def returned_none(function: str | None) -> Missing:
+    """Though the result was computed from the tensor. `function`: the user's `autograd.Function` on the way, if one."""
+    by = f"`{function}.backward`" if function else "a backward on the way"
+    cause = f"In the {{which}} function {by} gave None for what it computed from `{{words}}`"
+    return Missing(f"{by} gave None in place of its gradient", f"{cause}: return its gradient there.")
 
 
 def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) -> Verdict:
@@ -26,7 +48,7 @@ def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) ->
     if missing := _missing(*each):
         return unchecked(f"`{words}`: {missing}")
     for at, (leaf, gradient) in enumerate((first, second)):
-        assert isinstance(gradient, Tensor)
+        assert not isinstance(gradient, Missing)
         tracer = tracer.with_gradient_of(leaf, gradient, f"the gradient of {words_of_side(words, at)}")
     names = f"the first gradient of `{words}`", f"the second gradient of `{words}`"
     return Comparer(tracer).compare(first[1], second[1], names)
@@ -34,23 +56,24 @@ def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) ->
 
 def _missing(first: _Of, second: _Of) -> str:
     """Why there is no gradient, in one function or in both."""
-    if isinstance(first[1], str) and first[1] == second[1]:
-        return f"in both functions {first[1]}"
-    return "; ".join(f"in the {which} function {it}" for which, it in (first, second) if isinstance(it, str))
+    if first[1] is NOTHING and second[1] is NOTHING:
+        return f"in both functions {NOTHING.reason}, so there is no gradient to compare: leave it out of `wrt`"
+    if isinstance(first[1], Missing) and first[1] == second[1]:
+        return f"in both functions {first[1].reason}"
+    return "; ".join(f"in the {which} function {it.reason}" for which, it in (first, second) if isinstance(it, Missing))
 
 
 def _cut_off(words: str, each: tuple[_Of, _Of]) -> Verdict | None:
     """Where one function alone depends on the tensor, and by more than zero."""
-    (which, gradient), (_, other) = each if each[0][1] == NOTHING else reversed(each)
-    if not isinstance(gradient, str) or gradient != NOTHING or isinstance(other, str):
+    (which, gradient), (_, other) = each if isinstance(each[0][1], Missing) else reversed(each)
+    if not isinstance(gradient, Missing) or not gradient.cause or isinstance(other, Missing):
         return None
     if not has_storage(other) or not bool(other.any()):
         return None
-    where = f"In the {which} function nothing depends on `{words}`"
     return Verdict(
         kind="different",
-        message=f"different: in the {which} function {NOTHING}, in the other its gradient is not zero",
+        message=f"different: in the {which} function {gradient.reason}, in the other its gradient is not zero",
         elements=other.numel(),
         coverage="all",
-        diagnosis=Diagnosis("unexplained", f"{where}: a `detach()`, `.data`, `no_grad` or a copy cuts it off."),
+        diagnosis=Diagnosis("unexplained", gradient.cause.format(which=which, words=words)),
     )

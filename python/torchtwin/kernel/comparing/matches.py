@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import re
 import time
+import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -36,14 +38,15 @@ MAX_CALLS = 50
 """The newest calls that variables are held against."""
 MAX_WORK = 10**6
 """Multiply-adds of a call that a variable is held against, unless somebody waits for the answer."""
-MAX_BYTES = 2**20
-"""Of an array, which does not count its changes, that is looked at to learn whether it changed."""
 MAX_NEAR = 5
 """Of those of a variable's shape, the newest that it may nearly be."""
 ROLES: tuple[Role, ...] = ("output", "weight", "bias", "input")
-_FORMULAS = {"missing_transpose", "missing_bias", "bias_twice", "stale_operand"}
+_FORMULAS = {"missing_transpose", "missing_bias", "bias_twice"}
+# No `stale_operand`: after a step of training, what is computed with the new weight is meant to be another thing.
 _TELLING = {*_FORMULAS, "scaled", "negated", "permuted"}
 """Causes that a near miss is offered for; others may be chance, as a factor or an order of two numbers may."""
+_GRADIENT = re.compile(r"(?i)grad|(^|_)d(_?[a-z]{1,2}\d*|_?weights?|_?bias|_?inputs?)(_\w+)?$|^dl_?d")
+"""What people call a gradient: `dW`, `d_b1`, `dL_dx`, `grad_w`, `w_grad`."""
 
 
 @dataclass(frozen=True)
@@ -67,25 +70,53 @@ class Look:
     """How many names there was no time for."""
 
 
+class _State(NamedTuple):
+    """What tells whether a name means another value than before, or a changed one."""
+
+    identity: object
+    mark: object
+    """Null for an array, which does not count its changes, whose elements were not looked at."""
+
+    def is_changed_from(self, before: _State | None) -> bool:
+        if before is None or before.identity != self.identity:
+            return True
+        return None not in (self.mark, before.mark) and self.mark != before.mark
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """A value of the user's that may be a call's."""
 
     name: str
-    side: Side
+    held: Any
+    """A tensor, or an array."""
     is_new: bool
     """Whether the last cell bound or changed it."""
+
+    @functools.cached_property
+    def side(self) -> Side | None:
+        """The array's own memory where torch can read it, else a copy."""
+        made = side(self.held if is_tensor(self.held) else _lent(self.held), self.name)
+        return made if isinstance(made, Side) else None
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """A candidate, and the targets of its shape that it is to be held against."""
+
+    candidate: _Candidate
+    alike: list[_Target]
 
 
 class _Target:
     """An output or gradient of a recent call. What it takes to hold something against it is worked out when needed."""
 
-    def __init__(self, call: PastCall, of: Role, value: Tensor, is_new: bool, tracer: Tracer) -> None:
+    def __init__(self, call: PastCall, of: Role, value: Tensor, tracer: Tracer) -> None:
         self.call = call
         self.of = of
         self.value = value
         """As the layer computed it."""
-        self.is_new = is_new
+        self.is_new = True
         """Whether it came with the last cell."""
         self._tracer = tracer
         self._within: dict[torch.dtype, Enclosure | None] = {}
@@ -97,6 +128,11 @@ class _Target:
     @property
     def key(self) -> tuple[int, Role]:
         return self.call.id, self.of
+
+    @property
+    def state(self) -> tuple[int, Role, int]:
+        """Another one with each backward."""
+        return self.call.id, self.of, len(self.call.passes)
 
     @property
     def work(self) -> int:
@@ -118,6 +154,7 @@ class _Told:
     """What a variable matches, or nearly."""
 
     candidate: _Candidate
+    side: Side
     target: _Target
     verdict: Verdict
 
@@ -136,7 +173,7 @@ class Matcher:
     def __init__(self, past: Past, tracer: Tracer) -> None:
         self._past = past
         self._tracer = tracer
-        self._seen: dict[str, object] = {}
+        self._seen: dict[str, _State] = {}
         self._targets_seen: set[tuple[int, Role, int]] = set()
         self._near: dict[str, tuple[int, Role]] = {}
         """The near misses that were told, by name."""
@@ -150,85 +187,134 @@ class Matcher:
     @quietly
     def after_cell(self, names: Mapping[str, Any], seconds: float) -> Look:
         """What was bound or changed, and what that and the older names match. At most `seconds` are spent on it."""
-        candidates = list(self._candidates(names))
-        changed = {candidate.name for candidate in candidates if candidate.is_new}
-        told, left_out = self._tell(candidates, seconds)
+        until = time.perf_counter() + seconds
+        targets = self._targets()
+        candidates, changed, unread = self._candidates(names, targets, until)
+        self._targets_seen = {it.state for alike in targets.values() for it in alike}
+        fitting, left_out = _fitting(candidates, targets, is_patient=seconds == math.inf)
+        told, late = self._tell(fitting, until)
         kept = [it for it in told if not it.is_near or not _is_step(it, told)]
         outdated = self._outdated(candidates, kept)
         gone = changed | outdated
         self._near = {name: key for name, key in self._near.items() if name not in gone}
         self._near |= {it.candidate.name: it.target.key for it in kept if it.is_near}
-        return Look(changed, [it.found for it in kept], outdated, left_out)
+        return Look(changed, [it.found for it in kept], outdated, unread + left_out + late)
 
-    def _tell(self, candidates: list[_Candidate], seconds: float) -> tuple[list[_Told], int]:
+    @quietly
+    def look_at(self, words: str, value: object) -> Found | None:
+        """What one value matches, or nearly, however long it takes."""
+        if not _is_readable(value):
+            return None
+        one = _Candidate(words, value, is_new=True)
+        fitting, _ = _fitting([one], self._targets(), is_patient=True)
+        told, _ = self._tell(fitting, math.inf)
+        return told[0].found if told else None
+
+    def _tell(self, fitting: list[_Fitting], until: float) -> tuple[list[_Told], int]:
         """What each of them matches, or nearly, and how many there was no time for."""
-        until = time.perf_counter() + seconds
-        targets = self._targets()
-        told: list[_Told] = []
-        left_out = 0
+        outputs = {_memory(output) for output in self._outputs()}
+        is_patient, told = until == math.inf, list[_Told]()
         # What is new first: there the time is best spent.
-        in_order = sorted(candidates, key=lambda candidate: not candidate.is_new)
-        for done, candidate in enumerate(in_order):
-            alike = targets.get(candidate.side.value.shape, [])
-            if seconds < math.inf and any(it.work > MAX_WORK for it in alike):
-                left_out += candidate.is_new
-                alike = [it for it in alike if it.work <= MAX_WORK]
-            for look in _looks(candidate, alike):
+        in_order = sorted(fitting, key=lambda it: not it.candidate.is_new)
+        for done, it in enumerate(in_order):
+            if time.perf_counter() > until:
+                return told, len(in_order) - done
+            for look in _looks(it, outputs, is_patient):
                 if time.perf_counter() > until:
-                    return told, len(in_order) - done + left_out
+                    return told, len(in_order) - done
                 if (found := look()) is not None:
                     told.append(found)
                     break
-        return told, left_out
+        return told, 0
+
+    def _outputs(self) -> Iterator[Tensor]:
+        for call in itertools.islice(reversed(self._past), MAX_CALLS):
+            output = call.original("output")
+            if output is not None and has_storage(output):
+                yield output
 
     def _outdated(self, candidates: list[_Candidate], told: list[_Told]) -> set[str]:
-        by_name = {candidate.name: candidate.side.original for candidate in candidates if not candidate.is_new}
-        near = [(name, key, by_name[name]) for name, key in self._near.items() if name in by_name]
+        known = [it for it in candidates if not it.is_new and it.name in self._near]
+        near = [(it.name, self._near[it.name], it.side.original) for it in known if it.side is not None]
         return {
             name
             for name, key, value in near
             for it in told
-            if not it.is_near and it.target.key == key and made_from(it.candidate.side.original, value)
+            if not it.is_near and it.target.key == key and made_from(it.side.original, value)
         }
 
-    def _candidates(self, names: Mapping[str, Any]) -> Iterator[_Candidate]:
-        seen: dict[str, object] = {}
+    def _candidates(
+        self, names: Mapping[str, Any], shapes: Container[torch.Size], until: float
+    ) -> tuple[list[_Candidate], set[str], int]:
+        """Those of one of the shapes; all names that were bound or changed; and how many were not read for that."""
+        found: list[_Candidate] = []
+        seen: dict[str, _State] = {}
+        changed, unread = set[str](), 0
         for name, value in shown(names):
             for words, part in _parts(name, value):
-                seen[words] = now = _state(part)
-                made = side(part, words)
-                if isinstance(made, Side) and made.value.dtype in UNIT_ROUNDOFF and made.value.numel():
-                    yield _Candidate(words, made, self._seen.get(words) != now)
+                before, is_alike = self._seen.get(words), tuple(part.shape) in shapes
+                now = _state(part, is_read=False)
+                if now.mark is None and (is_alike or (before is not None and before.mark is not None)):
+                    if time.perf_counter() < until:
+                        now = _state(part, is_read=True)
+                    else:
+                        unread += 1
+                        now = before if before is not None and before.identity == now.identity else now
+                seen[words] = now
+                is_new = now.is_changed_from(before)
+                if is_new:
+                    changed.add(words)
+                if is_alike and _is_readable(part):
+                    found.append(_Candidate(words, part, is_new))
+        changed |= self._seen.keys() - seen.keys()
         self._seen = seen
+        return found, changed, unread
 
     def _targets(self) -> dict[torch.Size, list[_Target]]:
         """By shape, the newest call first."""
         found: dict[torch.Size, list[_Target]] = defaultdict(list)
-        seen = set()
         for call in itertools.islice(reversed(self._past), MAX_CALLS):
             for role in ROLES:
                 value = call.copies.get("output") if role == "output" else _share(call, role)
                 if value is not None:
-                    seen.add(key := (call.id, role, len(call.passes)))
-                    found[value.shape].append(_Target(call, role, value, key not in self._targets_seen, self._tracer))
-        self._targets_seen = seen
+                    target = _Target(call, role, value, self._tracer)
+                    target.is_new = target.state not in self._targets_seen
+                    found[value.shape].append(target)
         return found
 
 
-def _looks(candidate: _Candidate, alike: list[_Target]) -> Iterator[Callable[[], _Told | None]]:
+def _fitting(
+    candidates: list[_Candidate], targets: Mapping[torch.Size, list[_Target]], is_patient: bool
+) -> tuple[list[_Fitting], int]:
+    """What is to be held against what, and how many new ones are not because it would be too much work."""
+    found, left_out = [], 0
+    for candidate in candidates:
+        alike = [it for it in targets.get(candidate.held.shape, []) if candidate.is_new or it.is_new]
+        if not is_patient and any(it.work > MAX_WORK for it in alike):
+            left_out += candidate.is_new
+            alike = [it for it in alike if it.work <= MAX_WORK]
+        if alike:
+            found.append(_Fitting(candidate, alike))
+    return found, left_out
+
+
+def _looks(it: _Fitting, outputs: Container[int], is_patient: bool) -> Iterator[Callable[[], _Told | None]]:
     """At the newest call that the candidate agrees with; if there is none, at the newest that it nearly does."""
-    if not alike or not _says_something(candidate):
+    candidate, one = it.candidate, it.candidate.side
+    if one is None or not _says_something(one):
         return
-    fitting = [it for it in alike if (candidate.is_new or it.is_new) and _may_be(candidate, it)]
-    yield from (functools.partial(_match, candidate, target) for target in fitting)
-    if candidate.is_new and not any(_is_made_from_output(candidate, target) for target in fitting):
-        yield from (functools.partial(_near_miss, candidate, target) for target in fitting[:MAX_NEAR])
+    fitting = [target for target in it.alike if _may_be(one, target)]
+    yield from (functools.partial(_match, candidate, one, target) for target in fitting)
+    is_result = _memory(one.original) in outputs or any(_is_made_from_output(one, target) for target in fitting)
+    if candidate.is_new and not is_result:  # what a layer gave, or a view of it, is meant to be another thing
+        for target in fitting[:MAX_NEAR]:
+            yield functools.partial(_near_miss, candidate, one, target, is_patient)
 
 
-def _is_made_from_output(candidate: _Candidate, target: _Target) -> bool:
+def _is_made_from_output(one: Side, target: _Target) -> bool:
     """As `y.T` is, which is meant to be another thing."""
     output = target.call.original("output")
-    return output is not None and made_from(candidate.side.original, output)
+    return output is not None and made_from(one.original, output)
 
 
 def _is_step(near: _Told, told: list[_Told]) -> bool:
@@ -240,7 +326,7 @@ def _share(call: PastCall, role: Role) -> Tensor | None:
     return call.passes[-1].shares.get(role) if call.passes else None
 
 
-def _parts(name: str, value: object) -> Iterator[tuple[str, object]]:
+def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """A tensor and its `.grad`, or an array."""
     if is_tensor(value):
         if not has_storage(value):
@@ -249,62 +335,103 @@ def _parts(name: str, value: object) -> Iterator[tuple[str, object]]:
         gradient = value.grad if value.is_leaf or value.retains_grad else None
         if gradient is not None:
             yield f"{name}.grad", gradient
-    elif f"{type(value).__module__}.{type(value).__qualname__}" == "numpy.ndarray":
+    elif _is_array(value):
         yield name, value
 
 
-def _state(value: object) -> object:
-    """What tells whether a name means another value than before, or a changed one."""
+def _is_array(value: object) -> bool:
+    return f"{type(value).__module__}.{type(value).__qualname__}" == "numpy.ndarray"
+
+
+def _is_readable(value: Any) -> bool:
+    """Whether rounding is known for numbers of its dtype. Reads none of them."""
     if is_tensor(value):
-        return id(value), mark(value)
-    is_small = value.dtype.kind == "f" and value.nbytes <= MAX_BYTES  # type: ignore[attr-defined]
-    return id(value), hash(value.tobytes()) if is_small else None  # type: ignore[attr-defined]
+        return has_storage(value) and value.dtype in UNIT_ROUNDOFF and value.numel() > 0
+    return _is_array(value) and value.dtype.kind == "f" and value.dtype.itemsize in (2, 4, 8) and value.size > 0
 
 
-def _may_be(candidate: _Candidate, target: _Target) -> bool:
+def _lent(array: Any) -> Any:
+    """Its memory as a tensor, where torch takes it as it is."""
+    is_plain = array.dtype.isnative and array.flags.writeable and min(array.strides, default=0) >= 0
+    return torch.from_numpy(array) if is_plain and array.flags.aligned and array.ndim else array
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def _state(value: Any, is_read: bool) -> _State:
+    if is_tensor(value):
+        return _State(id(value), mark(value))
+    where = id(value), value.shape, value.dtype.str, value.__array_interface__["data"][0]
+    if not is_read or not _is_readable(value):
+        return _State(where, None)
+    return _State(where, zlib.crc32(value if value.flags.c_contiguous else value.tobytes()))
+
+
+def _may_be(one: Side, target: _Target) -> bool:
     """Whether it is not the very thing, or an operand of the call."""
-    if candidate.side.value.device != target.value.device:
+    if one.value.device != target.value.device:
         return False
     known = [t for role in ROLES if (t := target.call.original(role)) is not None]
     known += [t.grad for t in known if (t.is_leaf or t.retains_grad) and t.grad is not None]
-    return not any(same_view(candidate.side.original, other) for other in known)
+    return not any(same_view(one.original, other) for other in known)
 
 
-def _says_something(candidate: _Candidate) -> bool:
+def _says_something(one: Side) -> bool:
     """Of ones or zeros there are many; they count where they are a gradient, or were computed by autograd."""
-    value = candidate.side.value
+    value = one.value
     is_constant = bool((value == value.reshape(-1)[0]).all())
-    is_computed = candidate.name.endswith(".grad") or candidate.side.original.grad_fn is not None
+    is_computed = one.words.endswith(".grad") or one.original.grad_fn is not None
     return is_computed or not is_constant
 
 
-def _match(candidate: _Candidate, target: _Target) -> _Told | None:
-    value, within = candidate.side.value, target.within(candidate.side.value.dtype)
+def _match(candidate: _Candidate, one: Side, target: _Target) -> _Told | None:
+    value, within = one.value, target.within(one.value.dtype)
     if within is None or target.origin is None or not bool(within.holds(value.double()).all()):
         return None
-    verdict = judge(target.value, value, within, Words(f"`{target.origin.name}`", candidate.side.name))
-    return _Told(candidate, target, verdict)
+    verdict = judge(target.value, value, within, Words(f"`{target.origin.name}`", one.name))
+    return _Told(candidate, one, target, verdict)
 
 
-def _near_miss(candidate: _Candidate, target: _Target) -> _Told | None:
+def _near_miss(candidate: _Candidate, one: Side, target: _Target, is_patient: bool) -> _Told | None:
     """Offered only where a cause explains the difference, which of a single number chance may."""
-    within = target.within(candidate.side.value.dtype)
-    if within is None or target.origin is None or candidate.side.value.numel() < 2:
+    within = target.within(one.value.dtype)
+    if within is None or target.origin is None or one.value.numel() < 2:
         return None
     case = Case(
-        wrong=candidate.side.value,
+        wrong=one.value,
         right=within,
-        wrong_name=candidate.side.name,
+        wrong_name=one.name,
         right_name=f"`{target.origin.name}`",
         of="output" if target.of == "output" else "gradient",
         sums=target.origin.sums,
         hypotheses=tuple(target.origin.hypotheses()),
     )
     diagnosis = diagnose(case)
-    if diagnosis.code not in _TELLING or (candidate.side.value.numel() < 3 and diagnosis.code not in _FORMULAS):
+    if diagnosis.code not in _TELLING or (one.value.numel() < 3 and diagnosis.code not in _FORMULAS):
         return None
-    if diagnosis.code in ("scaled", "negated") and not candidate.name.endswith(".grad"):
-        return None  # a step of an optimizer written by hand, say, is meant to be a multiple
-    verdict = judge(target.value, candidate.side.value, within, Words(case.right_name, case.wrong_name))
+    if diagnosis.code in ("scaled", "negated") and not _is_slip(one, target, is_patient):
+        return None
+    verdict = judge(target.value, one.value, within, Words(case.right_name, case.wrong_name))
     explained = msgspec.structs.replace(verdict, diagnosis=diagnosis)
-    return _Told(candidate, target, explained)
+    return _Told(candidate, one, target, explained)
+
+
+def _is_slip(one: Side, target: _Target, is_patient: bool) -> bool:
+    """Whether a multiple is not meant to be one, as a step of an optimizer written by hand is.
+
+    A factor that a wrong gradient has, as 2, 1/2 or the batch, and no learning rate; under a name that says gradient,
+    or any name where somebody waits, if it is whole.
+    """
+    if one.words.endswith(".grad"):
+        return True
+    if target.of == "output" or target.origin is None or len(target.call.passes) > 1:  # several may have added up
+        return False
+    right = target.value.double().reshape(-1)
+    factor = float(one.value.double().reshape(-1) @ right / (right @ right))
+    is_whole = round(factor) >= 2 and math.isclose(factor, round(factor), rel_tol=1e-3)
+    usual = (-1.0, 0.5, *(1 / n for n, _ in target.origin.sums))
+    if _GRADIENT.search(one.words) is None:
+        return is_patient and is_whole
+    return is_whole or any(math.isclose(factor, it, rel_tol=1e-3) for it in usual)

@@ -19,7 +19,9 @@ class Verdict:
 
     What you will want to know:
 
-    - `agrees`: whether all that was compared is the same but for rounding, and something was compared.
+    - `agrees`: whether all that was asked for is `identical` or `rounding`: the values, and each gradient of `wrt`. One
+      that is `unchecked` does not agree, as where a backward raised, or where nothing depends on the tensor in either
+      function: then there is no gradient to compare, and `wrt` should not ask for it.
     - `kind`: `identical` (every element is the same), `rounding` (every difference is one that rounding can cause),
       `different` (at least one element is outside of that, or the shape is another) or `unchecked` (nothing was
       compared, for the `reason`).
@@ -70,9 +72,9 @@ class Verdict:
 
     @property
     def agrees(self) -> bool:
-        """Whether everything that was compared agrees, and something was."""
+        """Whether everything that was asked for was compared, and is the same but for rounding."""
         kinds = [self.kind, *(it.kind for it in self.gradients.values())]
-        return self.kind in ("identical", "rounding") and "different" not in kinds
+        return all(kind in ("identical", "rounding") for kind in kinds)
 
     def __bool__(self) -> bool:
         return self.agrees

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from tests.python.kernel.comparing.conftest import Ask
 from tests.python.kernel.conftest import Notebook
 
+import torchtwin
 from torchtwin.kernel.comparing import answer as answering
 from torchtwin.kernel.comparing.answer import Asked, answer
 from torchtwin.kernel.session import Session
@@ -77,6 +79,33 @@ def test_an_error_of_ours_is_an_answer_and_is_counted(monkeypatch: pytest.Monkey
     session = Session()
     verdict = answer(session, Asked(torch.ones(2), torch.ones(2), ("a", "b"))).verdict
     assert (verdict.kind, verdict.reason) == ("unchecked", "an internal error of Torchtwin (KeyError)")
+    assert session.guard.report() is not None
+
+
+def failing() -> Iterator[torch.Tensor]:
+    yield torch.ones(2)
+    raise KeyError("lost")
+
+
+def test_a_wrt_that_raises_is_an_answer() -> None:
+    y = torch.ones(2)
+    for wrt, error in ((failing(), "KeyError: 'lost'"), (Odd(), None)):
+        verdict = torchtwin.compare(torch.tanh, torch.tanh, wrt=wrt)  # type: ignore[arg-type]
+        assert verdict.kind == "unchecked"
+        assert error is None or verdict.reason == f"`wrt` raised {error}"
+    assert torchtwin.compare(y, y, wrt=failing()).kind == "unchecked"  # type: ignore[arg-type]
+
+
+def test_words_that_can_not_be_found_are_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*any: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(answering, "words_of_question", broken)
+    session, x = Session(), torch.ones(2)
+    found = answering.answer_call(session, torch.tanh, torch.tanh, [x, x], sys._getframe())
+    assert (found.actual, found.expected, [it.wrt for it in found.gradients]) == ("actual", "expected", [])
+    found = answering.answer_call(session, torch.tanh, torch.tanh, x, sys._getframe())
+    assert [it.wrt for it in found.gradients] == ["wrt[0]"]
     assert session.guard.report() is not None
 
 

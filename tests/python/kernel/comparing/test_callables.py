@@ -38,6 +38,15 @@ class Broken(torch.autograd.Function):
     def backward(ctx, g): raise KeyError("lost")
 def broken(x, w, b):
     return Broken.apply(x) @ w.T + b
+class Forgetful(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w, b):
+        ctx.save_for_backward(x, w)
+        return x @ w.T + b
+    @staticmethod
+    def backward(ctx, g):
+        x, w = ctx.saved_tensors
+        return g @ w, g.T @ x, None
 class Odd:
     def __eq__(self, other): raise ValueError
     __hash__ = None
@@ -103,7 +112,9 @@ def test_a_weight_that_is_cut_off_in_one_function_is_different(
 def test_what_nothing_depends_on_in_either_is_unchecked(functions: Notebook, ask: Ask) -> None:
     of_b = ask("without_bias", "without_bias", WRT).gradients[2].verdict
     assert of_b.kind == "unchecked"
-    assert of_b.reason == "`b`: in both functions nothing depends on it"
+    assert of_b.reason == (
+        "`b`: in both functions nothing depends on it, so there is no gradient to compare: leave it out of `wrt`"
+    )
 
 
 def test_a_gradient_of_zero_is_not_told_from_one_that_is_cut_off(functions: Notebook, ask: Ask) -> None:
@@ -136,6 +147,50 @@ def test_a_backward_that_raises_leaves_the_gradients_unchecked(functions: Notebo
     found = ask("broken", "theirs", WRT)
     assert kinds(found)[1:] == ["unchecked"] * 3
     assert found.gradients[0].verdict.reason == "`x`: in the first function its backward raised KeyError: 'lost'"
+
+
+def test_functions_whose_backward_raises_are_not_the_same(functions: Notebook) -> None:
+    broken, theirs, x, w, b = (functions.names[it] for it in ("broken", "theirs", "x", "w", "b"))
+    assert not torchtwin.compare(broken, theirs, wrt=[x, w, b]).agrees
+    with pytest.raises(AssertionError, match="its backward raised"):
+        torchtwin.assert_same(broken, theirs, wrt=[x, w, b])
+
+
+def test_a_tensor_that_neither_function_depends_on_does_not_agree(functions: Notebook) -> None:
+    without_bias, x, w, b = (functions.names[it] for it in ("without_bias", "x", "w", "b"))
+    assert torchtwin.compare(without_bias, without_bias, wrt=[x, w, b]).agrees is False
+    assert torchtwin.compare(lambda x, w: x @ w.T, lambda x, w: x @ w.T, wrt=[x, w]).agrees
+
+
+@pytest.mark.parametrize(
+    ("pair", "which"), [(("Forgetful.apply", "theirs"), "first"), (("theirs", "Forgetful.apply"), "second")]
+)
+def test_a_backward_that_returns_none_is_told_as_that_and_not_as_a_detach(
+    functions: Notebook, ask: Ask, pair: tuple[str, str], which: str
+) -> None:
+    found = ask(*pair, WRT)
+    assert set(kinds(found)[:3]) <= {"identical", "rounding"}
+    of_b = found.gradients[2].verdict
+    assert of_b.kind == "different"
+    assert of_b.diagnosis is not None
+    assert of_b.diagnosis.message == (
+        f"In the {which} function `Forgetful.backward` gave None for what it computed from `b`: "
+        "return its gradient there."
+    )
+
+
+def test_the_users_own_graph_is_kept_with_its_gradients_and_its_records(functions: Notebook, ask: Ask) -> None:
+    functions.run("out = fc(x).tanh()\nother = fc(x).tanh()\nother.sum().backward()")
+    names, calls = functions.names, functions.session.calls()
+    expected = names["fc"].weight.grad.clone()
+    names["fc"].zero_grad()
+    found = ask("out", "(lambda: torch.tanh(x @ fc.weight.T + fc.bias))", ["fc.weight"])
+    assert set(kinds(found)) <= {"identical", "rounding"}
+    assert set(kinds(ask("(lambda: out * 1)", "(lambda: out)", ["fc.weight"]))) == {"identical"}
+    assert functions.session.calls() == calls
+    names["out"].sum().backward()
+    assert torch.equal(names["fc"].weight.grad, expected)
+    assert functions.session.calls()[0].gradients.weight is not None
 
 
 def test_a_function_whose_comparison_raises_is_never_asked(functions: Notebook, ask: Ask) -> None:

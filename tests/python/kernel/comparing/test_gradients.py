@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.comparing.gradients import NOTHING, compare_gradient
+from torchtwin.kernel.comparing.gradients import NOTHING, Missing, compare_gradient, returned_none
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.session import Session
 from torchtwin.protocol import Verdict
@@ -21,13 +21,13 @@ def tracer(session: Session) -> Tracer:
     return session._recording.tracer
 
 
-def held(tracer: Tracer, first: Tensor | str, second: Tensor | str) -> Verdict:
+def held(tracer: Tracer, first: Tensor | Missing, second: Tensor | Missing) -> Verdict:
     return compare_gradient(tracer, "fc.weight", (leaf, first), (leaf, second))
 
 
 @pytest.mark.parametrize(("pair", "which"), [((NOTHING, some), "first"), ((some, NOTHING), "second")])
 def test_a_gradient_that_only_one_function_has_is_different_and_says_in_which_it_is_cut_off(
-    tracer: Tracer, pair: tuple[Tensor | str, Tensor | str], which: str
+    tracer: Tracer, pair: tuple[Tensor | Missing, Tensor | Missing], which: str
 ) -> None:
     verdict = held(tracer, *pair)
     assert (verdict.kind, verdict.elements) == ("different", 6)
@@ -44,24 +44,26 @@ def test_a_gradient_that_only_one_function_has_is_different_and_says_in_which_it
         (NOTHING, zero),
         (zero, NOTHING),
         (NOTHING, NOTHING),
-        (NOTHING, "its backward raised ValueError"),
-        ("it does not require grad", some),
+        (NOTHING, Missing("its backward raised ValueError")),
+        (returned_none("Mine"), returned_none("Mine")),
+        (Missing("it does not require grad"), some),
         (NOTHING, some.to_sparse()),
         (NOTHING, some.to("meta")),
     ],
 )
 def test_a_gradient_that_is_missing_for_another_reason_is_unchecked_with_it(
-    tracer: Tracer, pair: tuple[Tensor | str, Tensor | str]
+    tracer: Tracer, pair: tuple[Tensor | Missing, Tensor | Missing]
 ) -> None:
     verdict = held(tracer, *pair)
     assert verdict.kind == "unchecked"
-    if pair[0] == pair[1]:
-        assert verdict.reason == f"`fc.weight`: in both functions {pair[0]}"
+    if isinstance(pair[0], Missing) and pair[0] == pair[1]:
+        assert verdict.reason is not None
+        assert verdict.reason.startswith(f"`fc.weight`: in both functions {pair[0].reason}")
         return
     reasons = [
-        f"in the {which} function {it}"
+        f"in the {which} function {it.reason}"
         for which, it in zip(("first", "second"), pair, strict=True)
-        if isinstance(it, str)
+        if isinstance(it, Missing)
     ]
     assert verdict.reason == f"`fc.weight`: {'; '.join(reasons)}"
 
