@@ -245,6 +245,73 @@ def test_another_shape_is_mended_on_the_side_that_was_made_by_hand(
         assert code == written
 
 
+NO_TENSORS = {
+    "hand.tolist()": "torch.tensor(hand, dtype=torch.float64)",
+    "tuple(map(tuple, hand.tolist()))": "torch.tensor(hand, dtype=torch.float64)",
+    "list(hand)": "torch.stack(hand)",
+    "tuple(hand)": "torch.stack(hand)",
+    "hand.numpy()": "torch.tensor(hand)",
+    "hand.numpy()[:, ::1]": "torch.tensor(hand)",
+}
+
+
+@pytest.mark.parametrize("made", NO_TENSORS)
+@pytest.mark.parametrize(
+    ("wrong", "code", "right"),
+    [
+        ("y.T", ".T", "y"),
+        ("y.flip(0)", ".flip(0)", "y"),
+        ("y[:, [1, 0, 2, 3]]", "[:, [1, 0, 2, 3]]", "y"),
+        ("y.reshape(2, 8)", ".reshape(4, 4)", "y"),
+        ("F.linear(x, w, b).transpose(0, 1)[None]", ".transpose(1, 2)", "y[None]"),
+        ("torch.stack([y, y])", ".mean(0)", "y"),
+        ("torch.stack([y / 2, y / 2])[:, :1]", ".sum(0, keepdim=True)", "y[None, :1]"),
+    ],
+)
+def test_what_is_advised_for_lists_tuples_and_arrays_can_be_written(
+    notebook: Notebook, ask: Ask, made: str, wrong: str, code: str, right: str
+) -> None:
+    notebook.run(LAYER + "h = y.detach()")
+    notebook.run(f"hand = ({wrong}).detach().clone()\nhand = {made}")
+    written = followed(ask, cause(ask, "hand", right), right)
+    assert written == NO_TENSORS[made] + code
+
+
+def test_numbers_in_a_list_that_is_written_out_are_made_a_tensor_to_be_reshaped(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("y = torch.tensor([[15, 33]])")
+    assert (
+        followed(ask, cause(ask, "[15, 33]", "y"), "y") == "torch.tensor([15, 33], dtype=torch.float64).reshape(1, 2)"
+    )
+    assert (
+        followed(ask, cause(ask, "([33, 15],)", "y"), "y") == "torch.tensor(([33, 15],), dtype=torch.float64).flip(1)"
+    )
+    notebook.run("y = y.float()")
+    assert followed(ask, cause(ask, "(y, y)", "y"), "y") == "torch.stack((y, y)).mean(0)"
+    notebook.run("z = torch.tensor([[1.5]])")
+    assert followed(ask, cause(ask, "1.5", "z"), "z") == "torch.tensor(1.5, dtype=torch.float64).reshape(1, 1)"
+
+
+@pytest.mark.parametrize(
+    "mixed", ["[list(y.T)]", "[y.T.numpy()]", "y.T.numpy()[::-1][None]", "y.T.numpy().astype('>f4')[None]"]
+)
+def test_where_no_short_code_makes_a_tensor_it_is_said_in_words(notebook: Notebook, ask: Ask, mixed: str) -> None:
+    notebook.run(LAYER + f"y = y.detach()\nhand = {mixed}")
+    right = "y.flip(1)" if "::-1" in mixed else "y"
+    found = cause(ask, "hand", f"{right}[None]")
+    assert found.message.endswith(" Make `hand` a tensor, and write `.transpose(1, 2)`."), found.message
+    found = cause(ask, "hand", f"{right}.T")
+    assert found.message.endswith("rite `hand`, made a tensor, with `.reshape(4, 4)`."), found.message
+
+
+def test_complex_numbers_are_told_to_be_compared_by_their_parts(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("z = torch.randn(4, 2, dtype=torch.complex64)\nwrong = z.flip(0).clone()")
+    verdict = ask("wrong", "z").verdict
+    assert verdict.note is not None
+    assert verdict.note.endswith("by real and imaginary parts, the last index of each")
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.message.endswith("Write `torch.view_as_real(wrong).flip(0)`.")
+
+
 def test_dimensions_swapped_within_one_shape_are_swapped_back_by_the_advice(notebook: Notebook, ask: Ask) -> None:
     notebook.run("fc = nn.Linear(6, 4)\nx = torch.randn(3, 3, 6)\ny = fc(x)\nz = fc(torch.randn(5, 3, 6))")
     notebook.run("swapped = x.transpose(0, 1) @ fc.weight.T + fc.bias\nwritten = z.transpose(0, 1).reshape(5, 3, 4)")
