@@ -154,6 +154,15 @@ def test_a_float64_layer_beside_what_went_through_float32_is_told_so(
     assert (found.code, told in found.message) == ("lower_precision" if told else "unexplained", True), found.message
 
 
+def test_what_is_stale_after_a_function_is_told_in_words_that_are_no_code(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("fc = nn.Linear(6, 4)\nx = torch.randn(5, 6)\nh = F.gelu(fc(x))\nu = torch.tanh(fc(x))")
+    notebook.run("x *= 2\nhand = F.gelu(x @ fc.weight.T + fc.bias)")
+    assert cause(ask, "hand", "h").message.startswith("`hand` is computed with `x` as it became after the call. Call")
+    notebook.run("fc.weight.data += 1\nhand = torch.tanh(x / 2 @ fc.weight.T + fc.bias)")
+    told = "`hand` is computed with `fc.weight` as it became after the call. Call"
+    assert cause(ask, "hand", "u").message.startswith(told)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_what_agrees_by_closeness_alone_is_not_said_to_agree(notebook: Notebook, ask: Ask, seed: int) -> None:
     """A batch norm that was folded into the layer without its running mean: all differ, a column by more than 2 %."""
