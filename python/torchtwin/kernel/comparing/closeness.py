@@ -45,7 +45,8 @@ def judge_by_closeness(pair: Pair, case: Case, doubt: str, is_faint: bool) -> Ve
     if diagnosis.code not in FORMULAS or not is_clear:
         if (close := undecided(pair, is_faint)) is not None:
             return unchecked(f"{close}; {doubt}")
-        diagnosis = diagnose(_nearly(case, _close_to(case.right, pair.dtype)))
+        wider = _nearly(case, _close_to(case.right, pair.dtype))
+        diagnosis = diagnose(replace(wider, agreed=usual.right))
     return msgspec.structs.replace(verdict, diagnosis=diagnosis)
 
 

@@ -23,6 +23,7 @@ from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames, Parameter
 from torchtwin.kernel.proof.probe import Product
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.twin import Twin
+from torchtwin.kernel.words import is_code
 from torchtwin.protocol import Call
 
 _PLACEHOLDER = re.compile(r"(?<![\w.])(?:input|weight|bias)_*(?![\w(])")
@@ -356,7 +357,7 @@ def _after(origin: Origin, step: Activation | Reduction) -> Origin:
         for guess in origin.hypotheses():
             words = step.name.format(guess.what.strip("`"))
             advice = _WRITE.sub(lambda found: f"Write `{step.name.format(found[1])}`.", guess.advice)
-            what = f"`{words}`" if "`" in guess.what else guess.what
+            what = f"`{words}`" if is_code(guess.what) else guess.what
             yield replace(guess, within=step.of(guess.within), what=what, advice=advice)
 
     return replace(origin, name=step.name.format(origin.name), within=within, ground=ground, hypotheses=guesses)

@@ -155,6 +155,7 @@ def _case(trace: Trace, within: Enclosure, is_wrong_other: bool = False) -> Case
         right=within,
         wrong_name=wrong.name,
         right_name=right.name,
+        wrong_as=wrong.as_tensor,
         of="output" if origin.of == "output" else "gradient",
         sums=origin.sums,
         hypotheses=tuple(replace(guess, within=guess.within.at(origin.pick)) for guess in origin.hypotheses()),

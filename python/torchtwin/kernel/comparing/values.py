@@ -103,4 +103,5 @@ def diagnose_exact(actual: Tensor, expected: Tensor, words: Words) -> Diagnosis:
         return Diagnosis("unexplained", "No simple cause found.")
     exact = around(reference, torch.float64, reference)
     within = replace(exact, limit=torch.zeros_like(reference), scale=torch.ones_like(reference))
-    return diagnose(Case(wrong=actual, right=within, wrong_name=words.layer, right_name=words.formula, is_exact=False))
+    case = Case(wrong=actual, right=within, wrong_name=words.layer, right_name=words.formula, is_exact=False)
+    return diagnose(replace(case, wrong_as=words.layer_as))

@@ -14,6 +14,7 @@ from torch import Tensor
 from torchtwin.kernel.proof.digits import digits_of, rounded_to
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.hypotheses import Hypothesis
+from torchtwin.kernel.words import AS_IT_IS
 from torchtwin.protocol import DiagnosisCode
 
 MAX_LISTED = 8
@@ -45,6 +46,10 @@ class Case:
     hypotheses: tuple[Hypothesis, ...] = ()
     is_exact: bool = True
     """Whether the right one's place is that of the exact result, and not of another computed one."""
+    wrong_as: str = AS_IT_IS
+    """Code that makes a tensor of the words for the wrong one, as `torch.tensor({})` of a list's; empty for none."""
+    agreed: Enclosure | None = None
+    """Where elements are said to agree, if that is narrower than the right one's place."""
 
 
 @dataclass(frozen=True)

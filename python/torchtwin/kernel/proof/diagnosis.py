@@ -12,7 +12,7 @@ from torch import Tensor
 from torchtwin.kernel.proof.changes import MAX_LISTED, Case, Change, changes
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.hypotheses import Hypothesis
-from torchtwin.kernel.words import binds_tightly
+from torchtwin.kernel.words import is_code, written
 from torchtwin.protocol import Diagnosis, DiagnosisCode
 
 _LOW: tuple[DiagnosisCode, ...] = ("lower_precision",)
@@ -99,7 +99,7 @@ def _is_shown(value: Tensor, guess: Hypothesis, right: Enclosure) -> bool:
 
 def _told(case: Case, guess: Hypothesis) -> Diagnosis:
     code, *also = guess.causes
-    advice = _advice(case.wrong_name, guess.undo and "{}" + guess.undo, guess.advice)
+    advice = _advice(case, guess.undo and "{}" + guess.undo, guess.advice)
     return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {advice}", also)
 
 
@@ -118,19 +118,15 @@ def _share(value: Tensor, guess: Enclosure, right: Enclosure) -> float:
     return float(apart.norm()) / distance if distance else math.inf
 
 
-def _advice(name: str, undo: str, advice: str) -> str:
+def _advice(case: Case | None, undo: str, advice: str) -> str:
     """What to write in place of the wrong result, in the user's words for it; in other words where it has none."""
     if not undo:
         return advice
-    if is_code(name):
-        words = name.strip("`")
-        return f"Write `{undo.replace('{}', words if binds_tightly(words) else f'({words})', 1)}`."
-    return advice or f"Write `{undo.replace('{}', '', 1)}`."
-
-
-def is_code(name: str) -> bool:
-    """Whether the words for a result, as they stand in a sentence, are nothing but code."""
-    return len(name) > 2 and name.startswith("`") and name.endswith("`") and name.count("`") == 2
+    method = undo.replace("{}", "", 1)
+    if case is not None and is_code(case.wrong_name):
+        code = written(case.wrong_name.strip("`"), case.wrong_as, method)
+        return f"Make {case.wrong_name} a tensor, and write `{method}`." if code is None else f"Write `{code}`."
+    return advice or f"Write `{method}`."
 
 
 def _fault(name: str, guess: Hypothesis) -> str:
@@ -147,7 +143,7 @@ def _by_first(case: Case, value: Tensor, tried: Iterable[Change]) -> Diagnosis |
     for change in tried:
         if _agrees(value, change.within):
             words = change.words.format(wrong=case.wrong_name, right=case.right_name)
-            advice = _advice(case.wrong_name, change.undo, change.advice)
+            advice = _advice(case, change.undo, change.advice)
             return Diagnosis(change.code, f"{_capital(words)} {advice}".rstrip())
     return None
 
@@ -163,7 +159,7 @@ def _by_both(case: Case, value: Tensor) -> Diagnosis | None:
                 advice = (
                     guess.advice
                     if guess.advice.startswith("Write `")
-                    else f"{guess.advice} {_advice('', change.undo, change.advice)}"
+                    else f"{guess.advice} {_advice(None, change.undo, change.advice)}"
                 )
                 also = [*also, *([change.code] if change.code not in guess.causes else [])]
                 return Diagnosis(code, f"{_capital(words)} {advice}".rstrip(), also)
@@ -171,8 +167,8 @@ def _by_both(case: Case, value: Tensor) -> Diagnosis | None:
 
 
 def _partial(case: Case, value: Tensor) -> Diagnosis | None:
-    """Only some elements, rows or columns are wrong."""
-    outside = ~case.right.holds(value)
+    """Only some elements, rows or columns are wrong; the others lie where the verdict says that they do."""
+    outside = ~(case.agreed or case.right).holds(value)
     count = int(outside.sum())
     if value.dim() == 0 or count == 0 or count == outside.numel():
         return None
