@@ -16,7 +16,7 @@ from torchtwin.kernel.backward import GradOutput
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
-from torchtwin.kernel.comparing.matches import SECONDS, Matcher
+from torchtwin.kernel.comparing.matches import SECONDS, Found, Matcher
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import reason_not_to_check
 from torchtwin.kernel.describe import operand, transposed
@@ -87,6 +87,10 @@ class Recording:
         for it in look.found:
             self._change_matches(it.call, functools.partial(_with_match, new=it.match))
         return look.left_out
+
+    def look_at(self, words: str, value: object) -> Found | None:
+        """What one value matches, or nearly; nothing is recorded of it."""
+        return self._matcher.look_at(words, value)
 
     def cell_ended(self, names: Mapping[str, Any]) -> Tensors:
         """The names have settled: the table of the tensors."""

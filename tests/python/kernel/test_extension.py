@@ -257,6 +257,16 @@ def test_calls_made_in_the_question_itself_are_known_also_while_the_watch_is_off
     assert "off" in kernel.run("%twin").text
 
 
+def test_after_the_watch_was_turned_off_a_question_tells_to_turn_it_on(kernel: Kernel) -> None:
+    kernel.run("import torchtwin\n" + SQUARE)
+    kernel.run("%twin off")
+    for question in ("%twin y == x @ fc.weight.T + fc.bias", "torchtwin.compare(y, x @ fc.weight.T + fc.bias)"):
+        assert "say `%twin on`" in " ".join(bundle(kernel.run(question))["text/plain"].split())
+    assert "say `%twin on`" in kernel.run("%twin y").text
+    kernel.run("%twin on")
+    assert "say" not in bundle(kernel.run("%twin y == x @ fc.weight.T + fc.bias"))["text/plain"]
+
+
 def test_one_expression_is_explained(kernel: Kernel) -> None:
     kernel.run(SQUARE)
     assert kernel.run("%twin y").text.splitlines()[1].startswith("  the output of `fc(x)`, cell [")
