@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import BuiltinFunctionType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +75,7 @@ def wrt_of(given: Sequence[object], words: Sequence[str]) -> list[Wrt] | str:
     """The tensors of `wrt`, each one or a pair of one for each function; or what is wrong with them."""
     found = []
     for value, name in zip(given, words, strict=True):
-        pair = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
+        pair: tuple[Any, ...] = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
         if not all(is_tensor(it) and it.is_floating_point() for it in pair):
             return f"`{name}` in `wrt` is not a floating point tensor, nor a pair of two"
         if (reason := next((it for it in (side(it, name) for it in pair) if isinstance(it, str)), None)) is not None:
