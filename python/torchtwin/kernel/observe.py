@@ -17,6 +17,7 @@ from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
 from torchtwin.kernel.comparing.matches import SECONDS, Found, Matcher
+from torchtwin.kernel.comparing.multiples import multiples_of_gradients
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import reason_not_to_check
 from torchtwin.kernel.describe import operand, transposed
@@ -65,7 +66,7 @@ class Recording:
         self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
         self.unheard = self._gradients.unheard
         self.tracer = Tracer(recorder, self.past, passes)
-        self._matcher = Matcher(self.past, self.tracer)
+        self._matcher = Matcher(self.past, self.tracer, self._multiples)
         self.changed: set[str] = set()
         """The names that were bound or changed between the last two looks at what they match."""
         self._swaps = SwapTap(guard(self._let_go))
@@ -97,6 +98,10 @@ class Recording:
         left_out = self.match(names)
         self.past.cell_ended(names)
         return msgspec.structs.replace(self.tensors.after_cell(names), unmatched=left_out)
+
+    def _multiples(self) -> frozenset[str]:
+        cell = self._cells.running
+        return frozenset() if cell is None else multiples_of_gradients(cell.python)
 
     def _change_matches(self, id: int, change: Callable[[list[Match]], list[Match]]) -> None:
         self._recorder.update(id, lambda call: msgspec.structs.replace(call, matches=change(call.matches)))

@@ -322,6 +322,12 @@ def test_a_cell_that_asserts_passes_an_answer_in_two_steps_and_fails_half_of_it(
     assert kernel.run("%%twin --assert\n" + SQUARE + "\n" + cell).status == status
 
 
+def test_the_report_of_a_cell_that_fails_shows_what_it_fails_by_also_in_a_loop(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin --assert\n" + SQUARE + "\nfor _ in range(3):\n    z = fc(x)\nhand = x @ fc.weight.T")
+    assert ran.status == "error"
+    assert "hand lacks the bias" in " ".join(bundle(ran)["text/plain"].replace("`", "").split())
+
+
 def test_a_later_twin_cell_does_not_tell_a_near_miss_of_an_earlier_one(kernel: Kernel) -> None:
     first = bundle(kernel.run("%%twin\n" + SQUARE + "\nhand = x @ fc.weight + fc.bias"))["text/plain"]
     assert "hand " in first
