@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.session import session
+
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 KINDS = (*DTYPES, "autocast")
 """`autocast`: float32 operands in a region of bfloat16."""
@@ -110,3 +112,13 @@ def _strided(draw: random.Random, tensor: Tensor) -> Tensor:
     if way == 1:
         return torch.stack([tensor, torch.zeros_like(tensor)], dim=-1)[..., 0]
     return tensor
+
+
+def gradient(made: Layer, seed: int) -> Tensor:
+    """Of the output: data, which stood in a variable before the layer was called."""
+    shape = (*made.x.shape[:-1], len(made.w))
+    g = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(made.dtype)
+    tracer = session.tracer()
+    assert tracer is not None
+    tracer.is_data(g)
+    return g

@@ -119,10 +119,8 @@ def gradients(seed: int, count: int) -> Iterator[Pair]:
         draw = random.Random(f"honest gradient {seed} {number}")
         made = draws.layer(draw, kind=draw.choice(list(draws.DTYPES)))
         way = draw.choice(["x @ w.T + b", "einsum", "chunks"])
-        ours, theirs = leaves(made), leaves(made)
-        output = functional.linear(*ours)
-        g = torch.randn(output.shape, generator=torch.Generator().manual_seed(number)).to(output.dtype)
-        output.backward(g)
+        ours, theirs, g = leaves(made), leaves(made), draws.gradient(made, number)
+        functional.linear(*ours).backward(g)
         WAYS[way](*theirs).backward(g)
         of = draw.choice([at for at, leaf in enumerate(ours) if leaf is not None])
         a, b = ours[of], theirs[of]

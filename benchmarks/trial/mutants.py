@@ -269,10 +269,8 @@ def _output(made: Layer) -> _Subject:
 
 def _gradient(draw: random.Random, made: Layer, weight: bool) -> _Subject | None:
     """`.grad` of one operand after the layer's backward."""
-    leaves = honest.leaves(made)
-    output = functional.linear(*leaves)
-    g = torch.randn(output.shape, generator=torch.Generator().manual_seed(draw.getrandbits(40))).to(output.dtype)
-    output.backward(g)
+    leaves, g = honest.leaves(made), draws.gradient(made, draw.getrandbits(40))
+    functional.linear(*leaves).backward(g)
     of = 1 if weight else draw.choice([at for at, leaf in enumerate(leaves) if leaf is not None])
     x = leaves[0].detach().reshape(-1, leaves[0].shape[-1])
     w, rows = leaves[1].detach(), g.reshape(-1, leaves[1].shape[0])

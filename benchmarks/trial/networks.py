@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,34 @@ from torch.nn import functional
 
 Function = Callable[[Tensor], Tensor]
 
+
+def _exp(h: Tensor) -> Tensor:
+    """In the range of float32: where e^h overflows, the gradient of what is written with it is NaN."""
+    return torch.exp(h.clamp(max=80))
+
+
+def _of_exponentials(h: Tensor) -> Tensor:
+    rising, falling = torch.exp(h.clamp(-20, 20)), torch.exp(-h.clamp(-20, 20))
+    return (rising - falling) / (rising + falling)
+
+
 BETWEEN: dict[str, tuple[Function, Function]] = {
     "nothing": (lambda h: h, lambda h: h),
     "relu": (torch.relu, lambda h: h * (h > 0)),
     "tanh": (torch.tanh, torch.tanh),
     "gelu": (functional.gelu, lambda h: h * 0.5 * (1 + torch.erf(h / 2**0.5))),
+    "tanh by exponentials": (torch.tanh, _of_exponentials),
+    "tanh by sigmoid": (torch.tanh, lambda h: 2 / (1 + _exp(-2 * h)) - 1),
+    "sigmoid": (torch.sigmoid, lambda h: 1 / (1 + _exp(-h))),
+    "gelu by tanh": (
+        lambda h: functional.gelu(h, approximate="tanh"),
+        lambda h: 0.5 * h * (1 + torch.tanh(math.sqrt(2 / math.pi) * (h + 0.044715 * h**3))),
+    ),
+    "silu": (functional.silu, lambda h: h / (1 + _exp(-h))),
+    "leaky_relu": (functional.leaky_relu, lambda h: torch.where(h > 0, h, 0.01 * h)),
+    "elu": (functional.elu, lambda h: torch.where(h > 0, h, _exp(h) - 1)),
+    "softplus": (functional.softplus, lambda h: torch.where(h < 60, torch.log1p(_exp(h)), h)),
+    "softplus by log": (functional.softplus, lambda h: torch.relu(h) + torch.log(1 + torch.exp(-h.abs()))),
     "square": (torch.square, lambda h: h * h),
     "swish": (lambda h: h * torch.sigmoid(h), lambda h: h * (torch.tanh(h / 2) + 1) / 2),
     "residual": (lambda h: h + torch.tanh(h), lambda h: torch.tanh(h) + h),

@@ -13,10 +13,10 @@ from torch.autograd.graph import Node, _engine_run_backward
 from torch.utils.checkpoint import CheckpointFunction
 
 MAX_STEPS = 50
-"""Nodes between the end of a graph and a layer that are looked at."""
+"""Nodes of a graph that are followed from one to the next."""
 
 _PASSES_ON = re.compile(
-    r"(View|UnsafeView|ReshapeAlias|Squeeze|Unsqueeze|T|Transpose|Permute|Expand|Alias|Clone|Sum|Mean|Neg)Backward\d$"
+    r"(View|UnsafeView|ReshapeAlias|Squeeze|Unsqueeze|T|Transpose|Permute|Alias|Clone|Sum|Mean|Neg)Backward\d$"
 )
 """What moves its gradient, repeats it or divides it by a number, whatever its own argument was."""
 _ADDS = "AddBackward0"
@@ -28,8 +28,8 @@ class GradOutput:
 
     value: Tensor
     """In the shape of the output."""
-    is_given: bool
-    """Whether `arrives_as_given`."""
+    started: Tensor | None = None
+    """What the backward was `started_with`."""
     backward: int = 0
     """Autograd's number of the backward that brought it."""
 
@@ -39,20 +39,21 @@ def is_nested() -> bool:
     return len(list(_running())) > 1
 
 
-def arrives_as_given(node: Node) -> bool:
-    """Whether all that computed `node`'s gradient is what the backward was started with, moved or divided.
+def started_with(node: Node) -> Tensor | None:
+    """What the running backward was started with, if nothing was computed with it on its way to `node`.
 
-    Then it does not depend on the numbers that were computed, nor on how those were rounded. False where that is not
-    seen, as in a thread of the engine's own.
+    Null where that is not seen, as in a thread of the engine's own. Hooks on the way are not seen.
     """
-    started = list(_running())
-    roots: tuple[Tensor, ...] = started[0].f_locals.get("t_outputs", ()) if len(started) == 1 else ()
-    at = roots[0].grad_fn if len(roots) == 1 else None
+    running = list(_running())
+    if len(running) != 1 or running[0].f_code is not _engine_run_backward.__code__:
+        return None
+    roots, gradients = running[0].f_locals["t_outputs"], running[0].f_locals["args"][0]
+    at: Node | None = roots[0].grad_fn if len(roots) == 1 else None
     for _ in range(MAX_STEPS):
         if at is None or at is node:
             break
         at = _only_source(at)
-    return at is node
+    return gradients[0] if at is node else None
 
 
 def _running() -> Iterator[FrameType]:

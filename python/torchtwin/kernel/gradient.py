@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from torchtwin.kernel.backward import GradOutput, arrives_as_given
+from torchtwin.kernel.backward import GradOutput, started_with
 from torchtwin.kernel.check import check_product
 from torchtwin.kernel.coverage import reason_not_to_check_gradient
 from torchtwin.kernel.guard import Guard
@@ -178,8 +178,8 @@ class GradientCheck:
 
 def _grad_output(call: Watched, g: Tensor) -> GradOutput:
     node = torch._C._current_autograd_node()
-    value, is_given = _as(g.detach(), call.shapes["output"]), node is not None and arrives_as_given(node)
-    return GradOutput(value, is_given, torch._C._current_graph_task_id())
+    started = None if node is None else started_with(node)
+    return GradOutput(_as(g.detach(), call.shapes["output"]), started, torch._C._current_graph_task_id())
 
 
 def _nodes_of_the_call(node: Node | None) -> Iterator[Node]:

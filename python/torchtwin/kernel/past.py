@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 import re
 import weakref
 from collections import Counter, OrderedDict
@@ -10,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
-from torchtwin.kernel.backward import GradOutput
+from torchtwin.kernel.backward import MAX_STEPS, GradOutput
 from torchtwin.kernel.identity import mark
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.scopes import shown
@@ -53,7 +56,7 @@ class Pass:
     grad_output: Tensor
     """In the shape of the output."""
     is_given: bool
-    """Whether `grad_output` does not depend on how anything was rounded."""
+    """Whether `grad_output` can't depend on how anything was rounded: it is 1, say, or stood in a variable before."""
     backward: int
     """Of the same number in every call that one backward reached."""
     shares: dict[str, Tensor]
@@ -110,9 +113,25 @@ class PastCall:
 def is_computed(tensor: Tensor) -> bool:
     """Whether it is a result, by the graph, and no leaf nor a view of one."""
     node = tensor.grad_fn
-    while node is not None and _VIEWS.match(node.name()):
+    for _ in range(MAX_STEPS):
+        if node is None or not _VIEWS.match(node.name()):
+            break
         node = node.next_functions[0][0]
     return node is not None and not node.name().endswith("AccumulateGrad")
+
+
+def _is_round_share(g: Tensor, started: Tensor) -> bool:
+    """Whether it is one number, which is a power of two (1, or a loss scale) over a whole number, as of a mean."""
+    if not g.numel() or not started.numel() or bool((g != g.reshape(-1)[0]).any()):
+        return False
+    start, share = (abs(float(t.reshape(-1)[0])) for t in (started, g))
+    if bool((started != started.reshape(-1)[0]).any()) or not share or math.frexp(start)[0] != 0.5:
+        return False
+    return math.isclose(start / share, round(start / share), rel_tol=4 * float(torch.finfo(g.dtype).eps))
+
+
+def _is_the_same(g: Tensor, started: Tensor) -> bool:
+    return g.numel() == started.numel() and torch.equal(g.reshape(-1), started.detach().reshape(-1))
 
 
 class Past:
@@ -121,8 +140,8 @@ class Past:
     def __init__(self, max_calls: int) -> None:
         self._max_calls = max_calls
         self.stretch = 0
-        self._made_in: dict[int, int] = {}
-        """The stretch after which a tensor first stood in a variable of the notebook, by its `id`."""
+        self._made_in: Any = WeakIdKeyDictionary()
+        """The stretch after which a tensor first stood in a variable of the notebook."""
         self._calls: OrderedDict[int, PastCall] = OrderedDict()
         self._copied: OrderedDict[int, PastCall] = OrderedDict()
         self._elements = 0
@@ -147,7 +166,7 @@ class Past:
             computed=frozenset(role for role, t in tensors.items() if role != "output" and is_computed(t)),
             has_graph="output" in tensors and tensors["output"].requires_grad,
             stretch=self.stretch,
-            made_in=self._made_in.get(builtins.id(operands.get("input")), self.stretch),
+            made_in=self._stretch_of(tensors.get("input")),
         )
         self._calls[id] = call
         if len(self._calls) > self._max_calls:
@@ -168,19 +187,40 @@ class Past:
         if call is None:
             return
         call.arriving |= {role: t.clone() for role, t in shares.items() if t.numel() <= MAX_COPIED}
-        if grad_output is None or grad_output.value.numel() > MAX_COPIED:
+        if grad_output is None:
+            return
+        if grad_output.value.numel() > MAX_COPIED:
+            call.arriving = {}
             return
         arrived, call.arriving = call.arriving, {}
-        call.passes.append(Pass(grad_output.value.clone(), grad_output.is_given, grad_output.backward, arrived))
+        call.passes.append(self._pass(call, grad_output, arrived))
         self._elements += call.passes[-1].elements
         while len(call.passes) > MAX_PASSES:
             self._elements -= call.passes.pop(0).elements
         self._make_room()
 
+    def _stretch_of(self, tensor: Tensor | None) -> int:
+        """In which it came to be, or what it is a view of."""
+        whole = tensor._base if tensor is not None and tensor._is_view() else tensor
+        return int(min(self._made_in.get(it, self.stretch) for it in (tensor, whole)))
+
+    def _pass(self, call: PastCall, grad_output: GradOutput, shares: dict[str, Tensor]) -> Pass:
+        g, started = grad_output.value, grad_output.started
+        is_given = started is not None and (
+            _is_round_share(g, started)
+            or (self._made_in.get(started, call.stretch) < call.stretch and _is_the_same(g, started))
+        )
+        return Pass(g.clone(), is_given, grad_output.backward, shares)
+
+    def is_data(self, tensor: Tensor) -> None:
+        """That a tensor depends on nothing that is computed from now on."""
+        self._made_in[tensor] = self.stretch - 1
+
     def cell_ended(self, names: Mapping[str, Any]) -> None:
         """What is new among the notebook's variables was made in this stretch."""
-        ids = [builtins.id(value) for _, value in shown(names) if is_tensor(value)]
-        self._made_in = {id: self._made_in.get(id, self.stretch) for id in ids}
+        for _, value in shown(names):
+            if is_tensor(value):
+                self._made_in.setdefault(value, self.stretch)
 
     def clear(self) -> None:
         self._calls.clear()

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from torchtwin.kernel.backward import arrives_as_given, is_nested
+from torchtwin.kernel.backward import is_nested, started_with
 
 
 @pytest.fixture
@@ -19,17 +20,23 @@ def layer() -> nn.Linear:
     return nn.Linear(4, 3)
 
 
-def given(output: Tensor, backward: Callable[[], Any]) -> list[bool]:
-    """What `arrives_as_given` says for the node of an output, each time that a backward passes it."""
-    seen = []
+def started(output: Tensor, backward: Callable[[], Any]) -> list[Tensor | None]:
+    """What `started_with` says for the node of an output, each time that a backward passes it."""
+    seen: list[Tensor | None] = []
     node = output.grad_fn
     assert node is not None
-    node.register_hook(lambda *_: seen.append(arrives_as_given(torch._C._current_autograd_node())))
+    node.register_hook(lambda *_: seen.append(started_with(_current())))
     backward()
     return seen
 
 
-GIVEN: dict[str, Callable[[Tensor], Any]] = {
+def _current() -> Node:
+    node = torch._C._current_autograd_node()
+    assert node is not None
+    return node
+
+
+MOVED: dict[str, Callable[[Tensor], Any]] = {
     "a gradient of the user's": lambda y: y.backward(torch.ones_like(y)),
     "a sum": lambda y: y.sum().backward(),
     "a mean": lambda y: y.mean().backward(),
@@ -44,39 +51,46 @@ COMPUTED: dict[str, Callable[[Tensor], Any]] = {
     "two ways": lambda y: (y + y).sum().backward(),
     "two ends": lambda y: torch.autograd.backward([y.sum(), (y**2).sum()]),
     "an activation": lambda y: torch.relu(y).sum().backward(),
+    "a sum over what was expanded": lambda y: y.expand(5, 2, 3).backward(torch.randn(5, 2, 3)),
 }
 
 
-@pytest.mark.parametrize("name", GIVEN)
-def test_a_gradient_that_is_only_moved_or_divided_arrives_as_given(layer: nn.Linear, name: str) -> None:
+@pytest.mark.parametrize("name", MOVED)
+def test_a_gradient_that_is_only_moved_or_divided_is_followed_to_its_start(layer: nn.Linear, name: str) -> None:
     output = layer(torch.randn(2, 4))
-    assert given(output, lambda: GIVEN[name](output)) == [True]
+    (start,) = started(output, lambda: MOVED[name](output))
+    assert start is not None
+    assert bool((start == 1).all())
+
+
+def test_the_very_tensor_that_a_backward_was_given_is_found(layer: nn.Linear) -> None:
+    output, g = layer(torch.randn(2, 4)), torch.randn(2, 3)
+    (start,) = started(output, lambda: output.backward(g))
+    assert start is g
 
 
 @pytest.mark.parametrize("name", COMPUTED)
-def test_a_gradient_that_depends_on_the_output_does_not(layer: nn.Linear, name: str) -> None:
+def test_a_gradient_that_something_is_computed_with_is_not(layer: nn.Linear, name: str) -> None:
     output = layer(torch.randn(2, 4))
-    assert given(output, lambda: COMPUTED[name](output)) == [False]
+    assert started(output, lambda: COMPUTED[name](output)) == [None]
 
 
 def test_outside_a_backward_nothing_arrives(layer: nn.Linear) -> None:
     output = layer(torch.randn(2, 4))
     assert output.grad_fn is not None
-    assert not arrives_as_given(output.grad_fn)
+    assert started_with(output.grad_fn) is None
     assert not is_nested()
 
 
 def test_a_reentrant_checkpoint_runs_a_backward_within_a_backward(layer: nn.Linear) -> None:
-    seen: list[tuple[bool, bool]] = []
+    seen: list[tuple[bool, Tensor | None]] = []
 
     def inner(x: Tensor) -> Tensor:
         output: Tensor = layer(x)
         if output.grad_fn is not None:
-            output.grad_fn.register_hook(
-                lambda *_: seen.append((is_nested(), arrives_as_given(torch._C._current_autograd_node())))
-            )
+            output.grad_fn.register_hook(lambda *_: seen.append((is_nested(), started_with(_current()))))
         return output
 
     x = torch.randn(2, 4, requires_grad=True)
     checkpoint(inner, x, use_reentrant=True).sum().backward()  # type: ignore[no-untyped-call]
-    assert seen == [(True, False)]
+    assert seen == [(True, None)]

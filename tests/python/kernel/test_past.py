@@ -66,7 +66,7 @@ def test_large_operands_are_known_while_they_live_unchanged(monkeypatch: pytest.
 def test_no_tensor_of_the_users_is_kept_alive() -> None:
     memory, x, w = Past(10), torch.ones(1, 2), torch.ones(3, 2)
     held(memory, 1, x, w)
-    memory.hold_pass(1, GradOutput(x, True), {"weight": w})
+    memory.hold_pass(1, GradOutput(x), {"weight": w})
     dead = weakref.ref(x), weakref.ref(w)
     del x, w
     gc.collect()
@@ -88,7 +88,7 @@ def test_copies_are_bounded_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPa
 def test_what_a_backward_brought_is_kept_beside_its_call() -> None:
     memory, g = Past(10), torch.ones(1, 3)
     held(memory, 1, torch.ones(1, 2), torch.ones(3, 2))
-    memory.hold_pass(1, GradOutput(g, True), {"weight": torch.ones(3, 2)})
+    memory.hold_pass(1, GradOutput(g), {"weight": torch.ones(3, 2)})
     g.zero_()
     call = memory.get(1)
     assert call is not None
@@ -123,7 +123,7 @@ def test_of_many_passes_the_newest_are_remembered() -> None:
     memory = Past(10)
     held(memory, 1, torch.ones(1, 2), torch.ones(3, 2))
     for number in range(50):
-        memory.hold_pass(1, GradOutput(torch.full((1, 3), float(number)), True), {})
+        memory.hold_pass(1, GradOutput(torch.full((1, 3), float(number))), {})
     call = memory.get(1)
     assert call is not None
     assert [it.grad_output[0, 0].item() for it in call.passes] == list(range(34, 50))

@@ -1,13 +1,18 @@
 """The elementwise functions between layers, and how far they carry rounding on.
 
 For a function with Lipschitz constant L, |f(y') - f(y)| <= L |y' - y|; of one that never falls, f(y') lies between the
-values at both ends. Its own evaluation is taken to be within some units of max(|f(y)|, min(|y|, c)), which is more than
-any of torch's needs (measured in the tests), with c = 4 for gelu and 1 for the others. In low precisions, where torch
-evaluates in float32 and rounds once, it is fewer units. Those that only select among their arguments are exact.
+values at both ends. Its own evaluation, by torch or written by hand, is taken to be within some units of the largest of
+|f(y)|, min(|y|, c) and a: c = 4 where the textbook multiplies y by what is nearly 0, or subtracts from it, and a = 1
+where it subtracts from 1, as (e^y - e^-y) / (e^y + e^-y), e^y - 1 and log(1 + e^y) do for small y. In low precisions,
+where each step rounds far more than the functions themselves do, it is fewer units. Those that only select among their
+arguments are exact. All of it is measured in the tests, over the textbook's forms.
+
+Forms that lose more than that are not the same function in floating point: -log(1 - sigmoid(y)), say, for large y.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -20,6 +25,8 @@ from torchtwin.kernel.proof.enclosure import Enclosure
 
 _ACCURACY = 16
 _LOW_ACCURACY = 4
+_TINY = {UNIT_ROUNDOFF[dtype]: float(torch.finfo(dtype).smallest_normal) for dtype in UNIT_ROUNDOFF}
+"""The smallest normal number, by the unit roundoff."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,17 @@ class Activation:
     """As a person would write it, with `{}` for the argument."""
     apply: Callable[[Tensor], Tensor]
     lipschitz: float
+    node: str | None = None
+    """How autograd calls it; null where it leaves no node."""
     exact: bool = False
     rises: bool = True
     """Whether it never falls."""
     counted: float = 1.0
-    """The largest argument whose size counts for the accuracy."""
+    """c: the largest argument whose size counts for the accuracy."""
+    absolute: float = 0.0
+    """a: the size that counts in any case."""
+    threshold: float = math.inf
+    """The argument from which on torch leaves e^-y out."""
 
     def of(self, inner: Enclosure) -> Enclosure:
         """Where honest results of the function lie, given where its arguments do."""
@@ -48,29 +61,43 @@ class Activation:
         if self.exact:
             return 0.0
         accuracy = _ACCURACY if inner.unit <= UNIT_ROUNDOFF[torch.float32] else _LOW_ACCURACY
+        tiny = _TINY[inner.unit] * (1 if inner.flushes else 2 * inner.unit)
         sizes = torch.maximum(value.abs(), (inner.value.abs() + inner.limit).clamp(max=self.counted))
-        return accuracy * inner.unit * sizes
+        return accuracy * (inner.unit * sizes.clamp(min=self.absolute) + tiny) + self._left_out(inner)
+
+    def _left_out(self, inner: Enclosure) -> Tensor:
+        lowest = (inner.value - inner.limit).clamp(min=self.threshold)
+        return torch.where(inner.value + inner.limit >= self.threshold, torch.exp(-lowest), 0.0)
 
 
 ACTIVATIONS = (
     Activation("{}", lambda t: t, 1.0, exact=True),
-    Activation("torch.relu({})", torch.relu, 1.0, exact=True),
-    Activation("torch.tanh({})", torch.tanh, 1.0),
-    Activation("torch.sigmoid({})", torch.sigmoid, 0.25),
-    Activation("F.gelu({})", functional.gelu, 1.13, rises=False, counted=4.0),
+    Activation("torch.relu({})", torch.relu, 1.0, "ReluBackward", exact=True),
+    Activation("torch.tanh({})", torch.tanh, 1.0, "TanhBackward", absolute=1.0),
+    Activation("torch.sigmoid({})", torch.sigmoid, 0.25, "SigmoidBackward"),
+    Activation("F.gelu({})", functional.gelu, 1.13, "GeluBackward", rises=False, counted=4.0),
     Activation(
         "F.gelu({}, approximate='tanh')",
         lambda t: functional.gelu(t, approximate="tanh"),
         1.13,
+        "GeluBackward",
         rises=False,
         counted=4.0,
     ),
-    Activation("F.silu({})", functional.silu, 1.1, rises=False),
-    Activation("F.leaky_relu({})", functional.leaky_relu, 1.0),
-    Activation("F.elu({})", functional.elu, 1.0),
-    Activation("F.softplus({})", functional.softplus, 1.0),
-    Activation("F.relu6({})", functional.relu6, 1.0, exact=True),
-    Activation("F.hardtanh({})", functional.hardtanh, 1.0, exact=True),
+    Activation("F.silu({})", functional.silu, 1.1, "SiluBackward", rises=False, counted=4.0),
+    Activation("F.leaky_relu({})", functional.leaky_relu, 1.0, "LeakyReluBackward", counted=0.0),
+    Activation("F.elu({})", functional.elu, 1.0, "EluBackward", absolute=1.0),
+    Activation(
+        "F.softplus({})",
+        functional.softplus,
+        1.0,
+        "SoftplusBackward",
+        counted=4.0,
+        absolute=1.0,
+        threshold=20.0,
+    ),
+    Activation("F.relu6({})", functional.relu6, 1.0, "HardtanhBackward", exact=True),
+    Activation("F.hardtanh({})", functional.hardtanh, 1.0, "HardtanhBackward", exact=True),
 )
 
 
@@ -80,6 +107,7 @@ class Reduction:
 
     name: str
     apply: Callable[[Tensor], Tensor]
+    node: str
 
     def of(self, inner: Enclosure) -> Enclosure:
         n = inner.value.numel()
@@ -99,7 +127,7 @@ class Reduction:
         )
 
 
-REDUCTIONS = (Reduction("{}.sum()", torch.sum), Reduction("{}.mean()", torch.mean))
+REDUCTIONS = (Reduction("{}.sum()", torch.sum, "SumBackward"), Reduction("{}.mean()", torch.mean, "MeanBackward"))
 
 
 def steps_from(output: Tensor, result: Tensor) -> Iterator[Activation | Reduction]:

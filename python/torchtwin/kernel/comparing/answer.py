@@ -10,8 +10,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from torchtwin.kernel.comparing.callables import compare_callables, wrt_of
-from torchtwin.kernel.comparing.compare import Comparer, noted
+from torchtwin.kernel.comparing.compare import Comparer
 from torchtwin.kernel.comparing.origin import Tracer
+from torchtwin.kernel.comparing.pair import noted
 from torchtwin.kernel.comparing.question import told
 from torchtwin.kernel.comparing.sides import Side, named, side
 from torchtwin.kernel.comparing.words import words_of_question

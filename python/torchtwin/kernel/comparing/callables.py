@@ -166,10 +166,13 @@ def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer, surroundings: S
     g = torch.randn(a.result.shape, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64, device="cpu")
     for run in (a, b):  # the same for both: numbers of the less precise
         g = g.to(run.result.dtype) if run.result.is_floating_point() else g
+    back_a, back_b = (g.to(run.result.dtype).to(run.result.device) for run in (a, b))
+    for back in (back_a, back_b):
+        tracer.is_data(back)
     with surroundings.same():
-        of_a = _backward(a, g)
+        of_a = _backward(a, back_a)
     with surroundings.same():
-        of_b = _backward(b, g)
+        of_b = _backward(b, back_b)
     each = zip(wrt, zip(a.given, of_a, strict=True), zip(b.given, of_b, strict=True), strict=True)
     return [
         ComparedGradient(it.words, compare_gradient(tracer, it.words, first, second, it.is_transposed))
@@ -177,11 +180,10 @@ def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer, surroundings: S
     ]
 
 
-def _backward(run: _Run, g: Tensor) -> list[Tensor | Missing]:
+def _backward(run: _Run, back: Tensor) -> list[Tensor | Missing]:
     """The graph is kept: part of it, or all, may be the user's own."""
     wanted = [t for t in run.given if t.requires_grad]
     if run.result.requires_grad and wanted:
-        back = g.to(run.result.dtype).to(run.result.device)
         try:
             found = torch.autograd.grad(run.result, wanted, back, retain_graph=True, allow_unused=True)
         except Exception as error:

@@ -2,10 +2,11 @@
 
 Of a call's own output the operands are known. Another result, computed by hand, say, need not have used the very same
 ones: where an operand was computed itself, each side may have rounded it otherwise, and that is carried on however far
-the next layer carries it. So beyond a call's own bound a result is only called different if
+the next layer carries it. So beyond a call's own bound a result is only proven to be different if
 
 - its part of the autograd graph contains the call's very operands, or
-- the operands are data and parameters, which nobody computes twice, or
+- the operands are parameters and data that the call names (`fc(x)`, not `fc(x - mean)`): who compares with such a call
+  means the same tensors; or
 - they follow from earlier calls by functions that are followed, whose rounding is then carried on.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -21,6 +23,7 @@ from torch import Tensor
 
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
+from torchtwin.kernel.comparing.data import is_name_of_data
 from torchtwin.kernel.comparing.graph import follows_from
 from torchtwin.kernel.past import Pass, Past, PastCall, Role
 from torchtwin.kernel.proof import linear
@@ -39,6 +42,8 @@ FAINT = 16
 In a precision lower than float32's all may be.
 """
 
+_OF_A_LAYER = re.compile(r"(Addmm|Mm|Bmm|Add|View|UnsafeView|ReshapeAlias|Squeeze|ToCopy)Backward\d$")
+"""What the output of a call may have for its node."""
 PARAMETERS: tuple[Role, ...] = ("weight", "bias")
 _MULTIPLIED: dict[Role, Role] = {"weight": "input", "input": "weight"}
 """What the gradient of the output is multiplied by, to give that of an operand."""
@@ -82,7 +87,8 @@ class Grounds:
 
     def _doubt_of_parameters(self, call: PastCall, result: Tensor) -> str | None:
         for role in PARAMETERS:
-            if role in call.computed and not follows_from(result, call.original(role)):
+            is_computed = role in call.computed or not self._is_named(call, role)
+            if is_computed and not follows_from(result, call.original(role)):
                 return self._doubt(call, role)
         return None
 
@@ -104,6 +110,16 @@ class Grounds:
         known = [part for part in parts if part is not None]
         return _divided(total(known)) if known and len(known) == len(parts) else None
 
+    def is_faint_input(self, call: PastCall) -> bool:
+        """Whether an input may be little else than an earlier output's rounding, after a subtraction."""
+        input = call.copies.get("input")
+        if input is None or not input.numel():
+            return False
+        size = float(input.double().abs().max())
+        earlier = (it for it in self._before(call) if it.stretch == call.stretch)
+        sizes = [_size_of_output(it) for it in itertools.islice(earlier, MAX_CHAIN)]
+        return any(size < FAINT * math.sqrt(_unit(input)) * other for other in sizes)
+
     def _through(
         self, before: Enclosure, call: PastCall, twin: Twin, shape: torch.Size, dtype: torch.dtype
     ) -> Enclosure | str | None:
@@ -113,7 +129,7 @@ class Grounds:
 
     def _doubt_of_factor(self, call: PastCall, role: Role) -> str | None:
         """Why an operand may have been computed on the way."""
-        if role in call.computed:
+        if role in call.computed or not self._is_named(call, role):
             return self._doubt(call, role)
         if role != "input":
             return None
@@ -128,15 +144,24 @@ class Grounds:
             "each side may have rounded otherwise"
         )
 
+    def _is_named(self, call: PastCall, role: Role) -> bool:
+        """Whether an operand is a leaf of autograd's, or has a name of the user's, and was not computed in the call."""
+        original, record = call.original(role), self._recorder.call(call.id)
+        operand = None if record is None else getattr(record.operands, role)
+        if operand is None or (original is not None and original.is_leaf and original.requires_grad):
+            return True
+        return is_name_of_data(operand.name)
+
     def _source(self, call: PastCall, input: Tensor) -> tuple[PastCall, Activation | Reduction] | None:
         """The earlier call whose output the input follows from, and by what function."""
-        original = call.original("input")
+        original, is_named = call.original("input"), is_telling(input)
         for other in self._before(call):
             output = other.copies.get("output")
-            if output is None or output.shape != input.shape or not may_come_from(input, original, other):
+            if output is None or output.shape != input.shape:
                 continue
-            if (step := next(steps_from(output, input), None)) is not None:
-                return other, step
+            for step in steps_from(output, input):
+                if is_named or leads_to(step, other, original):
+                    return other, step
         return None
 
     def _may_follow_from(self, call: PastCall) -> PastCall | None:
@@ -153,11 +178,11 @@ class Grounds:
         if of_other is None or of_call is None or of_other.operands.output is None or of_call.operands.input is None:
             return False
         output, input = of_other.operands.output.shape, of_call.operands.input.shape
-        if not other.has_graph:
-            is_at_hand = other.stretch == call.made_in or other.original("output") is not None
-            return output[:-1] == input[:-1] and is_at_hand
         is_same_layer = other.original("weight") is call.original("weight")
-        return output == input and other.stretch == call.made_in and not is_same_layer
+        if other.has_graph:
+            return output == input and other.stretch == call.made_in and not is_same_layer
+        is_at_hand = other.stretch == call.made_in or other.original("output") is not None
+        return is_at_hand and (output == input or (output[:-1] == input[:-1] and not is_same_layer))
 
     def _before(self, call: PastCall) -> Iterator[PastCall]:
         """Newest first."""
@@ -177,15 +202,21 @@ class Grounds:
         return call.text or ("a layer" if record is None else f"{record.name}(...)")
 
 
-def may_come_from(values: Tensor, tensor: Tensor | None, call: PastCall) -> bool:
-    """Whether equal numbers are hardly chance: of all zeros, say, there are many, and only the graph tells them apart.
+def is_telling(values: Tensor) -> bool:
+    """Whether equal numbers elsewhere are hardly chance: several, and not one number over and over."""
+    flat = values.detach().reshape(-1)
+    return len(flat) > 1 and bool((flat != flat[0]).any())
 
-    `values` are those of `tensor`, if that still exists.
-    """
-    flat = values.reshape(-1)
-    if bool(flat.any()) and (len(flat) == 1 or bool((flat != flat[0]).any())):
-        return True
-    return tensor is not None and follows_from(tensor, call.original("weight"))
+
+def leads_to(step: Activation | Reduction, call: PastCall, tensor: Tensor | None) -> bool:
+    """Whether the graph tells that `tensor` is what `step` made of the call's output."""
+    node = None if tensor is None else tensor.grad_fn
+    if tensor is None or node is None or not follows_from(tensor, call.original("weight")):
+        return False
+    if step.node is None:
+        return _OF_A_LAYER.match(node.name()) is not None
+    source = node.next_functions[0][0] if node.next_functions else None
+    return node.name().startswith(step.node) and source is not None and _OF_A_LAYER.match(source.name()) is not None
 
 
 def is_faint(call: PastCall) -> bool:
@@ -206,6 +237,15 @@ def _had_its_input(earlier: PastCall, call: PastCall) -> bool:
     if ours is None or theirs is None or ours.shape != theirs.shape or ours.device != theirs.device:
         return False
     return torch.equal(ours.to(theirs.dtype), theirs)
+
+
+def _size_of_output(call: PastCall) -> float:
+    output = call.copies.get("output")
+    return 0.0 if output is None or not output.numel() else float(output.double().abs().max())
+
+
+def _unit(values: Tensor) -> float:
+    return UNIT_ROUNDOFF.get(values.dtype, 0.0)
 
 
 def _is_tiny(grad_output: Tensor, twin: Twin | None) -> bool:

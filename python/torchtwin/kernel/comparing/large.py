@@ -11,11 +11,13 @@ from torch import Tensor
 
 from torchtwin.kernel.comparing.origin import Origin
 from torchtwin.kernel.comparing.pair import Pair
-from torchtwin.kernel.comparing.sides import Side
 from torchtwin.kernel.proof.bounds import arithmetic
 from torchtwin.kernel.proof.judge import Rows
-from torchtwin.kernel.proof.probe import Sample, covered, sampled
+from torchtwin.kernel.proof.probe import Product, Sample, covered, sampled
 from torchtwin.protocol import Diagnosis, Verdict
+
+APART = 8
+"""Rows in which the two results differ most, that are computed exactly."""
 
 
 @dataclass(frozen=True)
@@ -45,40 +47,64 @@ def narrowed(pair: Pair, origin: Origin) -> Narrowed | None:
 
 def _sample(pair: Pair, origin: Origin) -> Narrowed:
     assert origin.large is not None
-    values = [pair.actual.value, pair.expected.value]
-    sample = sampled(origin.large.product, values, arithmetic(pair.dtype, values[0].device))
-    shape = pair.actual.value.shape
-    actual, expected = (_rows_of(side, sample.rows, origin.large.shape[-1]) for side in (pair.actual, pair.expected))
-    fewer = Pair(actual, expected, Rows(sample.rows, shape))
+    features = origin.large.shape[-1]
+    values = [side.value.reshape(-1, features) for side in (pair.actual, pair.expected)]
+    apart = _furthest_apart(origin.large.product, *values)
+    sample = sampled(origin.large.product, values, arithmetic(pair.dtype, values[0].device), apart)
+    fewer = Pair(
+        replace(pair.actual, value=values[0][sample.rows]),
+        replace(pair.expected, value=values[1][sample.rows]),
+        Rows(sample.rows, pair.actual.value.shape),
+    )
     return Narrowed(fewer, origin.large.of_rows(sample.rows), sample)
 
 
-def _rows_of(side: Side, rows: Tensor, features: int) -> Side:
-    return replace(side, value=side.value.reshape(-1, features)[rows])
+def _furthest_apart(product: Product, a: Tensor, b: Tensor) -> Tensor:
+    """The rows in which two results differ most, beside the size of what the row was computed from."""
+    most = (a.double() - b.double()).abs().amax(1)
+    size = torch.linalg.vector_norm(product.left, dim=1, dtype=torch.float64)
+    share = torch.where(most == 0, 0.0, most / size).nan_to_num(nan=torch.inf)
+    rows = share.topk(min(APART, len(share))).indices
+    return rows[share[rows] > 0]
 
 
-def widened(verdict: Verdict, narrowed: Narrowed, wrong: str, elements: int) -> Verdict:
-    """The verdict on fewer rows as one on all."""
+def widened(verdict: Verdict, narrowed: Narrowed, pair: Pair, wrong: str) -> Verdict:
+    """The verdict on fewer rows of a pair as one on all."""
     sample = narrowed.sample
     if sample is None or verdict.kind == "unchecked":
         return verdict
     if verdict.kind != "different":
-        return covered(verdict, sample, elements)
+        return covered(_on_all(verdict, pair), sample, pair.actual.value.numel())
     diagnosis = verdict.diagnosis
     if diagnosis is not None and diagnosis.code in ("partial", "unexplained"):
-        diagnosis = _in_a_sample(sample, wrong)
+        diagnosis = _in_a_sample(verdict, sample, pair.actual.value.numel() // sample.total, wrong)
     coverage = f"rows {len(sample.rows)} of {sample.total}"
     return msgspec.structs.replace(verdict, diagnosis=diagnosis, coverage=coverage)
 
 
-def _in_a_sample(sample: Sample, wrong: str) -> Diagnosis:
-    if sample.left_out or 2 * len(sample.tripped) > sample.total:
+def _on_all(verdict: Verdict, pair: Pair) -> Verdict:
+    """Only what is equal in all elements is identical, which is known without computing anything."""
+    a, b = pair.actual.value, pair.expected.value
+    n, equal = a.numel(), int(((a == b) | (a.isnan() & b.isnan())).sum())
+    if equal == n:
+        message = f"identical, {n:,} of {n:,} elements"
+    else:
+        message = f"rounding only: {n - equal:,} of {n:,} elements differ"
+    kind = "identical" if equal == n else "rounding"
+    return msgspec.structs.replace(verdict, kind=kind, message=message, equal_elements=equal, elements=n)
+
+
+def _in_a_sample(verdict: Verdict, sample: Sample, features: int, wrong: str) -> Diagnosis:
+    wrong_rows = {place // features for place in verdict.outside or ()} | set(sample.tripped.tolist())
+    if sample.left_out or 2 * len(wrong_rows) > sample.total:
         return Diagnosis("unexplained", f"No simple cause found in the {len(sample.rows):,} rows that were computed.")
-    rows = listed(sample.tripped.tolist())
-    return Diagnosis("partial", f"Only {rows} of {sample.total:,} of {wrong} tripped a probe over all rows.")
+    subject, verb = _rows(sorted(wrong_rows))
+    of = f"the {sample.total:,} of {wrong}"
+    return Diagnosis("partial", f"Only {subject} of {of} {verb}, as far as a probe over all rows tells.")
 
 
-def listed(rows: Sequence[int]) -> str:
-    shown = ", ".join(map(str, rows[:8]))
-    more = f" and {len(rows) - 8:,} more" if len(rows) > 8 else ""
-    return f"row{'' if len(rows) == 1 else 's'} {shown}{more}"
+def _rows(numbers: Sequence[int]) -> tuple[str, str]:
+    """As the subject of a sentence, and its verb."""
+    shown = ", ".join(map(str, numbers[:8]))
+    more = f" and {len(numbers) - 8:,} more" if len(numbers) > 8 else ""
+    return (f"row {shown}", "differs") if len(numbers) == 1 else (f"rows {shown}{more}", "differ")

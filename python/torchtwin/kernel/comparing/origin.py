@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
-from torchtwin.kernel.comparing.ground import MAX_CALLS, Grounds, is_faint, may_come_from
+from torchtwin.kernel.comparing.ground import MAX_CALLS, Grounds, is_faint, is_telling, leads_to
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import MAX_COPIED, Pass, Past, PastCall, Role
@@ -65,6 +65,8 @@ class Origin:
     """Whether a gradient may be little else than rounding."""
     hypotheses: Callable[[], Iterator[Hypothesis]]
     """What else may have been computed; in the shape before `pick`."""
+    is_held: bool = True
+    """Whether copies of the operands are held; if not, they may have been changed where no version counts it."""
     sums: tuple[tuple[int, str], ...] = ()
     """What a gradient may be a sum or a mean over, each with its name."""
     large: Large | None = None
@@ -90,6 +92,10 @@ class Tracer:
         tracer._gradients = [*self._gradients, (leaf, gradient, name)]
         return tracer
 
+    def is_data(self, tensor: Tensor) -> None:
+        """That a tensor depends on nothing that is computed from now on, as a gradient of our own drawing."""
+        self._past.is_data(tensor)
+
     def origins(self, tensor: Tensor) -> Iterator[Origin]:
         """What `tensor` is, the surest first; nothing where it is no plain tensor of torch's."""
         if not has_storage(tensor):
@@ -112,6 +118,16 @@ class Tracer:
             leaves = (it for it in operands if it is not None and (it.is_leaf or it.retains_grad))
             if any(leaf.grad is tensor for leaf in leaves):
                 yield call
+
+    def other_operands(self, tensor: Tensor, origin: Origin) -> str | None:
+        """That a tensor is the output of a call with operands of its own, if it is."""
+        if origin.of != "output" or not has_storage(tensor):
+            return None
+        calls = itertools.islice(reversed(self._past), MAX_CALLS)
+        theirs = next((it for call in calls for it in self._as_output(call, tensor)), None)
+        if theirs is None or _have_same_operands(theirs.call, origin.call):
+            return None
+        return f"`{theirs.name}` is a call with operands of its own"
 
     def of_call(self, call: PastCall, of: Role) -> Origin | None:
         """The output of a call, or its share of a gradient in the last backward."""
@@ -138,18 +154,20 @@ class Tracer:
             if record is None or operand is None or not (operand.is_leaf or operand.retains_grad):
                 continue
             if operand.grad is tensor and call.passes:
-                parts = self._contributions(operand) if role != "input" else [(call, 1)]
+                parts = self._contributions(operand) or ([(call, 1)] if role == "input" else [])
                 if parts and (origin := self._gradient(call, record, role, parts)):
                     yield origin
 
     def _as_given_gradient(self, calls: list[PastCall], leaf: Tensor) -> Iterator[Origin]:
-        """The shares of all calls that used the tensor, in their last backward."""
+        """The shares of the calls that used the tensor and that one backward reached, the newest first."""
         roles: tuple[Role, ...] = ("weight", "bias", "input")
         for role in roles:
-            parts = [(call, 1) for call in calls if call.original(role) is leaf and call.passes]
-            record = self._recorder.call(parts[0][0].id) if parts else None
-            if record is not None and (origin := self._gradient(parts[0][0], record, role, parts)):
-                yield origin
+            used = [call for call in calls if call.original(role) is leaf and call.passes]
+            for number in sorted({call.passes[-1].backward for call in used}, reverse=True):
+                parts = [(call, 1) for call in used if call.passes[-1].backward == number]
+                record = self._recorder.call(parts[0][0].id)
+                if record is not None and (origin := self._gradient(parts[0][0], record, role, parts)):
+                    yield origin
 
     def _contributions(self, parameter: Tensor) -> list[tuple[PastCall, int]]:
         """The calls whose shares `.grad` holds, each with how often; none where that is not known."""
@@ -161,9 +179,11 @@ class Tracer:
     def _as_result(self, call: PastCall, tensor: Tensor) -> Iterator[Origin]:
         """What an activation or a sum gives of the output."""
         output, record = call.copies.get("output"), self._recorder.call(call.id)
-        if output is None or record is None or not may_come_from(tensor.detach(), tensor, call):
+        if output is None or record is None or not tensor.numel():
             return
         for step in steps_from(output, tensor.detach()):
+            if not is_telling(tensor) and not leads_to(step, call, tensor):
+                continue
             if (origin := self._output(call, record, lambda t: t)) is not None:
                 yield _after(origin, step)
 
@@ -181,8 +201,11 @@ class Tracer:
             pick=pick,
             within=lambda dtype: enclosures.of_output(dtype, twin, shape),
             ground=lambda result, dtype: self._grounds.of_output(call, result, dtype),
-            is_faint=lambda: False,
-            hypotheses=lambda: hypotheses.of_output(twin, shape, names, self._other_parameters(call)),
+            is_faint=lambda: self._grounds.is_faint_input(call),
+            is_held=all(role in call.copies for role in call.originals if role != "output"),
+            hypotheses=lambda: hypotheses.of_output(
+                twin, shape, names, self._other_parameters(call), call.original("input")
+            ),
         )
         work = shape.numel() * twin.weight.shape[-1]
         return whole if work <= MAX_MULTIPLY_ADDS else replace(whole, large=self._large(whole, twin, shape))
@@ -258,6 +281,15 @@ class Tracer:
                 known.append(one.weight)
                 kept.append(one)
         return kept
+
+
+def _have_same_operands(a: PastCall, b: PastCall) -> bool:
+    roles: tuple[Role, ...] = ("input", "weight", "bias")
+    return all(_is_same(a.operand(role), b.operand(role)) for role in roles)
+
+
+def _is_same(a: Tensor | None, b: Tensor | None) -> bool:
+    return a is b or (a is not None and b is not None and _is_alike(a, b) and torch.equal(a, b))
 
 
 def _of_gradient(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
 import torch
 
 from torchtwin.kernel.comparing.sides import Side
@@ -35,3 +36,13 @@ class Pair:
         """The verdict, given where honest results lie, and what that limit is called."""
         words = replace(self.words, limit=limit)
         return judge(self.actual.value, self.expected.value, within, words, self.rows)
+
+
+def is_low(dtype: torch.dtype) -> bool:
+    """Whether a precision is lower than float32's."""
+    return UNIT_ROUNDOFF[dtype] > UNIT_ROUNDOFF[torch.float32]
+
+
+def noted(verdict: Verdict, note: str) -> Verdict:
+    """The verdict with one more note."""
+    return msgspec.structs.replace(verdict, note=f"{verdict.note}; {note}" if verdict.note else note)

@@ -83,10 +83,12 @@ def _rounded(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
         if found.says_something_of(value):
             place = replace(right, limit=right.limit + found.half_step)
             yield Change("lower_precision", place, f"{{right}} is {{wrong}} rounded to {found.words}.", _MORE_DIGITS)
-    for dtype, unit in rounded_to(value, case.wrong.dtype):
-        name, own = (str(it).removeprefix("torch.") for it in (dtype, case.wrong.dtype))
-        place = replace(right, limit=right.limit + unit * (right.value.abs() + right.limit) + _smallest(dtype))
-        yield Change("lower_precision", place, f"{{wrong}} is {{right}} rounded to {name}.", f"Keep it in {own}.")
+    own = str(case.wrong.dtype).removeprefix("torch.")
+    for found in rounded_to(value, case.wrong.dtype):
+        if found.says_something_of(right.value):
+            place = replace(right, limit=right.limit + found.half_step)
+            words = f"{{wrong}} is {{right}} rounded to {found.words}."
+            yield Change("lower_precision", place, words, f"Keep it in {own}.")
 
 
 def _rectified(value: Tensor, right: Enclosure) -> Iterator[Change]:

@@ -75,11 +75,15 @@ def _by_precision(case: Case, value: Tensor) -> Diagnosis | None:
 
 def _by_guess(case: Case, value: Tensor, guesses: list[Hypothesis]) -> Diagnosis | None:
     for guess in guesses:
-        if _agrees(value, guess.within) and _is_nearer(value, guess.within, case.right):
+        if _agrees(value, guess.within) and _is_shown(value, guess, case.right):
             code, *also = guess.causes
             advice = _advice(case.wrong_name, guess.undo and "{}" + guess.undo, guess.advice)
             return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {advice}", also)
     return None
+
+
+def _is_shown(value: Tensor, guess: Hypothesis, right: Enclosure) -> bool:
+    return _is_nearer(value, guess.within, right) if guess.shows is None else guess.shows(value)
 
 
 def _is_nearer(value: Tensor, guess: Enclosure, right: Enclosure) -> bool:

@@ -16,15 +16,15 @@ FIRST = 64
 """Elements that are looked at before all are."""
 CHANCE = 1e-3
 """That so many numbers have so few digits, which is too little for chance."""
-_LOW = (torch.bfloat16, torch.float16)
+_LOW = (torch.bfloat16, torch.float16, torch.float32)
 
 
 @dataclass(frozen=True)
 class Digits:
-    """How many digits all of some numbers have."""
+    """How many digits, or of which precision, all of some numbers are."""
 
     words: str
-    """After "rounded to": "4 decimals"."""
+    """After "rounded to": "4 decimals", "float16"."""
     half_step: Tensor
     """How far each may be from what was rounded."""
 
@@ -74,9 +74,12 @@ def _is_no_chance(sizes: Tensor, step: Tensor, unit: float) -> bool:
     return float(each.log().sum()) <= math.log(CHANCE)
 
 
-def rounded_to(values: Tensor, dtype: torch.dtype) -> Iterator[tuple[torch.dtype, float]]:
-    """The lower precisions that all values of `dtype` are numbers of, each with its unit roundoff."""
+def rounded_to(values: Tensor, dtype: torch.dtype) -> Iterator[Digits]:
+    """The lower precisions that all values of `dtype` are numbers of; zeros, which are of each, say nothing alone."""
+    if not bool(values.any()):
+        return
     for low in _LOW:
-        unit = UNIT_ROUNDOFF[low]
+        unit, info = UNIT_ROUNDOFF[low], torch.finfo(low)
         if UNIT_ROUNDOFF.get(dtype, 1.0) < unit and torch.equal(values.to(low).to(values.dtype), values):
-            yield low, unit
+            half_step = unit * (1 + 2 * unit) * values.abs() + float(info.smallest_normal * info.eps)
+            yield Digits(str(low).removeprefix("torch."), half_step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,6 +16,7 @@ from torchtwin.kernel.words import binds_tightly
 from torchtwin.protocol import DiagnosisCode
 
 _LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16, "TF32": None}
+"""Below float32."""
 
 
 MAX_WORK = 2**22
@@ -38,6 +39,8 @@ class Hypothesis:
     """What to call on the wrong result to have the right one: `.T`. It is told in place of the advice."""
     is_rare: bool = False
     """Whether it is not worth the time to ask what else was changed in its result."""
+    shows: Callable[[Tensor], bool] | None = None
+    """Whether a result shows it, where that is not told by how near it lies."""
 
 
 @dataclass(frozen=True)
@@ -87,24 +90,37 @@ class Parameters:
     is_later: bool
 
 
-def of_output(twin: Twin, shape: torch.Size, names: LinearNames, others: list[Parameters]) -> Iterator[Hypothesis]:
-    """Other formulas for the output; `others` are values that its parameters had before and after."""
+def of_output(
+    twin: Twin, shape: torch.Size, names: LinearNames, others: list[Parameters], input: Tensor | None = None
+) -> Iterator[Hypothesis]:
+    """Other formulas for the output; `others` are values that its parameters had before and after, `input` is as it is
+    now."""
     yield from _of_operands(twin, shape, names)
     for other in others:
         dtype = twin.weight.dtype  # autocast's
         moved = None if other.bias is None else other.bias.to(dtype)
         for bias in (moved, twin.bias) if twin.bias is not None else (None,):
             if (within := linear.output(Twin(twin.input, other.weight.to(dtype), bias), shape)) is not None:
-                yield Hypothesis(("stale_operand",), within, *_stale(names, other.is_later))
+                yield Hypothesis(("stale_operand",), within, *_stale(names.weight, other.is_later))
+    yield from _of_changed_input(twin, shape, names, input)
     yield from _of_low_precision(twin, shape, names)
 
 
-def _stale(names: LinearNames, is_later: bool) -> tuple[str, str]:
+def _stale(operand: str, is_later: bool) -> tuple[str, str]:
     if is_later:
-        what = f"computed with `{names.weight}` as it became after the call"
+        what = f"computed with `{operand}` as it became after the call"
         return what, "Call the layer anew: its output is from before the change."
-    what = f"computed with `{names.weight}` as it was before it was changed"
+    what = f"computed with `{operand}` as it was before it was changed"
     return what, "Compute it anew, or keep a copy of the old weight."
+
+
+def _of_changed_input(twin: Twin, shape: torch.Size, names: LinearNames, input: Tensor | None) -> Iterator[Hypothesis]:
+    """The input as it became, where it was changed in place."""
+    if input is None or input.shape != twin.input.shape or input.device != twin.input.device:
+        return
+    now = input.detach().to(twin.input.dtype)
+    if not torch.equal(now, twin.input) and (within := linear.output(replace(twin, input=now), shape)) is not None:
+        yield Hypothesis(("stale_operand",), within, *_stale(names.input, is_later=True))
 
 
 def _of_operands(twin: Twin, shape: torch.Size, names: LinearNames) -> Iterator[Hypothesis]:
@@ -198,6 +214,8 @@ def _of_low_precision(twin: Twin, shape: torch.Size, names: LinearNames) -> Iter
         return
     own = str(twin.input.dtype).removeprefix("torch.")
     advice = f"Compute `{names.expression}` in {own} throughout." if not names.nameless else f"Compute it in {own}."
+    if twin.input.dtype == torch.float64:
+        yield from _of_single_precision(twin, shape, advice)
     for name, dtype in _LOW.items():
         factors = replace(twin, input=_rounded(twin.input, dtype), weight=_rounded(twin.weight, dtype))
         if (within := linear.output(factors, shape)) is not None and _says_something(within):
@@ -205,6 +223,38 @@ def _of_low_precision(twin: Twin, shape: torch.Size, names: LinearNames) -> Iter
         for whole in [] if dtype is None else _wholly_in(dtype, twin, factors, shape):
             if _says_something(whole):
                 yield Hypothesis(("lower_precision",), whole, f"computed in {name}", advice)
+
+
+def _of_single_precision(twin: Twin, shape: torch.Size, advice: str) -> Iterator[Hypothesis]:
+    """Of float64: in float32. It rounds its sums as much as its factors: only its digits show it, before the bias or
+    after it."""
+    x, w, b = (None if it is None else it.float() for it in (twin.input, twin.weight, twin.bias))
+    assert x is not None
+    assert w is not None
+    factors = Twin(x.double(), w.double(), twin.bias)
+    if (within := linear.output(factors, shape)) is not None:
+        yield Hypothesis(("lower_precision",), within, "computed with factors in float32", advice)
+    in_all, product = linear.output(Twin(x, w, b), shape), linear.output(Twin(x, w, None), shape)
+    if in_all is not None:
+        yield Hypothesis(("lower_precision",), in_all, "computed in float32", advice, shows=_is_single)
+    if product is not None and twin.bias is not None:
+        bias, added = twin.bias, _plus(product, twin.bias)
+        before = "computed in float32 before the bias was added"
+        yield Hypothesis(
+            ("lower_precision",),
+            added,
+            before,
+            advice,
+            shows=lambda value: value.shape == shape and _is_single(value, bias),
+        )
+
+
+def _is_single(value: Tensor, added: Tensor | None = None) -> bool:
+    """Whether all are numbers of float32, before something was added in float64."""
+    before = value if added is None else value - added
+    sizes = value.abs() if added is None else value.abs() + added.abs()
+    rounded = before.float().double()
+    return bool(value.any()) and bool(((before - rounded).abs() <= UNIT_ROUNDOFF[torch.float64] * sizes).all())
 
 
 def _says_something(within: Enclosure) -> bool:

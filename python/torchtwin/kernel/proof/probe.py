@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import torch
@@ -67,12 +67,13 @@ class Sample:
         return max(len(self.tripped) - MAX_ALARMS, 0)
 
 
-def sampled(product: Product, results: Sequence[Tensor], how: Arithmetic) -> Sample:
-    """Which rows of several results of one product, each of M * N elements, are worth computing.
+def sampled(product: Product, results: Sequence[Tensor], how: Arithmetic, besides: Tensor) -> Sample:
+    """Which rows of several results of one product, each of shape (M, N), are worth computing, and `besides`.
 
     Draws from generators of its own.
     """
-    return _sampled(_Wide(product), [it.reshape(len(product.left), len(product.right)) for it in results], how)
+    sample = _sampled(_Wide(product), results, how)
+    return replace(sample, rows=torch.unique(torch.cat([sample.rows, besides])))
 
 
 def probed(product: Product, layer: Tensor, formula: Callable[[Tensor], Tensor], how: Arithmetic) -> Verdict:
@@ -89,7 +90,8 @@ def covered(verdict: Verdict, sample: Sample, elements: int) -> Verdict:
     computed = len(sample.rows)
     if computed == sample.total:
         return msgspec.structs.replace(verdict, coverage="all")
-    message = f"{verdict.message}, in {computed:,} of {sample.total:,} rows"
+    rows = f"{computed:,} of {sample.total:,} rows"
+    message = verdict.message + (f"; {rows} were computed" if verdict.elements == elements else f", in {rows}")
     if sample.left_out:
         message += f"; {sample.left_out:,} more tripped a probe, and were not computed"
         return msgspec.structs.replace(verdict, message=message, coverage=f"rows {computed} of {sample.total}")

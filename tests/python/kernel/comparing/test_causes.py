@@ -126,6 +126,62 @@ def test_every_detour_through_a_lower_precision_is_found(
     assert (found.code, name in found.message) == ("lower_precision", True), found.message
 
 
+SINGLE = {
+    "(x.float() @ w.float().T + b.float()).double()": "computed in float32",
+    "F.linear(x.float(), w.float(), b.float()).double()": "computed in float32",
+    "torch.from_numpy(x.numpy().astype('f4') @ w.numpy().astype('f4').T + b.numpy().astype('f4')).double()": "computed",
+    "(x.float() @ w.float().T).double() + b": "computed in float32",
+    "x.float().double() @ w.float().double().T + b": "computed with factors in float32",
+    "y.float().double()": "rounded to float32",
+    "(x.float() @ w.float().T + b.float()).double()[:, 1]": "computed in float32",
+    "(x.float() @ w.float().T).double()[:, 1] + b[1]": "",
+}
+
+
+@pytest.mark.parametrize("way", SINGLE)
+@pytest.mark.parametrize("inner", [6, 300])
+@pytest.mark.parametrize("values", ["torch.randn", "torch.rand"])
+def test_a_float64_layer_beside_what_went_through_float32_is_told_so(
+    notebook: Notebook, ask: Ask, way: str, inner: int, values: str
+) -> None:
+    notebook.run(
+        f"fc = nn.Linear({inner}, 4, dtype=torch.float64)\nx = {values}(5, {inner}, dtype=torch.float64)\n"
+        f"fc.weight.data = {values}(4, {inner}, dtype=torch.float64)\n"
+        f"y = fc(x)\nw, b = fc.weight.detach(), fc.bias.detach()\nlow = {way}"
+    )
+    found = cause(ask, "low", "y[:, 1]" if "[:, 1]" in way else "y")
+    told = SINGLE[way]
+    assert (found.code, told in found.message) == ("lower_precision" if told else "unexplained", True), found.message
+
+
+def test_noise_as_large_as_that_of_float32_in_a_float64_layer_is_not_called_so(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("fc = nn.Linear(6, 4).double()\nx = torch.randn(5, 6).double() / 3\ny = fc(x)")
+    for _ in range(10):
+        notebook.names["noise"] = torch.randn(5, 4).double() * 2**-25 / 3
+        assert cause(ask, "y * (1 + noise)", "y").code == "unexplained"
+
+
+CHANGES = ["x += 1", "x.mul_(2)", "x[1] = 0", "with torch.no_grad(): x.copy_(x.flip(0))", "x.data -= 0.25"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_an_input_that_was_changed_in_place_after_the_call_is_told(
+    notebook: Notebook, ask: Ask, change: str, dtype: str
+) -> None:
+    notebook.run(f"fc = nn.Linear(6, 4, dtype=torch.{dtype})\nx = torch.randn(5, 6, dtype=torch.{dtype})\ny = fc(x)")
+    notebook.run(f"{change}\nhand = x @ fc.weight.T + fc.bias")
+    for sides in (("hand", "y"), ("y", "hand")):
+        found = cause(ask, *sides)
+        assert (found.code, found.message) == (
+            "stale_operand",
+            "`hand` is computed with `x` as it became after the call. "
+            "Call the layer anew: its output is from before the change.",
+        )
+    notebook.run("y = fc(x)")
+    assert ask("hand", "y").verdict.kind in ("identical", "rounding")
+
+
 def test_noise_as_large_as_that_of_a_lower_precision_is_not_called_so(notebook: Notebook, ask: Ask) -> None:
     notebook.run("fc = nn.Linear(6, 4)\nx = torch.randn(5, 6)\ny = fc(x)\nh = F.gelu(y)")
     for unit in (2**-8, 2**-11):

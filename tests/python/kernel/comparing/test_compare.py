@@ -262,9 +262,8 @@ GRADIENTS = {
 
 @pytest.fixture
 def backward(notebook: Notebook) -> Notebook:
-    notebook.run(
-        "fc = nn.Linear(4, 4)\nx = torch.randn(6, 4, requires_grad=True)\ng = torch.randn(6, 4)\nfc(x).backward(g)"
-    )
+    notebook.run("fc = nn.Linear(4, 4)\nx = torch.randn(6, 4, requires_grad=True)\ng = torch.randn(6, 4)")
+    notebook.run("fc(x).backward(g)")
     return notebook
 
 

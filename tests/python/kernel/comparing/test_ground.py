@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from tests.python.kernel.comparing.conftest import Ask
 from tests.python.kernel.conftest import Notebook
@@ -195,3 +196,127 @@ def test_of_a_result_of_zeros_only_the_graph_tells_where_it_comes_from(notebook:
     verdict = ask("torch.zeros(5, 3)", "torch.zeros(5, 3)").verdict
     assert (verdict.kind, verdict.proof) == ("identical", False)
     assert ask("torch.zeros(5, 3)", "y").verdict.proof
+
+
+HONEST = {
+    "a merge of two layers": (
+        "a, b, m = nn.Linear(4, 64), nn.Linear(64, 8), nn.Linear(4, 8)\nx = torch.randn(16, 4)\n"
+        "with torch.no_grad():\n    m.weight.copy_(b.weight @ a.weight)\n    m.bias.copy_(b.weight @ a.bias + b.bias)",
+        "y = b(a(x))\nhand = m(x)",
+    ),
+    "a weight too large for a copy, changed where nothing counts it": (
+        "fc = nn.Linear(512, 256)\nx = torch.randn(16, 512)",
+        "y = fc(x)\nhand = x @ fc.weight.T + fc.bias\nfc.weight.data -= 0.1",
+    ),
+    "an input too large for a copy, changed in NumPy": (
+        "fc = nn.Linear(300, 4)\nbuffer = np.random.randn(300, 300).astype('float32')\nx = torch.from_numpy(buffer)",
+        "y = fc(x)\nhand = x @ fc.weight.T + fc.bias\nbuffer[:] = 0",
+    ),
+    "a layer norm without a graph": (
+        "fc, ln = nn.Linear(8, 8), nn.LayerNorm(8)\nx = 300 + torch.randn(16, 8)\n"
+        "def by_hand(x):\n    x = x.double()\n"
+        "    return ((x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + 1e-5).sqrt()).float()",
+        "with torch.no_grad():\n    y = fc(ln(x))\n    hand = by_hand(x) @ fc.weight.T + fc.bias",
+    ),
+    "a weight that was centred without a graph": (
+        "W, X = 1e4 + torch.randn(8, 8), torch.randn(16, 8)",
+        "y = F.linear(X, W - W.mean(1))\nhand = X @ (W.double() - W.double().mean(1)).float().T",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_operands_that_need_not_be_the_very_same_prove_no_difference(
+    notebook: Notebook, ask: Ask, name: str, is_first: bool
+) -> None:
+    notebook.names["np"] = np
+    made, compared = HONEST[name]
+    for seed in range(5):
+        notebook.run(f"torch.manual_seed({seed})\n{made}")
+        notebook.run(compared)
+        verdict = ask(*(("hand", "y") if is_first else ("y", "hand"))).verdict
+        assert verdict.kind in ("identical", "rounding", "unchecked"), verdict.message
+
+
+SUM_OF_PRODUCTS = "(x[:, None] * fc.weight.detach()).sum(-1) + fc.bias.detach()"
+BACKWARDS = {
+    "a gradient of the user's, computed from the output": "out.backward(2 * (out.detach() - t))",
+    "a hook on the output": "out.register_hook(lambda g: g * 2 * (out.detach() - t))\nout.sum().backward()",
+    "an output that is expanded": "out.expand(1000, 5, 3).backward(2 * (out.detach() - t).expand(1000, 5, 3) / 1000)",
+}
+
+
+@pytest.mark.parametrize("name", BACKWARDS)
+@pytest.mark.parametrize("in_one_cell", [True, False])
+def test_a_gradient_computed_from_an_output_is_not_taken_for_data(
+    notebook: Notebook, ask: Ask, name: str, in_one_cell: bool
+) -> None:
+    for seed in range(5):
+        notebook.run(
+            f"torch.manual_seed({seed})\nfc, x = nn.Linear(300, 3), torch.randn(5, 300)\n"
+            "t = fc(x).detach() * (1 + 1e-3 * torch.randn(5, 3))"
+        )
+        cells = ["out = fc(x)", BACKWARDS[name]]
+        for cell in ["\n".join(cells)] if in_one_cell else cells:
+            notebook.run(cell)
+        notebook.run(
+            "g = 2 * ((x[:, None] * fc.weight.detach()).sum(-1) + fc.bias.detach() - t)\ndw, db = g.T @ x, g.sum(0)"
+        )
+        for sides in (("dw", "fc.weight.grad"), ("db", "fc.bias.grad")):
+            verdict = ask(*sides).verdict
+            assert verdict.kind in ("identical", "rounding", "unchecked"), verdict.message
+
+
+def test_a_gradient_that_stood_in_a_variable_before_the_call_is_data(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("fc, x, g = nn.Linear(5, 3), torch.randn(4, 5), torch.randn(4, 3)")
+    notebook.run("fc(x).backward(g)")
+    notebook.run("wrong = g.T @ x\nwrong[1, 2] *= 1 + 1e-4")
+    verdict = ask("wrong", "fc.weight.grad").verdict
+    assert (verdict.kind, verdict.proof) == ("different", True)
+
+
+def test_few_numbers_in_doubt_are_no_wrong_formulas(notebook: Notebook, ask: Ask) -> None:
+    """One sample at the end of a training: what is left of the error is rounding, of either sign."""
+    for seed in range(60):
+        notebook.run(
+            f"torch.manual_seed({seed})\nfc, x = nn.Linear(3, 1), torch.randn(1, 3)\nt = fc(x).detach() + 3e-8"
+        )
+        notebook.run("out = fc(x)\n((out - t) ** 2).mean().backward()")
+        notebook.run(f"g = 2 * ({SUM_OF_PRODUCTS} - t)\ndw = g.T @ x")
+        assert ask("dw", "fc.weight.grad").verdict.kind != "different"
+
+
+def test_an_output_of_what_is_left_of_a_subtraction_may_be_rounding_alone(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("def linear(x, fc):\n    return (x[:, None] * fc.weight.detach()).sum(-1)")
+    for seed in range(60):
+        notebook.run(
+            f"torch.manual_seed({seed})\nfc1, fc2 = nn.Linear(3, 1, bias=False), nn.Linear(1, 1, bias=False)\n"
+            "x = torch.randn(1, 3)\nt = fc1(x).detach()"
+        )
+        notebook.run("y = fc2(fc1(x.clone()) - t * (1 + 1e-7))")
+        notebook.run("hand = linear(linear(x, fc1) - t * (1 + 1e-7), fc2)")
+        verdict = ask("hand", "y").verdict
+        assert verdict.kind != "different", verdict.message
+
+
+def test_a_single_number_is_not_traced_by_its_bits(notebook: Notebook, ask: Ask) -> None:
+    notebook.run(
+        "fc = nn.Linear(1, 1, bias=False)\nfc.weight.data.fill_(1.0)\nout = fc(torch.ones(1, 1))\n"
+        "p = torch.softmax(torch.randn(5), 0)"
+    )
+    verdict = ask("p.sum()", "torch.tensor(1.0)").verdict
+    assert not verdict.proof
+
+
+def test_batches_of_data_that_stood_before_are_data_in_a_loop_without_a_graph(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("fc, data = nn.Linear(6, 4), torch.randn(30, 6)")
+    notebook.run("with torch.no_grad():\n    for x in data.split(10):\n        y = fc(x)")
+    notebook.run("wrong = y.clone()\nwrong[2, 1] += 1e-3")
+    verdict = ask("wrong", "y").verdict
+    assert (verdict.kind, verdict.proof, code(verdict)) == ("different", True, "partial")
+
+
+def test_words_with_grad_in_them_are_no_gradients(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("base = torch.randn(50)\nupgrade = base.clone()\nupgrade[3] *= 1.01")
+    assert ask("upgrade", "base").verdict.kind == "different"

@@ -37,8 +37,10 @@ def test_what_agrees_is_proven_in_some_rows_and_probed_in_all(
     verdict = ask(*sides).verdict
     assert (verdict.kind, verdict.proof, verdict.coverage) == ("rounding", True, "probe")
     assert verdict.probe is not None
-    assert (verdict.probe.alarms, verdict.elements) == (0, 8 * 64)
-    assert "in 8 of 300 rows; a probe over all 19,200 elements is silent" in verdict.message
+    apart = int((large.names["hand"] != large.names["y"]).sum())
+    assert (verdict.probe.alarms, verdict.elements, verdict.equal_elements) == (0, 300 * 64, 300 * 64 - apart)
+    assert verdict.message.startswith(f"rounding only: {apart:,} of 19,200 elements differ; ")
+    assert verdict.message.endswith(" of 300 rows were computed; a probe over all 19,200 elements is silent")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_what_agrees_is_proven_in_some_rows_and_probed_in_all(
 def test_a_cause_is_found_in_the_rows_that_trip_the_probe(large: Notebook, ask: Ask, wrong: str, cause: str) -> None:
     verdict = ask(wrong, "y").verdict
     assert (verdict.kind, verdict.proof, code(verdict)) == ("different", True, cause)
-    assert verdict.coverage in (f"rows {64 + n} of 300" for n in range(9))
+    assert verdict.coverage in (f"rows {64 + n} of 300" for n in range(17))
 
 
 def test_a_row_that_is_wrong_is_named_with_the_place_in_the_whole(large: Notebook, ask: Ask) -> None:
@@ -65,7 +67,28 @@ def test_a_row_that_is_wrong_is_named_with_the_place_in_the_whole(large: Noteboo
         assert "first [201, 33]" in verdict.message
         assert verdict.outside == [201 * 64 + 33]
         assert verdict.diagnosis is not None
-        assert verdict.diagnosis.message == "Only row 201 of 300 of `wrong` tripped a probe over all rows."
+        assert (
+            verdict.diagnosis.message
+            == "Only row 201 of the 300 of `wrong` differs, as far as a probe over all rows tells."
+        )
+
+
+def test_a_row_that_is_wrong_by_less_than_the_probe_sees_is_computed_as_the_one_that_is_furthest_apart(
+    large: Notebook, ask: Ask
+) -> None:
+    large.run("x.requires_grad_(False)\nbound = 66 * 2**-24 * (x.abs() @ fc.weight.abs().T + fc.bias.abs())")
+    for place in ((17, 3), (201, 33), (299, 0)):
+        large.run(f"wrong = y.detach().clone()\nwrong[{place}] += 4 * bound[{place}].item()")
+        verdict = ask("wrong", "y").verdict
+        assert verdict.kind == "different"
+        assert f"first [{place[0]}, {place[1]}]" in verdict.message
+
+
+def test_only_what_is_equal_in_all_elements_is_identical(large: Notebook, ask: Ask) -> None:
+    assert ask("y.detach().clone()", "y").verdict.kind == "identical"
+    large.run("near = y.detach().clone()\nnear[123, 4] = near[123, 4].nextafter(torch.tensor(9.0))")
+    verdict = ask("near", "y").verdict
+    assert (verdict.kind, verdict.equal_elements) == ("rounding", 300 * 64 - 1)
 
 
 def test_of_a_part_only_its_own_rows_are_computed(large: Notebook, ask: Ask) -> None:

@@ -262,3 +262,21 @@ def test_a_relu_is_told_for_outputs_alone() -> None:
     assert holding(case(other, of_relu)) == []
     dead = replace(right, value=torch.zeros_like(after))
     assert holding(case(-right.value.abs(), dead)) == []  # which says nothing of a ReLU
+
+
+def test_a_zero_beside_a_tiny_number_is_not_called_rounded() -> None:
+    tiny = torch.tensor([-1.6e-9], dtype=torch.float64)
+    exact = place()
+    right = replace(exact.at(lambda t: t[0, :1]), value=tiny, limit=1e-16 + 0 * tiny, scale=tiny.abs())
+    assert [it.code for it in holding(case(torch.zeros(1), right))] == []
+    half = replace(right, value=torch.tensor([0.50001], dtype=torch.float64))
+    assert "lower_precision" in [it.code for it in holding(case(torch.tensor([0.5]), half))]
+
+
+@pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
+def test_a_result_that_was_rounded_to_a_lower_precision_is_told_with_its_zeros(low: torch.dtype) -> None:
+    right = place()
+    rectified = replace(right, value=right.value.clamp(min=0))
+    name = str(low).removeprefix("torch.")
+    words = [it.words for it in holding(case(rectified.value.to(low), rectified))]
+    assert f"{{wrong}} is {{right}} rounded to {name}." in words

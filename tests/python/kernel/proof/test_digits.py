@@ -81,6 +81,22 @@ def test_numbers_of_a_lower_precision_are_known(dtype: torch.dtype, unit: float)
     values = torch.randn(10, generator=torch.Generator().manual_seed(1))
     assert list(rounded_to(values.double(), F32)) == []
     low = values.to(dtype).double()
-    assert next(rounded_to(low, F32)) == next(rounded_to(low, F64)) == (dtype, unit)  # bfloat16's are float16's as well
+    for precision in (F32, F64):
+        found = next(rounded_to(low, precision))  # bfloat16's are float16's as well
+        assert found.words == str(dtype).removeprefix("torch.")
+        assert bool(((values.double() - low).abs() <= found.half_step).all())
+        assert bool((found.half_step <= 1.01 * unit * low.abs() + 1e-7).all())
     assert list(rounded_to(low, dtype)) == []  # no lower one
     assert list(rounded_to(low, torch.int64)) == []
+
+
+def test_float32_is_a_lower_precision_of_float64_alone() -> None:
+    values = torch.randn(10, generator=torch.Generator().manual_seed(1)).double()
+    assert [found.words for found in rounded_to(values, F64)] == ["float32"]
+    assert list(rounded_to(values, F32)) == []
+
+
+def test_zeros_which_are_numbers_of_every_precision_say_nothing() -> None:
+    assert list(rounded_to(torch.zeros(4, dtype=F64), F32)) == []
+    (found, *_) = rounded_to(torch.tensor([0.5, 0.0, 0.0], dtype=F64), F32)
+    assert not found.says_something_of(torch.tensor([0.5, 1e-42, 1e-42], dtype=F64))

@@ -133,7 +133,7 @@ def test_of_several_results_the_rows_that_are_furthest_off_in_any_are_computed()
     one[7] += 1e3
     other[200] += 1e3
     other[201, 3] = math.nan
-    sample = probe.sampled(it, [one, other], arithmetic(torch.float32, one.device))
+    sample = probe.sampled(it, [one, other], arithmetic(torch.float32, one.device), torch.tensor([5]))
     assert sample.tripped.tolist() == [*range(100), 200, 201]
     assert sample.left_out == 102 - probe.MAX_ALARMS
     assert {7, 200, 201} <= set(sample.rows.tolist())
