@@ -31,10 +31,14 @@ def compare(actual: object, expected: object, *, wrt: Sequence[object] | None = 
         verdict = torchtwin.compare(mine, torch.nn.functional.linear, wrt=[x, w, b])
         verdict.gradients["w"].kind
 
-    Functions without arguments may use what they like, and `wrt` lists what they use: `wrt=[fc.weight]`. Where the two
-    know a tensor under different objects, give a pair: `wrt=[x, (fc.weight, w)]`. No `.grad` is touched, and both
-    start from the same random numbers and the same buffers (the statistics of batch normalisation, say) of the modules
-    that they name; afterwards these are as before. What else a function changes stays changed.
+    A function that takes fewer is given the first of them, and uses the others by itself, as a layer does its weight:
+    `compare(lambda x: x @ fc.weight.T + fc.bias, fc, wrt=[x, fc.weight])`. So may one that takes none, where `wrt`
+    lists what it uses. Where the two know a tensor under different objects, give a pair, `wrt=[x, (fc.weight, w)]`; the
+    one may be the other's transpose. Each gradient must agree, so leave out what neither function depends on.
+
+    No `.grad` is touched, and both start from the same random numbers and the same buffers (the statistics of batch
+    normalisation, say) of the modules that they name; afterwards these are as before. What else a function changes
+    stays changed.
 
     Never raises for what it is given; what can't be compared is `unchecked`, with the `reason`. All fields of what it
     returns: `help(torchtwin.Verdict)`.

@@ -95,21 +95,22 @@ class TwinMagics(Magics):
             if wrong := next((error for _, error in values if error is not None), None):
                 print(wrong, file=sys.stderr)
                 return
-            self._session.guard(self._show_answer)(asked, [value for value, _ in values])
+            self._session.guard(self._show_answer)(asked, [value for value, _ in values], was_watched)
         finally:
             if not was_watched:
                 self._session.unwatch()
 
-    def _show_answer(self, asked: Question, values: list[object]) -> None:
+    def _show_answer(self, asked: Question, values: list[object], is_watched: bool) -> None:
         from torchtwin.kernel.comparing.answer import Asked, answer
         from torchtwin.kernel.comparing.explain import explain
         from torchtwin.kernel.comparing.verdict import Verdict
 
         if len(values) == 1:
-            print(explain(values[0], asked.sides[0], self._session))
+            print(explain(values[0], asked.sides[0], self._session, is_watched))
             return
         actual, expected = values
-        comparison = answer(self._session, Asked(actual, expected, (asked.sides[0], asked.sides[1])))
+        words = asked.sides[0], asked.sides[1]
+        comparison = answer(self._session, Asked(actual, expected, words, is_watched=is_watched))
         display(Verdict(comparison))  # type: ignore[no-untyped-call]
 
     def _report(self, after: int, calls: list[Call]) -> None:

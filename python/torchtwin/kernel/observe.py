@@ -16,7 +16,8 @@ from torchtwin.kernel.backward import GradOutput
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
-from torchtwin.kernel.comparing.matches import SECONDS, Matcher
+from torchtwin.kernel.comparing.matches import SECONDS, Found, Matcher
+from torchtwin.kernel.comparing.multiples import multiples_of_gradients
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import reason_not_to_check
 from torchtwin.kernel.describe import operand, transposed
@@ -65,7 +66,7 @@ class Recording:
         self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
         self.unheard = self._gradients.unheard
         self.tracer = Tracer(recorder, self.past, passes)
-        self._matcher = Matcher(self.past, self.tracer)
+        self._matcher = Matcher(self.past, self.tracer, self._multiples)
         self.changed: set[str] = set()
         """The names that were bound or changed between the last two looks at what they match."""
         self._swaps = SwapTap(guard(self._let_go))
@@ -88,11 +89,19 @@ class Recording:
             self._change_matches(it.call, functools.partial(_with_match, new=it.match))
         return look.left_out
 
+    def look_at(self, words: str, value: object) -> Found | None:
+        """What one value matches, or nearly; nothing is recorded of it."""
+        return self._matcher.look_at(words, value)
+
     def cell_ended(self, names: Mapping[str, Any]) -> Tensors:
         """The names have settled: the table of the tensors."""
         left_out = self.match(names)
         self.past.cell_ended(names)
         return msgspec.structs.replace(self.tensors.after_cell(names), unmatched=left_out)
+
+    def _multiples(self) -> frozenset[str]:
+        cell = self._cells.running
+        return frozenset() if cell is None else multiples_of_gradients(cell.python)
 
     def _change_matches(self, id: int, change: Callable[[list[Match]], list[Match]]) -> None:
         self._recorder.update(id, lambda call: msgspec.structs.replace(call, matches=change(call.matches)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,9 @@ Outcome = Literal["failed", "differs", "agrees", "unchecked"]
 
 MAX_SUGGESTIONS = 5
 """Ways out that are shown for a call that failed."""
+
+MAX_MATCHES = 20
+"""Variables that are shown to be, or nearly be, a result of the calls of one fold."""
 
 _WORDS: dict[Outcome, tuple[str, str]] = {
     "failed": ("failed", "failed"),
@@ -85,7 +89,8 @@ class Fold:
         yield from _line("weight gradient", [of.weight for of in gradients])
         yield from _line("bias gradient", [of.bias for of in gradients])
         yield from _line("input gradient", [of.input for of in gradients])
-        yield from (_matched(match) for match in self.shown.matches)
+        matches = {(match.name, match.of): match for call in self.calls for match in call.matches}
+        yield from map(_matched, itertools.islice(matches.values(), MAX_MATCHES))
 
     def before_backward(self) -> bool:
         of = self.shown.gradients

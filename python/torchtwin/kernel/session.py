@@ -20,6 +20,7 @@ from torchtwin.version import __version__
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from torchtwin.kernel.comparing.matches import Found
     from torchtwin.kernel.comparing.origin import Tracer
     from torchtwin.kernel.observe import Recording
     from torchtwin.kernel.tap import Tap
@@ -112,6 +113,10 @@ class Session:
 
         self._recording.match(notebook(), **({"seconds": math.inf} if patient else {}))
         return self._recording.changed
+
+    def look_at(self, words: str, value: object) -> Found | None:
+        """Which recorded call's output or gradient one value is, or nearly is, by its numbers."""
+        return None if self._recording is None else self._recording.look_at(words, value)
 
     def element(self, request: ElementRequest) -> Reply:
         """How one element of a recorded call came about."""

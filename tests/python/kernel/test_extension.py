@@ -257,6 +257,16 @@ def test_calls_made_in_the_question_itself_are_known_also_while_the_watch_is_off
     assert "off" in kernel.run("%twin").text
 
 
+def test_after_the_watch_was_turned_off_a_question_tells_to_turn_it_on(kernel: Kernel) -> None:
+    kernel.run("import torchtwin\n" + SQUARE)
+    kernel.run("%twin off")
+    for question in ("%twin y == x @ fc.weight.T + fc.bias", "torchtwin.compare(y, x @ fc.weight.T + fc.bias)"):
+        assert "say `%twin on`" in " ".join(bundle(kernel.run(question))["text/plain"].split())
+    assert "say `%twin on`" in kernel.run("%twin y").text
+    kernel.run("%twin on")
+    assert "say" not in bundle(kernel.run("%twin y == x @ fc.weight.T + fc.bias"))["text/plain"]
+
+
 def test_one_expression_is_explained(kernel: Kernel) -> None:
     kernel.run(SQUARE)
     assert kernel.run("%twin y").text.splitlines()[1].startswith("  the output of `fc(x)`, cell [")
@@ -310,6 +320,12 @@ def test_a_cell_that_asserts_passes_an_answer_in_two_steps_and_fails_half_of_it(
     kernel: Kernel, cell: str, status: str
 ) -> None:
     assert kernel.run("%%twin --assert\n" + SQUARE + "\n" + cell).status == status
+
+
+def test_the_report_of_a_cell_that_fails_shows_what_it_fails_by_also_in_a_loop(kernel: Kernel) -> None:
+    ran = kernel.run("%%twin --assert\n" + SQUARE + "\nfor _ in range(3):\n    z = fc(x)\nhand = x @ fc.weight.T")
+    assert ran.status == "error"
+    assert "hand lacks the bias" in " ".join(bundle(ran)["text/plain"].replace("`", "").split())
 
 
 def test_a_later_twin_cell_does_not_tell_a_near_miss_of_an_earlier_one(kernel: Kernel) -> None:

@@ -14,7 +14,7 @@ from torchtwin.kernel.comparing.compare import Comparer
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.comparing.pair import noted
 from torchtwin.kernel.comparing.question import told
-from torchtwin.kernel.comparing.sides import named
+from torchtwin.kernel.comparing.sides import Side, named, side
 from torchtwin.kernel.comparing.words import words_of_question
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.identity import has_storage, same_view
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from torchtwin.kernel.session import Session
 
 
+NOT_WATCHED = (
+    "no call is watched: say `%twin on`, or `with torchtwin.watch():` in a script, and call the layer again for a proof"
+)
+
+
 @dataclass(frozen=True)
 class Asked:
     """Two values that are to be compared, or two functions, and their gradients with respect to `wrt`."""
@@ -39,6 +44,8 @@ class Asked:
     """What the user calls them."""
     wrt: Sequence[object] = ()
     wrt_words: Sequence[str] = ()
+    is_watched: bool = True
+    """Whether calls are recorded, and not only for this question."""
 
 
 def answer_call(session: Session, actual: object, expected: object, wrt: object, frame: FrameType) -> Comparison:
@@ -53,7 +60,7 @@ def answer_call(session: Session, actual: object, expected: object, wrt: object,
     except Exception as error:
         session.guard.caught(error)
         wrt_words = [f"wrt[{at}]" for at in range(len(given))]
-    return answer(session, Asked(actual, expected, words, given, wrt_words))
+    return answer(session, Asked(actual, expected, words, given, wrt_words, session.watching))
 
 
 def _listed(wrt: object) -> list[object]:
@@ -79,9 +86,17 @@ def _answer(session: Session, asked: Asked) -> Comparison:
         return _of_functions(session, asked)
     tracer = session.tracer() or _Private(session).tracer
     verdict = _of_one_tensor(asked) or Comparer(tracer).compare(asked.actual, asked.expected, asked.words)
+    if not asked.is_watched and not verdict.proof and _might_come_from_a_layer(asked):
+        verdict = noted(verdict, NOT_WATCHED)
     if asked.wrt:
         verdict = noted(verdict, "`wrt` is for functions: these are values, whose gradients can't be computed anew")
     return Comparison(*asked.words, verdict, [])
+
+
+def _might_come_from_a_layer(asked: Asked) -> bool:
+    both = (asked.actual, asked.expected)
+    is_readable = all(isinstance(side(it, ""), Side) for it in both)
+    return is_readable and any(is_tensor(it) and it.is_floating_point() for it in both)
 
 
 def _of_one_tensor(asked: Asked) -> Verdict | None:

@@ -18,14 +18,17 @@ _ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def takes_arguments(function: Callable[..., Any], count: int) -> bool:
-    """Whether it takes `count` of them, which is more than none."""
-    return count > 0 and _takes(function, count)
+def taken(function: Callable[..., Any], count: int) -> int | None:
+    """With how many of the first of `count` tensors it is called: with all, or with as few as it can be.
+
+    So a function of `x` that finds its weight itself may stand in a question on both.
+    """
+    return next((n for n in (count, *range(count)) if _takes(function, n)), None)
 
 
 def problem_with_arguments(function: Callable[..., Any], words: str, count: int) -> str | None:
-    """Why the function can be called neither with `count` tensors nor with none."""
-    if _takes(function, count) or _takes(function, 0):
+    """Why the function can be called neither with `count` tensors nor with fewer."""
+    if taken(function, count) is not None:
         return None
     needed = [it for it in _parameters(function) if it.default is inspect.Parameter.empty and it.kind not in _ANY]
     if not needed or any(it.kind not in _POSITIONAL for it in needed):  # its own error tells

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import BuiltinFunctionType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from torchtwin.kernel.comparing.arguments import (
     namespace,
     parameter_names,
     problem_with_arguments,
-    takes_arguments,
+    taken,
     words_of_side,
 )
 from torchtwin.kernel.comparing.compare import Comparer
@@ -31,6 +32,7 @@ from torchtwin.kernel.comparing.sides import named, side
 from torchtwin.kernel.comparing.surroundings import Surroundings
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.proof.judge import unchecked
+from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import ComparedGradient, Verdict
 
 SEED = 0
@@ -44,6 +46,8 @@ class Wrt:
     words: str
     actual: Tensor
     expected: Tensor
+    is_transposed: bool
+    """Whether they are a matrix and its transpose, by value, as a weight for `x @ w` beside a layer's."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +68,27 @@ class _Run:
 
     result: Tensor
     given: list[Tensor]
+    """Those of `wrt`: copies where it takes them as arguments, the user's own where not."""
 
 
 def wrt_of(given: Sequence[object], words: Sequence[str]) -> list[Wrt] | str:
     """The tensors of `wrt`, each one or a pair of one for each function; or what is wrong with them."""
     found = []
     for value, name in zip(given, words, strict=True):
-        pair = tuple(value) if isinstance(value, tuple) and len(value) == 2 else (value, value)
+        pair: tuple[Any, ...] = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
         if not all(is_tensor(it) and it.is_floating_point() for it in pair):
             return f"`{name}` in `wrt` is not a floating point tensor, nor a pair of two"
         if (reason := next((it for it in (side(it, name) for it in pair) if isinstance(it, str)), None)) is not None:
             return f"{reason}; `wrt` takes plain tensors"
-        found.append(Wrt(name, *pair))
+        found.append(Wrt(name, pair[0], pair[1], _are_transposes(pair[0], pair[1])))
     return found
+
+
+@quietly
+def _are_transposes(a: Tensor, b: Tensor) -> bool:
+    if a is b or a.dim() != 2 or a.T.shape != b.shape or (a.dtype, a.device) != (b.dtype, b.device):
+        return False
+    return torch.equal(a.T, b) and not torch.equal(a, b)
 
 
 def compare_callables(
@@ -87,7 +99,7 @@ def compare_callables(
     tracer: Tracer,
     recording: Callable[[], AbstractContextManager[object]],
 ) -> tuple[Verdict, list[ComparedGradient]]:
-    """Both are called with the tensors of `wrt` if they take arguments, and as they are if not.
+    """Both are called with the tensors of `wrt`, or with as many of the first as they take, which may be none.
 
     They start from the same state of the random number generators (torch's, NumPy's, Python's) and of the buffers of
     modules that they name, as those of batch normalisation, and what they change of it is undone. `recording` lets
@@ -121,8 +133,8 @@ def _run(of: _Function) -> _Run | str:
         return value if isinstance(value, str) else _Run(value.original, of.tensors)
     if problem := problem_with_arguments(of.value, of.words, len(of.tensors)):
         return problem
-    takes_them = takes_arguments(of.value, len(of.tensors))
-    given = [t.detach().clone().requires_grad_() for t in of.tensors] if takes_them else []
+    count = taken(of.value, len(of.tensors))
+    given = [t.detach().clone().requires_grad_() for t in of.tensors[:count]]
     try:
         result = _called(of, given)
     except Exception as error:
@@ -130,7 +142,7 @@ def _run(of: _Function) -> _Run | str:
     if not is_tensor(result):
         hint = "; compare one of its tensors" if isinstance(result, tuple | list | dict) else ""
         return f"{named(of.words)} returned a {type(result).__qualname__}, not a tensor{hint}"
-    return _Run(result, given if takes_them else of.tensors)
+    return _Run(result, [*given, *of.tensors[count:]])
 
 
 def _called(of: _Function, given: list[Tensor]) -> object:
@@ -162,7 +174,10 @@ def _gradients(a: _Run, b: _Run, wrt: list[Wrt], tracer: Tracer, surroundings: S
     with surroundings.same():
         of_b = _backward(b, back_b)
     each = zip(wrt, zip(a.given, of_a, strict=True), zip(b.given, of_b, strict=True), strict=True)
-    return [ComparedGradient(it.words, compare_gradient(tracer, it.words, first, second)) for it, first, second in each]
+    return [
+        ComparedGradient(it.words, compare_gradient(tracer, it.words, first, second, it.is_transposed))
+        for it, first, second in each
+    ]
 
 
 def _backward(run: _Run, back: Tensor) -> list[Tensor | Missing]:

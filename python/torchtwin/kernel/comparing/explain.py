@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from torchtwin.kernel.comparing.answer import NOT_WATCHED
 from torchtwin.kernel.comparing.graph import made_from
 from torchtwin.kernel.comparing.origin import Origin
 from torchtwin.kernel.comparing.sides import Side, side
 from torchtwin.kernel.describe import dtype_name, shape
 from torchtwin.kernel.quiet import quietly
-from torchtwin.kernel.report_model import count_of, place
-from torchtwin.protocol import Verdict
+from torchtwin.kernel.report_model import count_of, is_near, place
+from torchtwin.protocol import Call, Verdict
 
 if TYPE_CHECKING:
     from torchtwin.kernel.session import Session
@@ -23,12 +24,30 @@ MAX_ORIGINS = 3
 
 
 @quietly
-def explain(value: object, words: str, session: Session) -> str:
-    """Some lines of text."""
+def explain(value: object, words: str, session: Session, is_watched: bool = True) -> str:
+    """Some lines of text. `is_watched`: calls are recorded not only for this question."""
     made = side(value, words)
     if not isinstance(made, Side):
         return f"{made}."
-    return "\n".join([_tensor(made), *_origins(made, session)])
+    origins = list(_origins(made, session)) or list(_alike(value, words, session))
+    return "\n".join([_tensor(made), *(origins or [f"  {_untraced(is_watched)}"])])
+
+
+def _alike(value: object, words: str, session: Session) -> Iterator[str]:
+    """The call whose output or gradient it is by its numbers, or nearly is."""
+    found = session.look_at(words, value)
+    record = None if found is None else next((it for it in session.calls() if it.id == found.call), None)
+    if found is None or record is None:
+        return
+    nearly = "nearly " if is_near(found.match) else ""
+    what = "output" if found.match.of == "output" else f"{found.match.of} gradient"
+    yield f"  {nearly}the {what} of `{record.name}`, {place(record.site)}: `{_formula(record, found.match.of)}`"
+    verdict = found.match.verdict
+    yield f"  {verdict.diagnosis.message if verdict.diagnosis else verdict.message}"
+
+
+def _untraced(is_watched: bool) -> str:
+    return "not traced to a recorded call" + ("" if is_watched else f"; {NOT_WATCHED}")
 
 
 def _tensor(one: Side) -> str:
@@ -43,8 +62,6 @@ def _tensor(one: Side) -> str:
 
 def _origins(one: Side, session: Session) -> Iterator[str]:
     found = _found(one.original, session)
-    if not found:
-        yield "  not traced to a recorded call"
     alike: dict[str, list[Origin]] = {}
     for origin in found:
         alike.setdefault(_sentence(origin), []).append(origin)
@@ -86,10 +103,14 @@ def _sentence(origin: Origin) -> str:
     record = origin.record
     call = f"`{origin.call.text or record.name}`, {place(record.site)}"
     if origin.of != "output":
-        return f"the {origin.of} gradient of {call}: `{getattr(record.gradient_formulas, origin.of)}`"
+        return f"the {origin.of} gradient of {call}: `{_formula(record, origin.of)}`"
     is_made_of_it = origin.call.text is not None and origin.name != origin.call.text
     made = f"`{origin.name}`, from " if is_made_of_it else ""
     return f"{made}the output of {call}: `{record.expression}`"
+
+
+def _formula(record: Call, of: str) -> str:
+    return record.expression if of == "output" else str(getattr(record.gradient_formulas, of))
 
 
 def _verdict(origin: Origin) -> Iterator[str]:

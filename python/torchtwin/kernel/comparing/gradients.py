@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from torchtwin.kernel.comparing.arguments import words_of_side
-from torchtwin.kernel.comparing.compare import Comparer
+from torchtwin.kernel.comparing.compare import Comparer, noted
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.proof.judge import unchecked
@@ -40,8 +40,11 @@ def returned_none(function: str | None) -> Missing:
     return Missing(f"{by} gave None in place of its gradient", f"{cause}: return its gradient there.")
 
 
-def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) -> Verdict:
-    """The verdict on the gradients that the first and the second function gave for the tensor called `words`."""
+def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne, is_transposed: bool = False) -> Verdict:
+    """The verdict on the gradients that the first and the second function gave for the tensor called `words`.
+
+    `is_transposed`: the two know a matrix and its transpose by that name, whose gradients are transposes as well.
+    """
     each = (("first", first[1]), ("second", second[1]))
     if cut_off := _cut_off(words, each):
         return cut_off
@@ -50,8 +53,21 @@ def compare_gradient(tracer: Tracer, words: str, first: OfOne, second: OfOne) ->
     for at, (leaf, gradient) in enumerate((first, second)):
         assert not isinstance(gradient, Missing)
         tracer = tracer.with_gradient_of(leaf, gradient, f"the gradient of {words_of_side(words, at)}")
+    if is_transposed and isinstance(first[1], Tensor) and isinstance(second[1], Tensor):
+        return _compare_transposed(tracer, words, first[1], second[1])
     names = f"the first gradient of `{words}`", f"the second gradient of `{words}`"
     return Comparer(tracer).compare(first[1], second[1], names)
+
+
+def _compare_transposed(tracer: Tracer, words: str, first: Tensor, second: Tensor) -> Verdict:
+    """One of them is turned, and that the one which no recorded call is known to have given."""
+    names = [f"the first gradient of `{words}`", f"the second gradient of `{words}`"]
+    turned = 0 if next(tracer.origins(first), None) is None else 1
+    names[turned] = names[turned].replace("the", "the transposed", 1)
+    both = (first.T, second) if turned == 0 else (first, second.T)
+    verdict = Comparer(tracer).compare(*both, (names[0], names[1]))
+    of_one, of_other = (words_of_side(words, at) for at in (turned, 1 - turned))
+    return noted(verdict, f"`{of_one}` is the transpose of `{of_other}`, so its gradient was compared transposed")
 
 
 def _missing(first: _Of, second: _Of) -> str:

@@ -157,6 +157,8 @@ class _Told:
     side: Side
     target: _Target
     verdict: Verdict
+    is_given: bool = False
+    """Whether torch itself computed it, in another call or in a view of one's result."""
 
     @property
     def is_near(self) -> bool:
@@ -170,8 +172,10 @@ class _Told:
 class Matcher:
     """Knows what each name and call was after the last cell, to look at what the next one brings."""
 
-    def __init__(self, past: Past, tracer: Tracer) -> None:
+    def __init__(self, past: Past, tracer: Tracer, multiples: Callable[[], Container[str]]) -> None:
+        """`multiples`: the names that the last cell gave to multiples of a gradient."""
         self._past = past
+        self._multiples = multiples
         self._tracer = tracer
         self._seen: dict[str, _State] = {}
         self._targets_seen: set[tuple[int, Role, int]] = set()
@@ -193,7 +197,8 @@ class Matcher:
         self._targets_seen = {it.state for alike in targets.values() for it in alike}
         fitting, left_out = _fitting(candidates, targets, is_patient=seconds == math.inf)
         told, late = self._tell(fitting, until)
-        kept = [it for it in told if not it.is_near or not _is_step(it, told)]
+        answers = [it for it in told if it.candidate.is_new and not it.is_near and not it.is_given]
+        kept = [it for it in told if not it.is_near or not _is_step(it, answers)]
         outdated = self._outdated(candidates, kept)
         gone = changed | outdated
         self._near = {name: key for name, key in self._near.items() if name not in gone}
@@ -212,14 +217,14 @@ class Matcher:
 
     def _tell(self, fitting: list[_Fitting], until: float) -> tuple[list[_Told], int]:
         """What each of them matches, or nearly, and how many there was no time for."""
-        outputs = {_memory(output) for output in self._outputs()}
+        given = {_memory(tensor) for tensor in self._given()}
         is_patient, told = until == math.inf, list[_Told]()
         # What is new first: there the time is best spent.
         in_order = sorted(fitting, key=lambda it: not it.candidate.is_new)
         for done, it in enumerate(in_order):
             if time.perf_counter() > until:
                 return told, len(in_order) - done
-            for look in _looks(it, outputs, is_patient):
+            for look in self._looks(it, given, is_patient):
                 if time.perf_counter() > until:
                     return told, len(in_order) - done
                 if (found := look()) is not None:
@@ -227,11 +232,29 @@ class Matcher:
                     break
         return told, 0
 
-    def _outputs(self) -> Iterator[Tensor]:
+    def _looks(self, it: _Fitting, given: Container[int], is_patient: bool) -> Iterator[Callable[[], _Told | None]]:
+        """At the newest call that the candidate agrees with; if there is none, at the newest that it nearly does."""
+        candidate, one = it.candidate, it.candidate.side
+        if one is None or not _says_something(one):
+            return
+        is_given = _memory(one.original) in given
+        fitting = [target for target in it.alike if _may_be(one, target)]
+        yield from (functools.partial(_match, candidate, one, target, is_given) for target in fitting)
+        if not candidate.is_new or is_given or any(_is_made_from_output(one, target) for target in fitting):
+            return  # what torch gave, or a view of it, is meant to be another thing
+        for target in fitting[:MAX_NEAR]:
+            yield functools.partial(_near_miss, candidate, one, target, functools.partial(self._is_slip, is_patient))
+
+    def _is_slip(self, is_patient: bool, one: Side, target: _Target) -> bool:
+        return one.words not in self._multiples() and _is_slip(one, target, is_patient)
+
+    def _given(self) -> Iterator[Tensor]:
+        """What torch itself computed: the outputs of calls, and what autograd accumulated."""
         for call in itertools.islice(reversed(self._past), MAX_CALLS):
             output = call.original("output")
-            if output is not None and has_storage(output):
-                yield output
+            for tensor in (output, *_gradients(call)):
+                if tensor is not None and has_storage(tensor):
+                    yield tensor
 
     def _outdated(self, candidates: list[_Candidate], told: list[_Told]) -> set[str]:
         known = [it for it in candidates if not it.is_new and it.name in self._near]
@@ -298,28 +321,15 @@ def _fitting(
     return found, left_out
 
 
-def _looks(it: _Fitting, outputs: Container[int], is_patient: bool) -> Iterator[Callable[[], _Told | None]]:
-    """At the newest call that the candidate agrees with; if there is none, at the newest that it nearly does."""
-    candidate, one = it.candidate, it.candidate.side
-    if one is None or not _says_something(one):
-        return
-    fitting = [target for target in it.alike if _may_be(one, target)]
-    yield from (functools.partial(_match, candidate, one, target) for target in fitting)
-    is_result = _memory(one.original) in outputs or any(_is_made_from_output(one, target) for target in fitting)
-    if candidate.is_new and not is_result:  # what a layer gave, or a view of it, is meant to be another thing
-        for target in fitting[:MAX_NEAR]:
-            yield functools.partial(_near_miss, candidate, one, target, is_patient)
-
-
 def _is_made_from_output(one: Side, target: _Target) -> bool:
     """As `y.T` is, which is meant to be another thing."""
     output = target.call.original("output")
     return output is not None and made_from(one.original, output)
 
 
-def _is_step(near: _Told, told: list[_Told]) -> bool:
+def _is_step(near: _Told, answers: list[_Told]) -> bool:
     """Whether another new variable has what this one lacks: `pre = x @ w.T` before `answer = pre + b`."""
-    return any(it.candidate.is_new and not it.is_near and it.target.key == near.target.key for it in told)
+    return any(it.target.key == near.target.key for it in answers)
 
 
 def _share(call: PastCall, role: Role) -> Tensor | None:
@@ -374,8 +384,14 @@ def _may_be(one: Side, target: _Target) -> bool:
     if one.value.device != target.value.device:
         return False
     known = [t for role in ROLES if (t := target.call.original(role)) is not None]
-    known += [t.grad for t in known if (t.is_leaf or t.retains_grad) and t.grad is not None]
-    return not any(same_view(one.original, other) for other in known)
+    return not any(same_view(one.original, other) for other in [*known, *_gradients(target.call)])
+
+
+def _gradients(call: PastCall) -> Iterator[Tensor]:
+    for role in ROLES:
+        tensor = call.original(role)
+        if tensor is not None and (tensor.is_leaf or tensor.retains_grad) and tensor.grad is not None:
+            yield tensor.grad
 
 
 def _says_something(one: Side) -> bool:
@@ -386,15 +402,17 @@ def _says_something(one: Side) -> bool:
     return is_computed or not is_constant
 
 
-def _match(candidate: _Candidate, one: Side, target: _Target) -> _Told | None:
+def _match(candidate: _Candidate, one: Side, target: _Target, is_given: bool) -> _Told | None:
     value, within = one.value, target.within(one.value.dtype)
     if within is None or target.origin is None or not bool(within.holds(value.double()).all()):
         return None
     verdict = judge(target.value, value, within, Words(f"`{target.origin.name}`", one.name))
-    return _Told(candidate, one, target, verdict)
+    return _Told(candidate, one, target, verdict, is_given)
 
 
-def _near_miss(candidate: _Candidate, one: Side, target: _Target, is_patient: bool) -> _Told | None:
+def _near_miss(
+    candidate: _Candidate, one: Side, target: _Target, is_slip: Callable[[Side, _Target], bool]
+) -> _Told | None:
     """Offered only where a cause explains the difference, which of a single number chance may."""
     within = target.within(one.value.dtype)
     if within is None or target.origin is None or one.value.numel() < 2:
@@ -411,7 +429,7 @@ def _near_miss(candidate: _Candidate, one: Side, target: _Target, is_patient: bo
     diagnosis = diagnose(case)
     if diagnosis.code not in _TELLING or (one.value.numel() < 3 and diagnosis.code not in _FORMULAS):
         return None
-    if diagnosis.code in ("scaled", "negated") and not _is_slip(one, target, is_patient):
+    if diagnosis.code in ("scaled", "negated") and not is_slip(one, target):
         return None
     verdict = judge(target.value, one.value, within, Words(case.right_name, case.wrong_name))
     explained = msgspec.structs.replace(verdict, diagnosis=diagnosis)

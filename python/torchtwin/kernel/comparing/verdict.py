@@ -22,9 +22,9 @@ class Verdict:
     - `agrees`: whether all that was asked for is `identical` or `rounding`: the values, and each gradient of `wrt`. One
       that is `unchecked` does not agree, as where a backward raised, or where nothing depends on the tensor in either
       function: then there is no gradient to compare, and `wrt` should not ask for it.
-    - `kind`: `identical` (every element is the same), `rounding` (every difference is one that rounding can cause),
-      `different` (at least one element is outside of that, or the shape is another) or `unchecked` (nothing was
-      compared, for the `reason`).
+    - `kind`: `identical` (every element that was compared is the same), `rounding` (every difference is one that
+      rounding can cause), `different` (at least one element is outside of that, or the shape is another) or `unchecked`
+      (nothing was compared, for the `reason`). What was compared tells `coverage`, how surely it is so, `proof`.
     - `message`: the figures in a sentence.
     - `diagnosis`: None, or why the two are `different`. `diagnosis.message` says what is wrong and what to write
       instead; `diagnosis.code` is one of `shape`, `missing_transpose`, `missing_bias`, `bias_twice`, `scaled`,
@@ -33,7 +33,7 @@ class Verdict:
     - `gradients`: of functions, a verdict like this one (without `agrees` and `gradients`) for each tensor of `wrt`,
       by your words for it: `verdict.gradients["fc.weight"].kind`.
     - `proof`: whether the kind follows from the operands of a recorded call, by a rigorous bound. Where it is false,
-      the two were judged by their values alone.
+      the two were judged by their values alone: `different` may then be rounding that was carried on and has grown.
     - `note`: None, or what else there is to know, as which call's operands the proof rests on.
 
     The figures, each None where nothing was compared:

@@ -71,6 +71,28 @@ def test_wrt_beside_values_is_told_to_be_of_no_use(layer: Notebook, ask: Ask) ->
     assert note.endswith("`wrt` is for functions: these are values, whose gradients can't be computed anew")
 
 
+@pytest.mark.parametrize(
+    ("pair", "is_told"),
+    [
+        (("x @ fc.weight.T + fc.bias", "y"), True),
+        (("x @ fc.weight.T", "y"), True),
+        (("[1.0, 2.0]", "[1.0, 2.0]"), False),
+        (("x.long()", "x.long() + 0"), False),
+        (("fc.weight.grad", "y"), False),
+        (("y", "y"), False),
+        (("(lambda: fc(x))", "(lambda: fc(x))"), False),
+    ],
+)
+def test_where_no_call_is_watched_it_is_told_how_to_watch_one(
+    layer: Notebook, pair: tuple[str, str], is_told: bool
+) -> None:
+    layer.session.unwatch()
+    for is_watched in (True, False):
+        both = (eval(words, layer.names) for words in pair)
+        verdict = answer(layer.session, Asked(*both, pair, is_watched=is_watched)).verdict
+        assert ("no call is watched: say `%twin on`" in (verdict.note or "")) == (is_told and not is_watched)
+
+
 def test_an_error_of_ours_is_an_answer_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*any: object) -> None:
         raise KeyError("ours")

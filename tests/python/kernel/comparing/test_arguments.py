@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -12,7 +13,7 @@ from torchtwin.kernel.comparing.arguments import (
     argument_names,
     namespace,
     problem_with_arguments,
-    takes_arguments,
+    taken,
     words_of_side,
 )
 
@@ -47,7 +48,7 @@ def two(x: object, w: object) -> object:
         (two, 0, "`f` takes `x` and `w`: give them by `wrt=[x, w]`, or compare what it returns"),
         (two, 1, "`f` takes `x` and `w`, not the 1 of `wrt`"),
         (two, 2, None),
-        (two, 3, "`f` takes `x` and `w`, not the 3 of `wrt`"),
+        (two, 3, None),
         (partial(two, 1), 0, "`f` takes an argument, `w`: give it by `wrt=[w]`, or compare what it returns"),
         (nn.Linear(2, 3), 0, "`f` takes an argument, `input`: give it by `wrt=[input]`, or compare what it returns"),
         (nn.Linear(2, 3), 1, None),
@@ -62,6 +63,7 @@ def two(x: object, w: object) -> object:
         (lambda *all: 1, 3, None),
         (lambda x=1: 1, 0, None),
         (lambda x, *, k: 1, 1, None),
+        (lambda x: 1, 2, None),
         (lambda x, **more: 1, 0, "`f` takes an argument, `x`: give it by `wrt=[x]`, or compare what it returns"),
         (Unsigned(), 0, None),
         (functional.linear, 0, None),
@@ -74,11 +76,27 @@ def test_a_function_that_can_be_called_with_neither_all_nor_none_is_told_by_what
     assert problem_with_arguments(function, "f", count) == problem  # type: ignore[arg-type]
 
 
-def test_a_function_takes_the_tensors_if_it_can_and_nothing_is_no_argument() -> None:
-    assert takes_arguments(two, 2)
-    assert not takes_arguments(lambda: 1, 2)
-    assert not takes_arguments(lambda *all: 1, 0)
-    assert takes_arguments(functional.linear, 3)
+@pytest.mark.parametrize(
+    ("function", "count", "with_how_many"),
+    [
+        (two, 2, 2),
+        (two, 3, 2),
+        (two, 1, None),
+        (lambda: 1, 2, 0),
+        (lambda *all: 1, 0, 0),
+        (lambda *all: 1, 2, 2),
+        (functional.linear, 3, 3),
+        (nn.Linear(2, 3), 3, 1),
+        (lambda x, scale=1.0: 1, 2, 2),
+        (lambda x, scale=1.0, shift=0.0: 1, 2, 2),
+        (lambda x, scale=1.0: 1, 3, 1),
+        (lambda scale=1.0: 1, 3, 0),
+    ],
+)
+def test_a_function_is_called_with_all_the_tensors_or_with_as_few_of_the_first_as_it_needs(
+    function: Callable[..., object], count: int, with_how_many: int | None
+) -> None:
+    assert taken(function, count) == with_how_many
 
 
 def test_of_a_pair_each_function_has_its_own_words() -> None:

@@ -350,3 +350,54 @@ def test_a_function_without_its_arguments_is_told_to_take_them_by_wrt(
         "`fc` takes an argument, `input`: give it by `wrt=[input]`, or compare what it returns",
         "`mine` takes `x`, `w` and `b`: give them by `wrt=[x, w, b]`, or compare what it returns",
     )
+
+
+def test_a_function_of_the_input_alone_is_compared_by_the_weights_that_it_uses_too(
+    functions: Notebook, ask: Ask
+) -> None:
+    found = ask("(lambda x: x @ fc.weight.T + fc.bias)", "fc", ["x", "fc.weight", "fc.bias"])
+    assert set(kinds(found)) <= {"identical", "rounding"}
+    assert len(found.gradients) == 3
+    assert all(it.verdict.proof for it in found.gradients)
+    found = ask("(lambda x: x @ (2 * fc.weight - fc.weight.detach()).T + fc.bias)", "fc", ["x", "fc.weight", "fc.bias"])
+    assert [it.verdict.kind == "different" for it in found.gradients] == [False, True, False]
+    assert functions.names["fc"].weight.grad is None
+
+
+TRANSPOSED = "w = fc.weight.detach().T.clone().requires_grad_()"
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "wrt"),
+    [
+        ("(lambda: x @ w + fc.bias)", "(lambda: fc(x))", "(w, fc.weight)"),
+        ("(lambda: fc(x))", "(lambda: x @ w + fc.bias)", "(fc.weight, w)"),
+        ("(lambda w: x @ w + fc.bias)", "(lambda w: F.linear(x, w, fc.bias))", "(w, fc.weight)"),
+    ],
+)
+@pytest.mark.parametrize("layer", ["fc", "fc = nn.Linear(3, 3)"])
+def test_the_gradients_of_a_weight_and_of_its_transpose_are_compared_transposed(
+    functions: Notebook, ask: Ask, actual: str, expected: str, wrt: str, layer: str
+) -> None:
+    functions.run(f"{layer}\n{TRANSPOSED}")
+    found = ask(actual, expected, [wrt])
+    assert set(kinds(found)) <= {"identical", "rounding"}
+    of_w = found.gradients[0].verdict
+    assert of_w.proof
+    assert of_w.note is not None
+    assert of_w.note.endswith("`w` is the transpose of `fc.weight`, so its gradient was compared transposed")
+
+
+def test_a_wrong_gradient_of_a_transposed_weight_is_told(functions: Notebook, ask: Ask) -> None:
+    functions.run(TRANSPOSED)
+    found = ask("(lambda: x @ (2 * w - w.detach()) + fc.bias)", "(lambda: fc(x))", ["(w, fc.weight)"])
+    diagnosis = found.gradients[0].verdict.diagnosis
+    assert diagnosis is not None
+    assert diagnosis.message.startswith("The transposed first gradient of `(w, fc.weight)` is 2 times the second")
+
+
+def test_a_symmetric_weight_is_no_transpose(functions: Notebook, ask: Ask) -> None:
+    functions.run("w = torch.eye(3, requires_grad=True)\nv = torch.eye(3, requires_grad=True)")
+    found = ask("(lambda: x @ w.T)", "(lambda: F.linear(x, v))", ["(w, v)"])
+    assert kinds(found)[1] in ("identical", "rounding")
+    assert "transpose" not in (found.gradients[0].verdict.note or "")

@@ -42,6 +42,41 @@ def test_a_tensor_that_comes_from_no_call_is_told_to_be_untraced(layer: Notebook
     assert told(layer, "x + 1") == ["x + 1: [4, 3] float32, cpu", "  not traced to a recorded call"]
 
 
+def test_what_is_a_gradient_by_its_numbers_is_told_as_that(layer: Notebook) -> None:
+    layer.run("y.sum().backward()")
+    what, call, verdict = told(layer, "torch.ones(4, 2).T @ x")
+    assert what == "torch.ones(4, 2).T @ x: [2, 3] float32, cpu"
+    assert call.startswith("  the weight gradient of `fc`, cell [")
+    assert call.endswith(", line 3: `g.T @ x`")
+    assert verdict.startswith(("  identical, 6 of 6", "  rounding"))
+
+
+def test_what_is_nearly_an_output_or_a_gradient_is_told_with_its_cause_as_the_report_does(layer: Notebook) -> None:
+    layer.run("y.sum().backward()\nby_hand = x @ fc.weight.T\ndw = 2 * torch.ones(4, 2).T @ x")
+    _, call, cause = told(layer, "by_hand")
+    assert call.startswith("  nearly the output of `fc`, cell [")
+    assert cause == "  `by_hand` lacks the bias: it is `x @ fc.weight.T`. Write `x @ fc.weight.T + fc.bias`."
+    _, call, cause = told(layer, "dw")
+    assert call.startswith("  nearly the weight gradient of `fc`, cell [")
+    assert call.endswith(", line 3: `g.T @ x`")
+    assert cause == "  `dw` is 2 times `fc.weight.grad`. Divide by 2."
+
+
+def test_a_question_changes_no_record(layer: Notebook) -> None:
+    layer.run("by_hand = x @ fc.weight.T")
+    calls = layer.session.calls()
+    told(layer, "by_hand")
+    told(layer, "x @ fc.weight.T + fc.bias")
+    assert layer.session.calls() == calls
+    layer.run("pass")
+    assert layer.session.calls() == calls
+
+
+def test_without_a_watch_it_is_told_how_to_have_one(layer: Notebook) -> None:
+    text = explain(torch.ones(2), "a", layer.session, is_watched=False)
+    assert text.splitlines()[1].startswith("  not traced to a recorded call; no call is watched: say `%twin on`")
+
+
 def test_a_gradient_is_told_as_the_calls_with_its_formula(layer: Notebook) -> None:
     layer.run("y.sum().backward()")
     what, call, _ = told(layer, "fc.weight.grad")

@@ -110,6 +110,9 @@ LOSS = "t = torch.randn(4, 3)\n((y - t) ** 2).mean().backward()\ng = 2 * (y - t)
         "dw = 0.1 * fc.weight.grad",
         "dw = -0.01 * fc.weight.grad",
         "direction = -fc.weight.grad",
+        "ngrad = -fc.weight.grad",
+        "summed = fc.weight.grad * 6",
+        "dw = fc.weight.grad.clone()\ntwice = 2 * dw",
         "step = 0.5 * (g.T @ x)",
     ],
 )
@@ -160,6 +163,7 @@ OUTPUTS = {
     "a = fc(x)\nb = plain(x)",
     "a view of one": "order = torch.tensor([2, 1, 0, 3])\na = fc(x)\nb = fc(x[order]).view(4, 3)",
     "as an array": "order = torch.tensor([2, 1, 0, 3])\na = fc(x)\nb = fc(x[order]).detach().numpy()",
+    "a gradient transposed": "a = fc(x)\na.sum().backward()\nb = fc.weight.grad.T",
     "by hand after a step": "a = fc(x)\nwith torch.no_grad(): fc.weight.add_(0.1)\nb = x @ fc.weight.T + fc.bias",
 }
 

@@ -100,6 +100,13 @@ def test_help_of_compare_tells_what_may_be_given_and_what_comes_back() -> None:
         assert word in doc, word
 
 
+def test_help_does_not_promise_more_than_was_compared_or_proven() -> None:
+    doc = " ".join((inspect.getdoc(torchtwin.Verdict) or "").split())
+    assert "`identical` (every element that was compared is the same)" in doc
+    assert "`different` may then be rounding" in doc
+    assert "Each gradient must agree" in (inspect.getdoc(torchtwin.compare) or "").replace("\n", " ")
+
+
 def test_help_of_records_tells_the_fields_of_a_match() -> None:
     doc = inspect.getdoc(torchtwin.records)
     assert doc is not None
