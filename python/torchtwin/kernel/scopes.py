@@ -59,5 +59,8 @@ def _may_hold_its_locals(code: CodeType) -> bool:
 
 
 def shown(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What a person would call a variable: no leading underscore (IPython keeps outputs under such names)."""
-    return ((name, value) for name, value in list(names.items()) if not name.startswith("_"))
+    """What a person would call a variable: no leading underscore (IPython keeps outputs under such names).
+
+    Nor what no person can write, `@py_assert1`: under such names pytest keeps the parts of an assertion.
+    """
+    return ((name, value) for name, value in list(names.items()) if not name.startswith(("_", "@")))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from torchtwin.kernel.comparing.arguments import words_of_side
-from torchtwin.kernel.comparing.compare import Comparer, noted
+from torchtwin.kernel.comparing.compare import Comparer
 from torchtwin.kernel.comparing.origin import Tracer
+from torchtwin.kernel.comparing.pair import noted
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import Diagnosis, Verdict
