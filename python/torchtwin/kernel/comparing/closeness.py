@@ -19,7 +19,7 @@ from torchtwin.kernel.proof.changes import Case
 from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import USUALLY, unchecked
-from torchtwin.protocol import Verdict
+from torchtwin.protocol import Diagnosis, Verdict
 
 CLOSE, CLOSE_ROUNDINGS = 0.02, 64
 """Of the largest element, or in unit roundoffs of it, that two honest results may be apart, by experience; no bound."""
@@ -35,7 +35,7 @@ def judge_by_closeness(pair: Pair, case: Case, doubt: str, is_faint: bool) -> Ve
 
     Results that are faint may be little else than rounding: then being far apart says nothing.
     """
-    usual = _nearly(case, values.around(case.right.value, pair.dtype))
+    usual = _nearly(case, values.around(case.right.value, pair.dtype, case.wrong))
     judged = pair.judge(usual.right, USUALLY)
     verdict = msgspec.structs.replace(judged, proof=False)
     if verdict.kind != "different":
@@ -45,8 +45,15 @@ def judge_by_closeness(pair: Pair, case: Case, doubt: str, is_faint: bool) -> Ve
     if diagnosis.code not in FORMULAS or not is_clear:
         if (close := undecided(pair, is_faint)) is not None:
             return unchecked(f"{close}; {doubt}")
-        diagnosis = diagnose(_nearly(case, _close_to(case.right, pair.dtype)))
+        wider = _nearly(case, _close_to(case.right, pair.dtype))
+        diagnosis = diagnose(replace(wider, agreed=usual.right))
     return msgspec.structs.replace(verdict, diagnosis=diagnosis)
+
+
+def is_certain(diagnosis: Diagnosis, pair: Pair) -> bool:
+    """Whether a cause can't be rounding's doing."""
+    is_factor = diagnosis.code == "scaled" and pair.actual.value.numel() >= MIN_ELEMENTS and not are_close(pair)
+    return diagnosis.code in CERTAIN or is_factor
 
 
 def undecided(pair: Pair, is_faint: bool) -> str | None:
@@ -57,15 +64,15 @@ def undecided(pair: Pair, is_faint: bool) -> str | None:
     return f"{names} are so small that they may be little else than rounding" if is_faint else None
 
 
-def are_close(pair: Pair) -> bool:
+def are_close(pair: Pair, share: float = CLOSE) -> bool:
     """To within some per cent of the largest element."""
     a, b = pair.actual.value.double(), pair.expected.value.double()
-    apart = (a - b).abs() <= _close(pair.dtype) * min(_largest(a), _largest(b))
+    apart = (a - b).abs() <= _close(pair.dtype, share) * min(_largest(a), _largest(b))
     return bool((apart | (a == b) | (a.isnan() & b.isnan())).all())
 
 
-def _close(dtype: torch.dtype) -> float:
-    return max(CLOSE, CLOSE_ROUNDINGS * UNIT_ROUNDOFF[dtype])
+def _close(dtype: torch.dtype, share: float = CLOSE) -> float:
+    return max(share, CLOSE_ROUNDINGS * UNIT_ROUNDOFF[dtype])
 
 
 def _close_to(within: Enclosure, dtype: torch.dtype) -> Enclosure:

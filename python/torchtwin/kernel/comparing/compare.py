@@ -6,16 +6,15 @@ import re
 from dataclasses import replace
 
 import msgspec
-import torch
 from torch import Tensor
 
 from torchtwin.kernel.comparing import values
-from torchtwin.kernel.comparing.closeness import CERTAIN, FORMULAS, undecided
+from torchtwin.kernel.comparing.closeness import FORMULAS, is_certain, undecided
 from torchtwin.kernel.comparing.ground import is_faint
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.comparing.pair import Pair, is_low, noted
 from torchtwin.kernel.comparing.shapes import other_shapes
-from torchtwin.kernel.comparing.sides import Side, side
+from torchtwin.kernel.comparing.sides import Side, as_real, side
 from torchtwin.kernel.comparing.traced import Trace, judge_traced
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.changes import Case
@@ -49,9 +48,9 @@ class Comparer:
         if a.value.shape != b.value.shape:
             return other_shapes(a, b, self._compare, self._is_recorded)
         if not _rounds(a.value) and not _rounds(b.value):
-            return values.judge_exact(a.value, b.value, Words(a.name, b.name))
+            return values.judge_exact(a.value, b.value, Words(a.name, b.name, layer_as=a.as_tensor))
         if a.value.is_complex() or b.value.is_complex():
-            return self._compare(_as_real(a), _as_real(b))
+            return noted(self._compare(as_real(a), as_real(b)), "by real and imaginary parts, the last index of each")
         a, b = _as_float(a), _as_float(b)
         if unknown := next((s for s in (a, b) if s.value.dtype not in UNIT_ROUNDOFF), None):
             name = str(unknown.value.dtype).removeprefix("torch.")
@@ -97,14 +96,16 @@ class Comparer:
         is_gradient = bool(calls) or any(_GRADIENT.search(one.words) for one in (wrong, right))
         case = Case(
             wrong=wrong.value,
-            right=values.around(right.value, pair.dtype),
+            right=values.around(right.value, pair.dtype, wrong.value),
             wrong_name=wrong.name,
             right_name=right.name,
+            wrong_as=wrong.as_tensor,
             of="gradient" if is_gradient else "output",
             is_exact=False,
         )
         diagnosis = diagnose(case)
-        if (is_gradient or is_low(pair.dtype)) and diagnosis.code not in CERTAIN:
+        is_derived = is_gradient or any(self._tracer.is_derived(one.original) for one in (wrong, right))
+        if (is_derived or is_low(pair.dtype)) and not is_certain(diagnosis, pair):
             doubt = undecided(pair, is_faint=any(is_faint(call) for call in calls))
             if doubt is not None:
                 return unchecked(f"{doubt}; nothing is known of how they came")
@@ -130,13 +131,6 @@ def _rounds(value: Tensor) -> bool:
 def _as_float(side: Side) -> Side:
     """Integers beside floating point are exact numbers."""
     return side if _rounds(side.value) else replace(side, value=side.value.double())
-
-
-def _as_real(side: Side) -> Side:
-    """The real and imaginary parts."""
-    value = side.value if side.value.is_complex() else side.value.to(torch.complex128)
-    parts = torch.view_as_real(value)
-    return replace(side, original=parts, value=parts)
 
 
 def _on_one_device(a: Side, b: Side) -> tuple[Side, Side, str | None]:

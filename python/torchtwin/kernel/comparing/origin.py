@@ -12,7 +12,8 @@ from torch import Tensor
 
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
-from torchtwin.kernel.comparing.ground import MAX_CALLS, Grounds, is_faint, is_telling, leads_to
+from torchtwin.kernel.comparing.graph import nodes
+from torchtwin.kernel.comparing.ground import MAX_CALLS, PARAMETERS, Grounds, is_faint, is_telling, leads_to
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import MAX_COPIED, Pass, Past, PastCall, Role
@@ -22,6 +23,7 @@ from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames, Parameter
 from torchtwin.kernel.proof.probe import Product
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.twin import Twin
+from torchtwin.kernel.words import is_code
 from torchtwin.protocol import Call
 
 _PLACEHOLDER = re.compile(r"(?<![\w.])(?:input|weight|bias)_*(?![\w(])")
@@ -118,6 +120,14 @@ class Tracer:
             leaves = (it for it in operands if it is not None and (it.is_leaf or it.retains_grad))
             if any(leaf.grad is tensor for leaf in leaves):
                 yield call
+
+    def is_derived(self, tensor: Tensor) -> bool:
+        """Whether autograd knows that a tensor was computed from the parameters of a recorded call."""
+        if tensor.grad_fn is None:
+            return False
+        leaves = {id(node.variable) for node in nodes(tensor.grad_fn) if hasattr(node, "variable")}
+        calls = itertools.islice(reversed(self._past), MAX_CALLS)
+        return any(id(call.original(role)) in leaves for call in calls for role in PARAMETERS)
 
     def other_operands(self, tensor: Tensor, origin: Origin) -> str | None:
         """That a tensor is the output of a call with operands of its own, if it is."""
@@ -255,7 +265,9 @@ class Tracer:
             pick=lambda t: t,
             within=within,
             ground=lambda _, dtype: self._grounds.of_gradient(role, known, dtype),
-            is_faint=lambda: any(is_faint(past) for past, _ in parts),
+            is_faint=lambda: any(
+                is_faint(past) or (role == "weight" and self._grounds.is_faint_input(past)) for past, _ in parts
+            ),
             hypotheses=lambda: _of_gradient(role, known, within(twin.weight.dtype), record),
             sums=(
                 (twin.input.shape[:-1].numel(), "the batch"),
@@ -345,7 +357,7 @@ def _after(origin: Origin, step: Activation | Reduction) -> Origin:
         for guess in origin.hypotheses():
             words = step.name.format(guess.what.strip("`"))
             advice = _WRITE.sub(lambda found: f"Write `{step.name.format(found[1])}`.", guess.advice)
-            what = f"`{words}`" if "`" in guess.what else guess.what
+            what = f"`{words}`" if is_code(guess.what) else guess.what
             yield replace(guess, within=step.of(guess.within), what=what, advice=advice)
 
     return replace(origin, name=step.name.format(origin.name), within=within, ground=ground, hypotheses=guesses)

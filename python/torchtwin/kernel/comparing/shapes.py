@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.comparing.sides import Side
-from torchtwin.kernel.fitting import on
 from torchtwin.kernel.proof.changes import in_order
-from torchtwin.kernel.proof.diagnosis import is_code
+from torchtwin.kernel.words import AS_IT_IS, is_code, written
 from torchtwin.protocol import Diagnosis, Verdict
 
 Compare = Callable[[Side, Side], Verdict]
@@ -41,13 +40,14 @@ class _Pair:
 
     def written(self, method: str) -> str:
         """In a sentence: its words with the method."""
-        words = self.changing.words
-        return f"`{on(words)}{method}`" if is_code(self.changing.name) else f"{words} with `{method}`"
+        return self.changing.on(method)
 
     def with_(self, method: str, value: Tensor) -> Verdict:
         """The verdict where it has another value, that of the method. It is not traced by itself then."""
-        words = f"{on(self.changing.words)}{method}" if is_code(self.changing.name) else self.changing.words
-        changed = replace(self.changing, words=words, value=value, original=value)
+        of = self.changing
+        code = written(of.words, of.as_tensor, method) if is_code(of.name) else None
+        words, as_tensor = (of.words, of.as_tensor) if code is None else (code, AS_IT_IS)
+        changed = replace(of, words=words, value=value, original=value, as_tensor=as_tensor)
         return self.compare(self.actual, changed) if self.is_second else self.compare(changed, self.expected)
 
 

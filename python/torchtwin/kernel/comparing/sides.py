@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,9 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 
 from torchtwin.kernel.fitting import on
 from torchtwin.kernel.kinds import is_tensor
+from torchtwin.kernel.words import AS_IT_IS, is_code, written
+
+_NUMBERS = (bool, int, float, complex)
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,19 @@ class Side:
     """The user's tensor, or what was made of an array or a list."""
     value: Tensor
     """The same, detached and without lazy signs or conjugates."""
+    as_tensor: str = AS_IT_IS
+    """Code that makes the tensor of `{}`, the user's words; empty where none is known."""
 
     @property
     def name(self) -> str:
         return named(self.words)
+
+    def on(self, method: str) -> str:
+        """The method called on the tensor, in a sentence."""
+        if not is_code(self.name):
+            return f"{self.words} with `{method}`"
+        code = written(self.words, self.as_tensor, method)
+        return f"{self.name}, made a tensor, with `{method}`" if code is None else f"`{code}`"
 
 
 def named(words: str) -> str:
@@ -36,14 +48,24 @@ def side(value: object, words: str) -> Side | str:
     """The side, or why it can't be compared."""
     if value is None:
         return _none(words)
+    as_tensor = AS_IT_IS
     if not is_tensor(value):
         made = _tensor_of(value)
         if made is None:
             return _without_numbers(value, words)
+        as_tensor = _code_of(value, made)
         value = made
     if reason := _unreadable(value, words):
         return reason
-    return Side(words, value, value.detach().resolve_conj().resolve_neg())
+    return Side(words, value, value.detach().resolve_conj().resolve_neg(), as_tensor)
+
+
+def as_real(side: Side) -> Side:
+    """The real and imaginary parts, along a last dimension of two."""
+    value = side.value if side.value.is_complex() else side.value.to(torch.complex128)
+    parts = torch.view_as_real(value)
+    code = f"torch.view_as_real({side.as_tensor})" if side.as_tensor and side.value.is_complex() else ""
+    return replace(side, original=parts, value=parts, as_tensor=code)
 
 
 def _none(words: str) -> str:
@@ -61,7 +83,11 @@ def _without_numbers(value: object, words: str) -> str:
     if kind.__module__ == "numpy":
         return f"{named(words)} is a numpy.{kind.__name__} of {getattr(value, 'dtype', 'no dtype')}, unknown to torch"
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    return f"{named(words)} is a {module}{kind.__qualname__}, which holds no numbers"
+    return f"{named(words)} is {_a(module + kind.__qualname__)}, which holds no numbers"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiouAEIOU' else 'a'} {noun}"
 
 
 def _tensor_of(value: Any) -> Tensor | None:
@@ -71,7 +97,7 @@ def _tensor_of(value: Any) -> Tensor | None:
         if kind.__module__ == "numpy":
             native = value.astype(value.dtype.newbyteorder("="))  # a copy
             return torch.from_numpy(native if value.shape else native.reshape(1)).reshape(value.shape)
-        if kind in (bool, int, float, complex):
+        if kind in _NUMBERS:
             return torch.tensor(value, dtype=torch.float64 if kind is float else None)
         if kind in (list, tuple):
             return _stacked(value)
@@ -80,9 +106,27 @@ def _tensor_of(value: Any) -> Tensor | None:
     return None
 
 
+def _code_of(value: Any, made: Tensor) -> str:
+    """Code that makes the tensor of what is no tensor; empty where it takes more than a call."""
+    kind = type(value)
+    if kind.__module__ == "numpy":
+        is_plain = value.dtype.isnative and all(stride >= 0 for stride in value.strides)
+        return "torch.tensor({})" if is_plain else ""
+    if kind in (list, tuple) and value and all(is_tensor(item) for item in value):
+        return "torch.stack({})"
+    if not _is_of_numbers(value):
+        return ""
+    return f"torch.tensor({{}}, dtype={made.dtype})" if made.dtype != torch.int64 else "torch.tensor({})"
+
+
+def _is_of_numbers(value: Any) -> bool:
+    """Python's own, in lists of any depth."""
+    return all(map(_is_of_numbers, value)) if type(value) in (list, tuple) else type(value) in _NUMBERS
+
+
 def _stacked(values: Any) -> Tensor | None:
     """Numbers become float64, beside tensors as well; a complex number makes all of them complex."""
-    if all(type(item) in (bool, int, float, complex) for item in values):
+    if all(type(item) in _NUMBERS for item in values):
         is_complex = any(type(item) is complex for item in values)
         return torch.tensor(values, dtype=torch.complex128 if is_complex else torch.float64)
     parts = [item.detach() if is_tensor(item) else _tensor_of(item) for item in values]
@@ -94,7 +138,7 @@ def _unreadable(tensor: Tensor, words: str) -> str | None:
     if is_functorch_wrapped_tensor(tensor):
         return f"{named(words)} is inside a torch.func transform, where it has no values of its own"
     if type(tensor) not in (Tensor, nn.Parameter):
-        kind = f"{named(words)} is a {type(tensor).__name__}, a tensor subclass"
+        kind = f"{named(words)} is {_a(type(tensor).__name__)}, a tensor subclass"
         return f"{kind}; compare {_method(words, 'as_subclass(torch.Tensor)')}"
     if tensor.is_nested:
         return f"{named(words)} is a nested tensor; compare its parts, {_method(words, 'unbind()')}"

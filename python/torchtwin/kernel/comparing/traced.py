@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -12,7 +13,7 @@ from torchtwin.kernel.comparing.origin import Origin
 from torchtwin.kernel.comparing.pair import Pair, is_low, noted
 from torchtwin.kernel.comparing.sides import Side, named
 from torchtwin.kernel.proof.changes import Case
-from torchtwin.kernel.proof.diagnosis import diagnose
+from torchtwin.kernel.proof.diagnosis import diagnose, nearer_formula
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import Verdict
@@ -21,6 +22,8 @@ _CAUSES = {*FORMULAS, "scaled", "negated", "permuted"}
 """What is proven of several numbers that are a wrong formula's of the very operands, but for rounding."""
 MIN_NUMBERS = 3
 """Of one or two each may be a multiple of the other, or its opposite, by chance."""
+CARRIED = 1e-3
+"""Of the largest element, that rounding through layers is seen to bring a result, by experience."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,31 @@ def _judged(trace: Trace) -> Verdict | None:
     if not is_sure and not bool(within.holds(trace.one.value.double()).all()):
         return None  # something else was added to this `.grad`, or an operand was changed where nothing counts it
     verdict = pair.judge(within)
-    return _beyond(trace, within, verdict) if verdict.kind == "different" else _proven(verdict, origin)
+    if verdict.kind == "different":
+        return _beyond(trace, within, verdict)
+    return _within(trace, within, verdict) or _proven(verdict, origin)
+
+
+def _within(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict | None:
+    """What is wrong with a result that rounding could explain and hardly does; the bound of many terms is wide."""
+    if not _is_far(verdict, within):
+        return None
+    diagnosis = nearer_formula(_case(trace, within, is_wrong_other=True))
+    if diagnosis is None:
+        return None
+    message = verdict.message.removeprefix("rounding only: ")
+    verdict = msgspec.structs.replace(
+        verdict, kind="different", proof=False, message=f"different: {message}", diagnosis=diagnosis
+    )
+    return noted(verdict, "no proof: rounding over so many terms could bring it as far, though it never does")
+
+
+def _is_far(verdict: Verdict, within: Enclosure) -> bool:
+    """Beyond four times what a random walk of as many roundings brings; not where all is as small as an underflow."""
+    units = verdict.units
+    usual = max(4.0, 4 * within.usual / math.sqrt(within.terms + 1))
+    is_rounding = bool((within.limit <= within.usual * within.unit * within.scale).all())
+    return verdict.kind == "rounding" and isinstance(units, float) and units > usual and is_rounding
 
 
 def _proven(verdict: Verdict, origin: Origin, more: str = "") -> Verdict:
@@ -87,12 +114,24 @@ def _beyond(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict:
     if verdict.kind == "different":
         verdict = msgspec.structs.replace(verdict, diagnosis=diagnose(_carried(case, wider)))
     is_carried_on = origin.of == "output" and bool((wider.limit > within.limit).any())
+    if verdict.kind != "different" and is_carried_on:
+        return _carried_far(trace, within, verdict)
     is_unclear = verdict.diagnosis is not None and verdict.diagnosis.code in ("partial", "unexplained")
     if is_unclear and is_low(pair.dtype) and is_carried_on:
         return _doubted(trace, case, verdict, "sums in pieces are not followed through layers in this precision")
     if is_unclear and is_low(pair.dtype) and (doubted := _summed_in_pieces(trace, wider)):
         return doubted
     return _proven(verdict, origin, " and of the layers before it" if is_carried_on else "")
+
+
+def _carried_far(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict:
+    """Within the bound of several layers, which lets nearly everything pass where there are many."""
+    if (wrong := _within(trace, within, verdict)) is not None:
+        return wrong
+    if are_close(trace.pair, CARRIED):
+        return _proven(verdict, trace.origin, " and of the layers before it")
+    names = f"{trace.pair.actual.name} and {trace.pair.expected.name}"
+    return unchecked(f"rounding through the layers could bring {names} as far apart as they are, though it hardly does")
 
 
 def _doubted(trace: Trace, case: Case, verdict: Verdict, doubt: str) -> Verdict:
@@ -106,16 +145,17 @@ def _doubted(trace: Trace, case: Case, verdict: Verdict, doubt: str) -> Verdict:
     return verdict if verdict.kind == "unchecked" else noted(verdict, f"no proof: {doubt}")
 
 
-def _case(trace: Trace, within: Enclosure) -> Case:
+def _case(trace: Trace, within: Enclosure, is_wrong_other: bool = False) -> Case:
     """The question why one side is wrong: the one that was not traced, unless that is the right one."""
     wrong, right, origin = trace.other, trace.one, trace.origin
-    if bool(within.holds(wrong.value.double()).all()):
+    if not is_wrong_other and bool(within.holds(wrong.value.double()).all()):
         wrong, right = right, wrong
     return Case(
         wrong=wrong.value,
         right=within,
         wrong_name=wrong.name,
         right_name=right.name,
+        wrong_as=wrong.as_tensor,
         of="output" if origin.of == "output" else "gradient",
         sums=origin.sums,
         hypotheses=tuple(replace(guess, within=guess.within.at(origin.pick)) for guess in origin.hypotheses()),

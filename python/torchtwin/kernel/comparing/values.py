@@ -19,17 +19,21 @@ _MAX_EXACT = 2**53
 """The largest integer of float64 that all smaller ones are below."""
 USUAL = 128
 """Units of float32 or float64, of the largest element, that sums of usual length may be apart: sqrt(16384)."""
+OUTLIER = 1024
+"""Times the largest element that differs: what is larger does not count for its tolerance."""
 
 
-def around(value: Tensor, dtype: torch.dtype) -> Enclosure:
-    """Where results of `dtype` that ought to equal `value` usually lie. No bound: nobody knows what was summed."""
+def around(value: Tensor, dtype: torch.dtype, beside: Tensor) -> Enclosure:
+    """Where results of `dtype` that ought to equal `value` usually lie. No bound: nobody knows what was summed.
+
+    Elements far larger than any that differs from `beside` say nothing of those: a score that was masked, say.
+    """
     unit, wide = UNIT_ROUNDOFF[dtype], UNIT_ROUNDOFF[torch.float32]
     reference = value.double()
-    finite = reference.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).abs()
-    largest = finite.max() if finite.numel() else finite.sum()
-    scale = torch.full_like(reference, float(largest))
+    sizes = reference.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).abs()
+    scale = torch.full_like(reference, _scale(sizes, reference != beside.double()))
     low = unit > wide
-    limit = USUAL * (wide if low else unit) * scale + (4 * unit * finite if low else 0.0)
+    limit = USUAL * (wide if low else unit) * scale + (4 * unit * sizes if low else 0.0)
     return Enclosure(
         value=reference,
         limit=limit,
@@ -44,9 +48,17 @@ def around(value: Tensor, dtype: torch.dtype) -> Enclosure:
     )
 
 
+def _scale(sizes: Tensor, differs: Tensor) -> float:
+    """The largest element that counts."""
+    if not sizes.numel():
+        return 0.0
+    largest = float(sizes[differs].max()) if bool(differs.any()) else float(sizes.max())
+    return float(torch.where(sizes <= OUTLIER * largest, sizes, 0.0).max())
+
+
 def judge_values(actual: Tensor, expected: Tensor, words: Words, dtype: torch.dtype) -> Verdict:
     """Floating point of any kind, both of one shape; `dtype` is the less precise of the two."""
-    verdict = judge(actual, expected, around(expected, dtype), replace(words, has_exact=False, limit=USUALLY))
+    verdict = judge(actual, expected, around(expected, dtype, actual), replace(words, has_exact=False, limit=USUALLY))
     return msgspec.structs.replace(verdict, proof=False)
 
 
@@ -89,6 +101,7 @@ def diagnose_exact(actual: Tensor, expected: Tensor, words: Words) -> Diagnosis:
     reference = expected.double()
     if bool((torch.stack([reference, actual.double()]).abs() >= _MAX_EXACT).any()):
         return Diagnosis("unexplained", "No simple cause found.")
-    exact = around(reference, torch.float64)
+    exact = around(reference, torch.float64, reference)
     within = replace(exact, limit=torch.zeros_like(reference), scale=torch.ones_like(reference))
-    return diagnose(Case(wrong=actual, right=within, wrong_name=words.layer, right_name=words.formula, is_exact=False))
+    case = Case(wrong=actual, right=within, wrong_name=words.layer, right_name=words.formula, is_exact=False)
+    return diagnose(replace(case, wrong_as=words.layer_as))

@@ -14,9 +14,12 @@ from torch import Tensor
 from torchtwin.kernel.proof.digits import digits_of, rounded_to
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.hypotheses import Hypothesis
+from torchtwin.kernel.words import AS_IT_IS
 from torchtwin.protocol import DiagnosisCode
 
 MAX_LISTED = 8
+MAX_ORDERED = 2**20
+"""Elements of a result that is looked at for another order."""
 MAX_PAIRS = 2**24
 """Elements that are compared to find out how slices were reordered."""
 MAX_COUNTED = 10**5
@@ -43,6 +46,10 @@ class Case:
     hypotheses: tuple[Hypothesis, ...] = ()
     is_exact: bool = True
     """Whether the right one's place is that of the exact result, and not of another computed one."""
+    wrong_as: str = AS_IT_IS
+    """Code that makes a tensor of the words for the wrong one, as `torch.tensor({})` of a list's; empty for none."""
+    agreed: Enclosure | None = None
+    """Where elements are said to agree, if that is narrower than the right one's place."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +230,7 @@ def _of_variance(factor: float, case: Case, unit: float) -> str | None:
 
 
 def _permuted(case: Case, value: Tensor, right: Enclosure) -> Iterator[Change]:
-    if value.dim() == 0 or value.numel() < 2 or _is_constant(right.value):
+    if value.dim() == 0 or not 2 <= value.numel() <= MAX_ORDERED or _is_constant(right.value):
         return
     yield from _reordered(case, value, right)
     for dim in range(value.dim()):

@@ -12,7 +12,7 @@ from torch import Tensor
 from torchtwin.kernel.proof.changes import MAX_LISTED, Case, Change, changes
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.hypotheses import Hypothesis
-from torchtwin.kernel.words import binds_tightly
+from torchtwin.kernel.words import is_code, written
 from torchtwin.protocol import Diagnosis, DiagnosisCode
 
 _LOW: tuple[DiagnosisCode, ...] = ("lower_precision",)
@@ -20,6 +20,8 @@ MAX_ELEMENTS = 2**20
 """Elements of a result that is diagnosed beyond non-finite and partial."""
 NEARER = 0.5
 """Times the distance from the right result: how near a result must be to what a lower precision gives."""
+FAR_NEARER = 1 / 8
+"""The same for results that rounding could explain as well: so near that it hardly does."""
 FEW = 8
 """Elements, which may be near by chance: then twice as near."""
 
@@ -29,11 +31,22 @@ def diagnose(case: Case) -> Diagnosis:
     value = case.wrong.detach().double()
     if found := _nonfinite(case, value):
         return found
-    if value.numel() <= MAX_ELEMENTS:
-        for attempt in (_by_sign, _by_formula, _by_change, _by_precision, _by_both):
-            if found := attempt(case, value):
-                return found
+    attempts = (_by_sign, _by_formula, _by_change, _by_precision, _by_both)
+    for attempt in attempts if value.numel() <= MAX_ELEMENTS else (_by_change,):
+        if found := attempt(case, value):
+            return found
     return _partial(case, value) or _unexplained(case, value)
+
+
+def nearer_formula(case: Case) -> Diagnosis | None:
+    """The wrong formula that a result lies far nearer to than to the right one, whatever the bound lets pass."""
+    value = case.wrong.detach().double()
+    if value.numel() < FEW or value.numel() > MAX_ELEMENTS or not bool(value.isfinite().all()):
+        return None
+    for guess in case.hypotheses:
+        if guess.causes != _LOW and _share(value, guess.within, case.right) <= FAR_NEARER:
+            return _told(case, guess)
+    return None
 
 
 def _agrees(value: Tensor, within: Enclosure) -> bool:
@@ -76,9 +89,7 @@ def _by_precision(case: Case, value: Tensor) -> Diagnosis | None:
 def _by_guess(case: Case, value: Tensor, guesses: list[Hypothesis]) -> Diagnosis | None:
     for guess in guesses:
         if _agrees(value, guess.within) and _is_shown(value, guess, case.right):
-            code, *also = guess.causes
-            advice = _advice(case.wrong_name, guess.undo and "{}" + guess.undo, guess.advice)
-            return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {advice}", also)
+            return _told(case, guess)
     return None
 
 
@@ -86,28 +97,36 @@ def _is_shown(value: Tensor, guess: Hypothesis, right: Enclosure) -> bool:
     return _is_nearer(value, guess.within, right) if guess.shows is None else guess.shows(value)
 
 
+def _told(case: Case, guess: Hypothesis) -> Diagnosis:
+    code, *also = guess.causes
+    advice = _advice(case, guess.undo and "{}" + guess.undo, guess.advice)
+    return Diagnosis(code, f"{_capital(_fault(case.wrong_name, guess))} {advice}", also)
+
+
 def _is_nearer(value: Tensor, guess: Enclosure, right: Enclosure) -> bool:
     """Whether it lies nearer to what the guess gives than to the right result, each element by its size."""
+    share = NEARER if value.numel() >= FEW else NEARER / 2
+    return _share(value, guess, right) <= share
+
+
+def _share(value: Tensor, guess: Enclosure, right: Enclosure) -> float:
+    """Distance from what the guess gives, as a share of that from the right result, each element by its size."""
     sizes = torch.where(right.scale > 0, right.scale, torch.inf)
     apart, error = (value - guess.value) / sizes, (value - right.value) / sizes
+    distance = float(error.norm())
     # Where the guess overflows and the value does not, it is infinitely far.
-    share = NEARER if error.numel() >= FEW else NEARER / 2
-    return float(apart.norm()) <= share * float(error.norm())
+    return float(apart.norm()) / distance if distance else math.inf
 
 
-def _advice(name: str, undo: str, advice: str) -> str:
+def _advice(case: Case | None, undo: str, advice: str) -> str:
     """What to write in place of the wrong result, in the user's words for it; in other words where it has none."""
     if not undo:
         return advice
-    if is_code(name):
-        words = name.strip("`")
-        return f"Write `{undo.replace('{}', words if binds_tightly(words) else f'({words})', 1)}`."
-    return advice or f"Write `{undo.replace('{}', '', 1)}`."
-
-
-def is_code(name: str) -> bool:
-    """Whether the words for a result, as they stand in a sentence, are nothing but code."""
-    return len(name) > 2 and name.startswith("`") and name.endswith("`") and name.count("`") == 2
+    method = undo.replace("{}", "", 1)
+    if case is not None and is_code(case.wrong_name):
+        code = written(case.wrong_name.strip("`"), case.wrong_as, method)
+        return f"Make {case.wrong_name} a tensor, and write `{method}`." if code is None else f"Write `{code}`."
+    return advice or f"Write `{method}`."
 
 
 def _fault(name: str, guess: Hypothesis) -> str:
@@ -124,7 +143,7 @@ def _by_first(case: Case, value: Tensor, tried: Iterable[Change]) -> Diagnosis |
     for change in tried:
         if _agrees(value, change.within):
             words = change.words.format(wrong=case.wrong_name, right=case.right_name)
-            advice = _advice(case.wrong_name, change.undo, change.advice)
+            advice = _advice(case, change.undo, change.advice)
             return Diagnosis(change.code, f"{_capital(words)} {advice}".rstrip())
     return None
 
@@ -140,7 +159,7 @@ def _by_both(case: Case, value: Tensor) -> Diagnosis | None:
                 advice = (
                     guess.advice
                     if guess.advice.startswith("Write `")
-                    else f"{guess.advice} {_advice('', change.undo, change.advice)}"
+                    else f"{guess.advice} {_advice(None, change.undo, change.advice)}"
                 )
                 also = [*also, *([change.code] if change.code not in guess.causes else [])]
                 return Diagnosis(code, f"{_capital(words)} {advice}".rstrip(), also)
@@ -148,8 +167,8 @@ def _by_both(case: Case, value: Tensor) -> Diagnosis | None:
 
 
 def _partial(case: Case, value: Tensor) -> Diagnosis | None:
-    """Only some elements, rows or columns are wrong."""
-    outside = ~case.right.holds(value)
+    """Only some elements, rows or columns are wrong; the others lie where the verdict says that they do."""
+    outside = ~(case.agreed or case.right).holds(value)
     count = int(outside.sum())
     if value.dim() == 0 or count == 0 or count == outside.numel():
         return None

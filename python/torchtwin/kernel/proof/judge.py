@@ -13,6 +13,7 @@ from torchtwin.kernel.describe import dtype_name
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.values import MAX_ELEMENTS, number
+from torchtwin.kernel.words import AS_IT_IS
 from torchtwin.protocol import Diagnosis, Verdict
 
 _EMPTY = "identical: both are empty"
@@ -39,6 +40,8 @@ class Words:
     """Whether the enclosure's value is the exact result, and worth telling."""
     limit: str = "what rounding can do"
     """What the enclosure's limit is."""
+    layer_as: str = AS_IT_IS
+    """Code that makes a tensor of the first side's words."""
 
 
 USUALLY = "what rounding usually does"

@@ -280,3 +280,11 @@ def test_no_step_is_found_for_another_dtype_shape_or_value() -> None:
         assert list(steps_from(output, result)) == []
     assert [it.name for it in steps_from(output, output.sum())] == ["{}.sum()"]
     assert [it.name for it in steps_from(output, output.mean())] == ["{}.mean()"]
+
+
+@pytest.mark.parametrize("dtype", UNITS, ids=str)
+def test_half_of_tiny_numbers_is_not_taken_for_a_gelu_of_them(dtype: torch.dtype) -> None:
+    tiny = torch.tensor([[3.0, -5.0, 0.0]], dtype=dtype) * 2**-12 * UNITS[dtype]
+    assert torch.equal(functional.gelu(tiny), tiny / 2)
+    assert list(steps_from(tiny, tiny / 2)) == []
+    assert "{}" in [it.name for it in steps_from(tiny * 0, tiny * 0)]

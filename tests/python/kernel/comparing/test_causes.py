@@ -154,6 +154,31 @@ def test_a_float64_layer_beside_what_went_through_float32_is_told_so(
     assert (found.code, told in found.message) == ("lower_precision" if told else "unexplained", True), found.message
 
 
+def test_what_is_stale_after_a_function_is_told_in_words_that_are_no_code(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("fc = nn.Linear(6, 4)\nx = torch.randn(5, 6)\nh = F.gelu(fc(x))\nu = torch.tanh(fc(x))")
+    notebook.run("x *= 2\nhand = F.gelu(x @ fc.weight.T + fc.bias)")
+    assert cause(ask, "hand", "h").message.startswith("`hand` is computed with `x` as it became after the call. Call")
+    notebook.run("fc.weight.data += 1\nhand = torch.tanh(x / 2 @ fc.weight.T + fc.bias)")
+    told = "`hand` is computed with `fc.weight` as it became after the call. Call"
+    assert cause(ask, "hand", "u").message.startswith(told)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_agrees_by_closeness_alone_is_not_said_to_agree(notebook: Notebook, ask: Ask, seed: int) -> None:
+    """A batch norm that was folded into the layer without its running mean: all differ, a column by more than 2 %."""
+    notebook.run(
+        f"torch.manual_seed({seed})\nfc, bn = nn.Linear(16, 10), nn.BatchNorm1d(10)\n"
+        "bn.running_mean.fill_(1e-3)\nbn.running_mean[5] = 0.5\nbn.eval()\nx = torch.randn(40, 16)\n"
+        "scale = bn.weight / (bn.running_var + bn.eps).sqrt()\ny = bn(fc(x))\n"
+        "wrong = F.linear(x, fc.weight * scale[:, None], fc.bias * scale + bn.bias)"
+    )
+    for sides in (("wrong", "y"), ("y", "wrong")):
+        verdict = ask(*sides).verdict
+        assert verdict.message.startswith("different: 400 of 400 elements lie outside"), verdict.message
+        assert verdict.diagnosis is not None
+        assert (verdict.diagnosis.code, "agree" in verdict.diagnosis.message) == ("unexplained", False)
+
+
 def test_noise_as_large_as_that_of_float32_in_a_float64_layer_is_not_called_so(notebook: Notebook, ask: Ask) -> None:
     notebook.run("fc = nn.Linear(6, 4).double()\nx = torch.randn(5, 6).double() / 3\ny = fc(x)")
     for _ in range(10):
@@ -227,6 +252,73 @@ def test_another_shape_is_mended_on_the_side_that_was_made_by_hand(
     assert torch.allclose(mended, exact, rtol=1e-4, atol=1e-5)
     if "permute(2" not in written:  # there more than one order of swaps does it
         assert code == written
+
+
+NO_TENSORS = {
+    "hand.tolist()": "torch.tensor(hand, dtype=torch.float64)",
+    "tuple(map(tuple, hand.tolist()))": "torch.tensor(hand, dtype=torch.float64)",
+    "list(hand)": "torch.stack(hand)",
+    "tuple(hand)": "torch.stack(hand)",
+    "hand.numpy()": "torch.tensor(hand)",
+    "hand.numpy()[:, ::1]": "torch.tensor(hand)",
+}
+
+
+@pytest.mark.parametrize("made", NO_TENSORS)
+@pytest.mark.parametrize(
+    ("wrong", "code", "right"),
+    [
+        ("y.T", ".T", "y"),
+        ("y.flip(0)", ".flip(0)", "y"),
+        ("y[:, [1, 0, 2, 3]]", "[:, [1, 0, 2, 3]]", "y"),
+        ("y.reshape(2, 8)", ".reshape(4, 4)", "y"),
+        ("F.linear(x, w, b).transpose(0, 1)[None]", ".transpose(1, 2)", "y[None]"),
+        ("torch.stack([y, y])", ".mean(0)", "y"),
+        ("torch.stack([y / 2, y / 2])[:, :1]", ".sum(0, keepdim=True)", "y[None, :1]"),
+    ],
+)
+def test_what_is_advised_for_lists_tuples_and_arrays_can_be_written(
+    notebook: Notebook, ask: Ask, made: str, wrong: str, code: str, right: str
+) -> None:
+    notebook.run(LAYER + "h = y.detach()")
+    notebook.run(f"hand = ({wrong}).detach().clone()\nhand = {made}")
+    written = followed(ask, cause(ask, "hand", right), right)
+    assert written == NO_TENSORS[made] + code
+
+
+def test_numbers_in_a_list_that_is_written_out_are_made_a_tensor_to_be_reshaped(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("y = torch.tensor([[15, 33]])")
+    assert (
+        followed(ask, cause(ask, "[15, 33]", "y"), "y") == "torch.tensor([15, 33], dtype=torch.float64).reshape(1, 2)"
+    )
+    assert (
+        followed(ask, cause(ask, "([33, 15],)", "y"), "y") == "torch.tensor(([33, 15],), dtype=torch.float64).flip(1)"
+    )
+    notebook.run("y = y.float()")
+    assert followed(ask, cause(ask, "(y, y)", "y"), "y") == "torch.stack((y, y)).mean(0)"
+    notebook.run("z = torch.tensor([[1.5]])")
+    assert followed(ask, cause(ask, "1.5", "z"), "z") == "torch.tensor(1.5, dtype=torch.float64).reshape(1, 1)"
+
+
+@pytest.mark.parametrize(
+    "mixed", ["[list(y.T)]", "[y.T.numpy()]", "y.T.numpy()[::-1][None]", "y.T.numpy().astype('>f4')[None]"]
+)
+def test_where_no_short_code_makes_a_tensor_it_is_said_in_words(notebook: Notebook, ask: Ask, mixed: str) -> None:
+    notebook.run(LAYER + f"y = y.detach()\nhand = {mixed}")
+    right = "y.flip(1)" if "::-1" in mixed else "y"
+    found = cause(ask, "hand", f"{right}[None]")
+    assert found.message.endswith(" Make `hand` a tensor, and write `.transpose(1, 2)`."), found.message
+    found = cause(ask, "hand", f"{right}.T")
+    assert found.message.endswith("rite `hand`, made a tensor, with `.reshape(4, 4)`."), found.message
+
+
+def test_complex_numbers_are_told_to_be_compared_by_their_parts(notebook: Notebook, ask: Ask) -> None:
+    notebook.run("z = torch.randn(4, 2, dtype=torch.complex64)\nwrong = z.flip(0).clone()")
+    verdict = ask("wrong", "z").verdict
+    assert verdict.note is not None
+    assert verdict.note.endswith("by real and imaginary parts, the last index of each")
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.message.endswith("Write `torch.view_as_real(wrong).flip(0)`.")
 
 
 def test_dimensions_swapped_within_one_shape_are_swapped_back_by_the_advice(notebook: Notebook, ask: Ask) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,8 @@ def _csr() -> Tensor:
     ("value", "words", "reason"),
     [
         (None, "hand", "`hand` is None"),
+        (object(), "object()", "`object()` is an object, which holds no numbers"),
+        (Fraction(1, 3), "third", "`third` is a fractions.Fraction, which holds no numbers"),
         (None, "w.grad", "`w.grad` is None: no backward has reached it since it was made or zeroed"),
         ("abc", "hand", "`hand` is a str, which holds no numbers"),
         ({"a": 1}, "hand", "`hand` is a dict, which holds no numbers"),
@@ -78,7 +81,7 @@ def test_what_holds_no_values_is_told_in_the_users_words(value: Any, words: str,
 
 
 def test_an_uninitialised_parameter_is_told_and_not_asked_for_its_shape() -> None:
-    assert str(side(_uninitialised(), "w")).startswith("`w` is a UninitializedParameter")
+    assert str(side(_uninitialised(), "w")).startswith("`w` is an UninitializedParameter")
 
 
 def test_a_tensor_inside_a_transform_has_no_values() -> None:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from torchtwin.kernel.proof import hypotheses, linear
 from torchtwin.kernel.proof.changes import Case
-from torchtwin.kernel.proof.diagnosis import diagnose, is_code
+from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames
 from torchtwin.kernel.twin import Twin
+from torchtwin.kernel.words import is_code
 from torchtwin.protocol import Diagnosis
 
 NAMES = LinearNames("x", "w", "b", "x @ w.T + b")
