@@ -131,7 +131,7 @@ def _stored(code: CodeType, instruction: int) -> str | None:
     if following is None or not following.opname.startswith(_STORES):
         return None
     name = following.argval[0] if isinstance(following.argval, tuple) else following.argval
-    return str(name)
+    return str(name) if str(name).isidentifier() else None  # pytest stores what it takes apart as `@py_assert1`
 
 
 def _with_words(place: Text, words: str) -> Text:

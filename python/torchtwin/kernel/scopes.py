@@ -61,6 +61,6 @@ def _may_hold_its_locals(code: CodeType) -> bool:
 def shown(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What a person would call a variable: no leading underscore (IPython keeps outputs under such names).
 
-    Nor a name that nobody can write: pytest's are.
+    Nor what no person can write, `@py_assert1`: under such names pytest keeps the parts of an assertion.
     """
-    return ((name, value) for name, value in list(names.items()) if not name.startswith("_") and name.isidentifier())
+    return ((name, value) for name, value in list(names.items()) if not name.startswith(("_", "@")))

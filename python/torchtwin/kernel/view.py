@@ -16,7 +16,7 @@ from torchtwin.kernel.kinds import is_module, is_tensor
 from torchtwin.kernel.modules import modules
 from torchtwin.kernel.repeatable import is_repeatable
 from torchtwin.kernel.resolve import follow, resolve
-from torchtwin.kernel.scopes import notebook, visible
+from torchtwin.kernel.scopes import notebook, shown, visible
 from torchtwin.kernel.words import parsed
 
 _ROOT = re.compile(r"[.,\[]")
@@ -159,4 +159,4 @@ class View:
 
 
 def _same_object(scope: Mapping[str, Any], tensor: Tensor) -> str | None:
-    return next((n for n, value in list(scope.items()) if value is tensor and not n.startswith("_")), None)
+    return next((name for name, value in shown(scope) if value is tensor), None)

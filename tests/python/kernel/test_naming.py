@@ -12,6 +12,7 @@ import pytest
 import torch
 from tests.python.kernel.conftest import Notebook
 
+import torchtwin
 from torchtwin.kernel import callsite
 from torchtwin.protocol import TensorRow, Tensors
 
@@ -655,3 +656,23 @@ def test_a_forward_that_is_called_by_its_class_has_its_module_before_its_input(
 
 def test_a_forward_called_by_its_class_in_the_notebook_has_its_input(notebook: Notebook) -> None:
     assert notebook.call(FC + "nn.Linear.forward(fc, x * 2)").expression == "(x * 2) @ fc.weight.T + fc.bias"
+
+
+def test_what_pytest_takes_an_assertion_apart_into_is_no_name(notebook: Notebook) -> None:
+    notebook.run("fc = nn.Linear(3, 2)\nx = torch.randn(4, 3)")
+    notebook.names |= {"@py_assert1": notebook.names["fc"].weight, "@py_assert2": notebook.names["x"]}
+    call = notebook.call("y = fc(x)")
+    assert call.expression == "x @ fc.weight.T + fc.bias"
+    assert notebook.call("def f(x):\n    return fc(x)\nz = f(x * 1)").operands.weight.name == "fc.weight"  # type: ignore[union-attr]
+
+
+def test_in_an_assertion_of_pytests_a_call_is_told_in_the_users_names() -> None:
+    fc, x = torch.nn.Linear(3, 2), torch.randn(4, 3)
+    torchtwin.clear()
+    with torchtwin.watch():
+        assert fc(x).shape == (4, 2)
+        assert torch.equal(x @ fc.weight.T, fc(x)) is False
+    for record in torchtwin.records():
+        assert "py_assert" not in str(record)
+        assert record["expression"] == "x @ fc.weight.T + fc.bias"
+    torchtwin.clear()

@@ -278,14 +278,11 @@ class Matcher:
                 before, is_alike = self._seen.get(words), tuple(part.shape) in shapes
                 now = _state(part, is_read=False)
                 if now.mark is None and (is_alike or (before is not None and before.mark is not None)):
-                    if time.perf_counter() < until:
-                        now = _state(part, is_read=True)
-                    else:
-                        unread += 1
-                        now = before if before is not None and before.identity == now.identity else now
+                    is_late = time.perf_counter() >= until
+                    unread += is_late
+                    now = _unread(now, before) if is_late else _state(part, is_read=True)
                 seen[words] = now
-                is_new = now.is_changed_from(before)
-                if is_new:
+                if is_new := now.is_changed_from(before):
                     changed.add(words)
                 if is_alike and _is_readable(part):
                     found.append(_Candidate(words, part, is_new))
@@ -304,6 +301,11 @@ class Matcher:
                     target.is_new = target.state not in self._targets_seen
                     found[value.shape].append(target)
         return found
+
+
+def _unread(now: _State, before: _State | None) -> _State:
+    """What stays known of an array that there was no time to read, so that the next look still finds it changed."""
+    return before if before is not None and before.identity == now.identity else now
 
 
 def _fitting(
@@ -448,6 +450,8 @@ def _is_slip(one: Side, target: _Target, is_patient: bool) -> bool:
         return False
     right = target.value.double().reshape(-1)
     factor = float(one.value.double().reshape(-1) @ right / (right @ right))
+    if not math.isfinite(factor):
+        return False
     is_whole = round(factor) >= 2 and math.isclose(factor, round(factor), rel_tol=1e-3)
     usual = (-1.0, 0.5, *(1 / n for n, _ in target.origin.sums))
     if _GRADIENT.search(one.words) is None:
