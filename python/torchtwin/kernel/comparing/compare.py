@@ -46,7 +46,7 @@ class Comparer:
 
     def _compare(self, a: Side, b: Side) -> Verdict:
         if a.value.shape != b.value.shape:
-            return other_shapes(a, b, self._compare, self._is_recorded)
+            return other_shapes(a, b, self._compare, self._is_own)
         if not _rounds(a.value) and not _rounds(b.value):
             return values.judge_exact(a.value, b.value, Words(a.name, b.name, layer_as=a.as_tensor))
         if a.value.is_complex() or b.value.is_complex():
@@ -57,19 +57,23 @@ class Comparer:
             return unchecked(f"no rounding bound for {name}, the dtype of {unknown.name}")
         return self._traced(Pair(a, b)) or self._untraced(Pair(a, b))
 
-    def _is_recorded(self, side: Side) -> bool:
-        return next(self._tracer.origins(side.original), None) is not None
+    def _is_own(self, side: Side) -> bool:
+        return self._tracer.is_own(side.original)
 
     def _traced(self, pair: Pair) -> Verdict | None:
         """Each side may be traced, to operands of its own: it is enough that those of one explain the other."""
         found = []
-        for is_actual in sorted((True, False), key=lambda it: UNIT_ROUNDOFF[_side(pair, it).value.dtype]):
+        for is_actual in sorted((True, False), key=lambda it: self._order(_side(pair, it))):
             if (verdict := self._by_side(pair, is_actual)) is None:
                 continue
             if verdict.kind in ("identical", "rounding"):
                 return verdict
             found.append(verdict)
         return min(found, key=_rank, default=None)
+
+    def _order(self, side: Side) -> tuple[float, bool]:
+        """The more precise side first, and what torch gave before what was made by hand."""
+        return UNIT_ROUNDOFF[side.value.dtype], not self._is_own(side)
 
     def _by_side(self, pair: Pair, is_actual: bool) -> Verdict | None:
         for origin in self._tracer.origins(_side(pair, is_actual).original):

@@ -129,6 +129,14 @@ class Tracer:
         calls = itertools.islice(reversed(self._past), MAX_CALLS)
         return any(id(call.original(role)) in leaves for call in calls for role in PARAMETERS)
 
+    def is_own(self, tensor: Tensor) -> bool:
+        """Whether torch itself gave it: the output of a recorded call, a view of one, or the `.grad` of an operand."""
+        if not has_storage(tensor):
+            return False
+        calls = itertools.islice(reversed(self._past), MAX_CALLS)
+        is_output = any(next(self._as_output(call, tensor), None) is not None for call in calls)
+        return is_output or next(self.given_gradient(tensor), None) is not None
+
     def other_operands(self, tensor: Tensor, origin: Origin) -> str | None:
         """That a tensor is the output of a call with operands of its own, if it is."""
         if origin.of != "output" or not has_storage(tensor):

@@ -467,3 +467,14 @@ def test_two_calls_in_two_backwards_are_two_passes(notebook: Notebook, ask: Ask)
     verdict = ask("g.T @ z", "fc.weight.grad").verdict
     assert verdict.diagnosis is not None
     assert verdict.diagnosis.message.endswith("`fc.weight.grad` holds 2 passes.")
+
+
+@pytest.mark.parametrize("wrong_first", [True, False])
+def test_a_relu_too_many_is_told_of_the_side_that_was_made_by_hand(
+    layer: Notebook, ask: Ask, wrong_first: bool
+) -> None:
+    layer.run("wrong = torch.relu(x @ fc.weight.T + fc.bias)")
+    verdict = ask(*(("wrong", "y") if wrong_first else ("y", "wrong"))).verdict
+    assert verdict.kind == "different"
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.message == "`wrong` is `y` after a ReLU. Leave the ReLU out."
