@@ -47,13 +47,14 @@ def started_with(node: Node) -> Tensor | None:
     running = list(_running())
     if len(running) != 1 or running[0].f_code is not _engine_run_backward.__code__:
         return None
-    roots, gradients = running[0].f_locals["t_outputs"], running[0].f_locals["args"][0]
-    at: Node | None = roots[0].grad_fn if len(roots) == 1 else None
+    arguments = running[0].f_locals
+    roots, rest = arguments.get("t_outputs", ()), arguments.get("args", ())
+    at: Node | None = roots[0].grad_fn if len(roots) == 1 and rest else None
     for _ in range(MAX_STEPS):
         if at is None or at is node:
             break
         at = _only_source(at)
-    return gradients[0] if at is node else None
+    return rest[0][0] if at is not None and at is node else None
 
 
 def _running() -> Iterator[FrameType]:

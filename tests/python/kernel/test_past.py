@@ -127,3 +127,62 @@ def test_of_many_passes_the_newest_are_remembered() -> None:
     call = memory.get(1)
     assert call is not None
     assert [it.grad_output[0, 0].item() for it in call.passes] == list(range(34, 50))
+
+
+ONES = torch.ones(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "started"),
+    [
+        (ONES, ONES),
+        (ONES / 6, torch.tensor(1.0)),
+        (-ONES / 6, torch.tensor(1.0)),
+        (1024 * ONES / 12, torch.tensor(1024.0)),
+    ],
+)
+def test_a_one_that_was_divided_is_given(arrived: torch.Tensor, started: torch.Tensor) -> None:
+    assert is_given(arrived, started)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "started"),
+    [
+        (ONES, None),
+        (torch.rand(2, 3), torch.tensor(1.0)),  # a hook, say
+        (0.37 * ONES, torch.tensor(1.0)),
+        (0.7 * ONES, 0.7 * ONES),  # a number that the user computed
+        (torch.rand(2, 3, generator=torch.Generator().manual_seed(1)), torch.rand(2, 3)),
+    ],
+)
+def test_anything_else_may_have_been_computed(arrived: torch.Tensor, started: torch.Tensor | None) -> None:
+    assert not is_given(arrived, started)
+
+
+def test_a_tensor_that_stood_in_a_variable_before_the_call_is_given_unless_it_was_changed_on_the_way() -> None:
+    g = torch.rand(2, 3)
+    assert not is_given(g, g)
+    assert is_given(g, g, stood_before=True)
+    assert not is_given(2 * g, g, stood_before=True)
+
+
+def is_given(arrived: torch.Tensor, started: torch.Tensor | None, stood_before: bool = False) -> bool:
+    memory = Past(10)
+    if stood_before and started is not None:
+        memory.cell_ended({"g": started})
+        memory.stretch += 1
+    held(memory, 1, torch.ones(2, 2), torch.ones(3, 2))
+    memory.hold_pass(1, GradOutput(arrived, started), {})
+    call = memory.get(1)
+    assert call is not None
+    return call.passes[0].is_given
+
+
+def test_what_arrives_of_a_backward_too_large_to_be_held_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past, "MAX_COPIED", 10)
+    memory = Past(10)
+    held(memory, 1, torch.ones(1, 2), torch.ones(3, 2))
+    memory.hold_pass(1, GradOutput(torch.ones(4, 3)), {"weight": torch.ones(3, 2)})
+    call = memory.get(1)
+    assert call is not None
+    assert (call.arriving, call.passes) == ({}, [])
