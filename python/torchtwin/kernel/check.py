@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 from torch import Tensor
 
+from torchtwin.kernel.causes import hypotheses
+from torchtwin.kernel.causes.changes import Case
+from torchtwin.kernel.causes.diagnosis import diagnose
+from torchtwin.kernel.causes.hypotheses import LinearNames
 from torchtwin.kernel.coverage import is_probed
-from torchtwin.kernel.proof import hypotheses, linear
+from torchtwin.kernel.proof import linear
 from torchtwin.kernel.proof.bounds import arithmetic, exact_product
-from torchtwin.kernel.proof.changes import Case
-from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.enclosure import enclosure
-from torchtwin.kernel.proof.hypotheses import LinearNames
 from torchtwin.kernel.proof.judge import judge, other_shape
 from torchtwin.kernel.proof.probe import Product, probed
 from torchtwin.kernel.twin import Twin

@@ -14,6 +14,7 @@ from torch import Tensor
 from torchtwin.kernel import callsite, failure
 from torchtwin.kernel.backward import GradOutput
 from torchtwin.kernel.callsite import Caller
+from torchtwin.kernel.causes.hypotheses import LinearNames
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
 from torchtwin.kernel.comparing.matches import SECONDS, Found, Matcher
@@ -27,7 +28,6 @@ from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import Past
-from torchtwin.kernel.proof.hypotheses import LinearNames
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder

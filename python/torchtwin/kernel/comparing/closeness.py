@@ -12,11 +12,11 @@ import msgspec
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.causes.changes import Case
+from torchtwin.kernel.causes.diagnosis import diagnose
 from torchtwin.kernel.comparing import values
 from torchtwin.kernel.comparing.pair import Pair
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
-from torchtwin.kernel.proof.changes import Case
-from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import USUALLY, unchecked
 from torchtwin.protocol import Diagnosis, Verdict

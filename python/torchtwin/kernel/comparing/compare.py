@@ -8,6 +8,8 @@ from dataclasses import replace
 import msgspec
 from torch import Tensor
 
+from torchtwin.kernel.causes.changes import Case
+from torchtwin.kernel.causes.diagnosis import diagnose
 from torchtwin.kernel.comparing import values
 from torchtwin.kernel.comparing.closeness import FORMULAS, is_certain, undecided
 from torchtwin.kernel.comparing.ground import is_faint
@@ -17,8 +19,6 @@ from torchtwin.kernel.comparing.shapes import other_shapes
 from torchtwin.kernel.comparing.sides import Side, as_real, side
 from torchtwin.kernel.comparing.traced import Trace, judge_traced
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
-from torchtwin.kernel.proof.changes import Case
-from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.judge import Words, unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict

@@ -17,6 +17,8 @@ import msgspec
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.causes.changes import Case
+from torchtwin.kernel.causes.diagnosis import diagnose
 from torchtwin.kernel.comparing.graph import made_from
 from torchtwin.kernel.comparing.origin import Origin, Tracer
 from torchtwin.kernel.comparing.sides import Side, side
@@ -24,8 +26,6 @@ from torchtwin.kernel.identity import has_storage, mark, same_view
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.past import Past, PastCall, Role
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
-from torchtwin.kernel.proof.changes import Case
-from torchtwin.kernel.proof.diagnosis import diagnose
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import Words, judge
 from torchtwin.kernel.quiet import quietly

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.causes import hypotheses
+from torchtwin.kernel.causes.hypotheses import Hypothesis, LinearNames, Parameters
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
 from torchtwin.kernel.comparing.graph import nodes
@@ -17,9 +19,8 @@ from torchtwin.kernel.comparing.ground import MAX_CALLS, PARAMETERS, Grounds, is
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import MAX_COPIED, Pass, Past, PastCall, Role
-from torchtwin.kernel.proof import hypotheses, linear
+from torchtwin.kernel.proof import linear
 from torchtwin.kernel.proof.enclosure import Enclosure, total
-from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames, Parameters
 from torchtwin.kernel.proof.probe import Product
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.twin import Twin

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.causes.changes import in_order
 from torchtwin.kernel.comparing.sides import Side
-from torchtwin.kernel.proof.changes import in_order
 from torchtwin.kernel.words import AS_IT_IS, is_code, written
 from torchtwin.protocol import Diagnosis, Verdict
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from torchtwin.kernel.causes.changes import Case
+from torchtwin.kernel.causes.diagnosis import diagnose, nearer_formula
 from torchtwin.kernel.comparing.closeness import FORMULAS, are_close, judge_by_closeness
 from torchtwin.kernel.comparing.large import narrowed, widened
 from torchtwin.kernel.comparing.origin import Origin
 from torchtwin.kernel.comparing.pair import Pair, is_low, noted
 from torchtwin.kernel.comparing.sides import Side, named
-from torchtwin.kernel.proof.changes import Case
-from torchtwin.kernel.proof.diagnosis import diagnose, nearer_formula
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import Verdict

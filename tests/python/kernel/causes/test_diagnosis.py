@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.proof import hypotheses, linear
-from torchtwin.kernel.proof.changes import Case
-from torchtwin.kernel.proof.diagnosis import diagnose
-from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames
+from torchtwin.kernel.causes import hypotheses
+from torchtwin.kernel.causes.changes import Case
+from torchtwin.kernel.causes.diagnosis import diagnose
+from torchtwin.kernel.causes.hypotheses import Hypothesis, LinearNames
+from torchtwin.kernel.proof import linear
 from torchtwin.kernel.twin import Twin
 from torchtwin.kernel.words import is_code
 from torchtwin.protocol import Diagnosis

@@ -11,9 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.proof.digits import digits_of, rounded_to
+from torchtwin.kernel.causes.digits import digits_of, rounded_to
+from torchtwin.kernel.causes.hypotheses import Hypothesis
 from torchtwin.kernel.proof.enclosure import Enclosure
-from torchtwin.kernel.proof.hypotheses import Hypothesis
 from torchtwin.kernel.words import AS_IT_IS
 from torchtwin.protocol import DiagnosisCode
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.proof.digits import digits_of, rounded_to
+from torchtwin.kernel.causes.digits import digits_of, rounded_to
 
 F32, F64 = torch.float32, torch.float64
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from torchtwin.kernel.causes.changes import Case, Change, changes, in_order
 from torchtwin.kernel.proof import linear
-from torchtwin.kernel.proof.changes import Case, Change, changes, in_order
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.twin import Twin
 

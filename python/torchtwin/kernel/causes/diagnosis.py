@@ -9,9 +9,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.proof.changes import MAX_LISTED, Case, Change, changes
+from torchtwin.kernel.causes.changes import MAX_LISTED, Case, Change, changes
+from torchtwin.kernel.causes.hypotheses import Hypothesis
 from torchtwin.kernel.proof.enclosure import Enclosure
-from torchtwin.kernel.proof.hypotheses import Hypothesis
 from torchtwin.kernel.words import is_code, written
 from torchtwin.protocol import Diagnosis, DiagnosisCode
 

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from torchtwin.kernel.proof import hypotheses, linear
-from torchtwin.kernel.proof.hypotheses import Hypothesis, LinearNames, Parameters
+from torchtwin.kernel.causes import hypotheses
+from torchtwin.kernel.causes.hypotheses import Hypothesis, LinearNames, Parameters
+from torchtwin.kernel.proof import linear
 from torchtwin.kernel.twin import Twin
 
 NAMES = LinearNames("x", "fc.weight", "fc.bias", "x @ fc.weight.T + fc.bias")
