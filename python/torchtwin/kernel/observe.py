@@ -17,7 +17,8 @@ from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.causes.hypotheses import LinearNames
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output
-from torchtwin.kernel.comparing.matches import SECONDS, Found, Matcher
+from torchtwin.kernel.comparing.looks import Found
+from torchtwin.kernel.comparing.matches import SECONDS, Matcher
 from torchtwin.kernel.comparing.multiples import multiples_of_gradients
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import reason_not_to_check

@@ -20,7 +20,7 @@ from torchtwin.version import __version__
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from torchtwin.kernel.comparing.matches import Found
+    from torchtwin.kernel.comparing.looks import Found
     from torchtwin.kernel.comparing.origin import Tracer
     from torchtwin.kernel.observe import Recording
     from torchtwin.kernel.tap import Tap

@@ -8,11 +8,11 @@ import tracemalloc
 import pytest
 from tests.python.kernel.conftest import Notebook
 
-from torchtwin.kernel.comparing import matches
+from torchtwin.kernel.comparing import candidates, matches
 from torchtwin.protocol import Match, Tensors
 
 AFTER_CELL = matches.Matcher.after_cell
-SIDE = matches.side
+SIDE = candidates.side
 
 
 @pytest.fixture(autouse=True)
@@ -183,7 +183,7 @@ def test_a_training_loop_has_no_near_miss(notebook: Notebook) -> None:
 
 def test_a_large_array_is_neither_copied_nor_read(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr(matches, "side", lambda value, words: read.append(words) or SIDE(value, words))
+    monkeypatch.setattr(candidates, "side", lambda value, words: read.append(words) or SIDE(value, words))
     notebook.run(SQUARE + "import numpy\nbig = numpy.ones((300, 1000))\nwide = numpy.ones((4, 1000))")
     tracemalloc.start()
     notebook.run("pass")
@@ -196,8 +196,8 @@ def test_a_large_array_is_neither_copied_nor_read(notebook: Notebook, monkeypatc
 def test_an_array_of_an_outputs_shape_is_read_where_it_lies(notebook: Notebook) -> None:
     notebook.run(SQUARE + "import numpy\na = numpy.random.randn(4, 3).astype('float32')\nb = a[::-1]")
     a, b = notebook.names["a"], notebook.names["b"]
-    assert matches._lent(a).data_ptr() == a.__array_interface__["data"][0]
-    assert matches._lent(b) is b  # which torch can't read
+    assert candidates._lent(a).data_ptr() == a.__array_interface__["data"][0]
+    assert candidates._lent(b) is b  # which torch can't read
 
 
 def test_an_array_that_was_changed_in_place_is_looked_at_anew(notebook: Notebook) -> None:
@@ -220,7 +220,7 @@ def test_reading_arrays_counts_as_time_and_what_was_not_read_is_told(
 ) -> None:
     notebook.run(SQUARE)
     monkeypatch.setattr(matches.Matcher, "after_cell", lambda self, names, seconds: AFTER_CELL(self, names, -1.0))
-    monkeypatch.setattr(matches.zlib, "crc32", None)
+    monkeypatch.setattr(candidates.zlib, "crc32", None)
     notebook.run("a = x.numpy() + 0")
     assert tensors(notebook).unmatched >= 1
 
