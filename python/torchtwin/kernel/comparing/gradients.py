@@ -26,7 +26,8 @@ class Missing:
 
 NOTHING = Missing(
     "nothing depends on it",
-    "In the {which} function nothing depends on `{words}`: a `detach()`, `.data`, `no_grad` or a copy cuts it off.",
+    "In the {which} function nothing depends on `{words}`: it is not used, or cut off by a `detach()`, `.data`, "
+    "`no_grad` or a copy.",
 )
 _Of = tuple[str, Tensor | Missing]
 """Which function, and the gradient of it."""

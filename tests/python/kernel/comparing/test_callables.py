@@ -106,7 +106,9 @@ def test_a_weight_that_is_cut_off_in_one_function_is_different(
     assert kinds(found)[0] in ("identical", "rounding")
     assert of_w.kind == "different"
     assert of_w.diagnosis is not None
-    assert of_w.diagnosis.message.startswith(f"In the {which} function nothing depends on `w`: a `detach()`")
+    assert of_w.diagnosis.message.startswith(
+        f"In the {which} function nothing depends on `w`: it is not used, or cut off by a `detach()`"
+    )
 
 
 def test_what_nothing_depends_on_in_either_is_unchecked(functions: Notebook, ask: Ask) -> None:

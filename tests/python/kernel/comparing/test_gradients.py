@@ -33,8 +33,8 @@ def test_a_gradient_that_only_one_function_has_is_different_and_says_in_which_it
     assert (verdict.kind, verdict.elements) == ("different", 6)
     assert verdict.diagnosis is not None
     assert verdict.diagnosis.message == (
-        f"In the {which} function nothing depends on `fc.weight`: a `detach()`, `.data`, `no_grad` or a copy cuts it "
-        "off."
+        f"In the {which} function nothing depends on `fc.weight`: it is not used, or cut off by a `detach()`, `.data`, "
+        "`no_grad` or a copy."
     )
 
 
