@@ -121,13 +121,14 @@ def is_computed(tensor: Tensor) -> bool:
 
 
 def _is_round_share(g: Tensor, started: Tensor) -> bool:
-    """Whether it is one number, which is a power of two (1, or a loss scale) over a whole number, as of a mean."""
+    """Whether all of it is one number: a power of two (1, or a loss scale) over a number of elements, as of a mean."""
     if not g.numel() or not started.numel() or bool((g != g.reshape(-1)[0]).any()):
         return False
     start, share = (abs(float(t.reshape(-1)[0])) for t in (started, g))
     if bool((started != started.reshape(-1)[0]).any()) or not share or math.frexp(start)[0] != 0.5:
         return False
-    return math.isclose(start / share, round(start / share), rel_tol=4 * float(torch.finfo(g.dtype).eps))
+    counts = (n for n in range(1, g.numel() + 1) if g.numel() % n == 0)
+    return any(math.isclose(start / share, n, rel_tol=2 * float(torch.finfo(g.dtype).eps)) for n in counts)
 
 
 def _is_the_same(g: Tensor, started: Tensor) -> bool:
@@ -141,7 +142,7 @@ class Past:
         self._max_calls = max_calls
         self.stretch = 0
         self._made_in: Any = WeakIdKeyDictionary()
-        """The stretch after which a tensor first stood in a variable of the notebook."""
+        """The stretch after which a tensor first stood in a variable of the notebook as it is, and its mark then."""
         self._calls: OrderedDict[int, PastCall] = OrderedDict()
         self._copied: OrderedDict[int, PastCall] = OrderedDict()
         self._elements = 0
@@ -202,25 +203,25 @@ class Past:
     def _stretch_of(self, tensor: Tensor | None) -> int:
         """In which it came to be, or what it is a view of."""
         whole = tensor._base if tensor is not None and tensor._is_view() else tensor
-        return int(min(self._made_in.get(it, self.stretch) for it in (tensor, whole)))
+        known = [(it, self._made_in.get(it)) for it in (tensor, whole) if it is not None]
+        return min((then[0] for it, then in known if then is not None and then[1] == mark(it)), default=self.stretch)
 
     def _pass(self, call: PastCall, grad_output: GradOutput, shares: dict[str, Tensor]) -> Pass:
         g, started = grad_output.value, grad_output.started
         is_given = started is not None and (
-            _is_round_share(g, started)
-            or (self._made_in.get(started, call.stretch) < call.stretch and _is_the_same(g, started))
+            _is_round_share(g, started) or (self._stretch_of(started) < call.stretch and _is_the_same(g, started))
         )
         return Pass(g.clone(), is_given, grad_output.backward, shares)
 
     def is_data(self, tensor: Tensor) -> None:
         """That a tensor depends on nothing that is computed from now on."""
-        self._made_in[tensor] = self.stretch - 1
+        self._made_in[tensor] = self.stretch - 1, mark(tensor)
 
     def cell_ended(self, names: Mapping[str, Any]) -> None:
         """What is new among the notebook's variables was made in this stretch."""
         for _, value in shown(names):
             if is_tensor(value):
-                self._made_in.setdefault(value, self.stretch)
+                self._made_in[value] = self._stretch_of(value), mark(value)
 
     def clear(self) -> None:
         self._calls.clear()

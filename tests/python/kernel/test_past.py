@@ -138,7 +138,7 @@ ONES = torch.ones(2, 3)
         (ONES, ONES),
         (ONES / 6, torch.tensor(1.0)),
         (-ONES / 6, torch.tensor(1.0)),
-        (1024 * ONES / 12, torch.tensor(1024.0)),
+        (1024 * ONES / 6, torch.tensor(1024.0)),
     ],
 )
 def test_a_one_that_was_divided_is_given(arrived: torch.Tensor, started: torch.Tensor) -> None:

@@ -152,7 +152,7 @@ def _by_both(case: Case, value: Tensor) -> Diagnosis | None:
     """A wrong formula whose result was then changed."""
     for guess in (it for it in case.hypotheses if it.causes != _LOW and not it.is_rare):
         for change in changes(case, value, guess.within):
-            if _agrees(value, change.within):
+            if _agrees(value, change.within) and _is_nearer(value, change.within, case.right):
                 words = change.words.format(wrong=case.wrong_name, right=guess.what)
                 code, *also = guess.causes
                 # A formula to be written mends the change as well.

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import msgspec
 import torch
-from torch import Tensor
 
 from torchtwin.kernel.causes.changes import Case
 from torchtwin.kernel.causes.diagnosis import diagnose
@@ -45,7 +44,7 @@ def judge_by_closeness(pair: Pair, case: Case, doubt: str, is_faint: bool) -> Ve
     if diagnosis.code not in FORMULAS or not is_clear:
         if (close := undecided(pair, is_faint)) is not None:
             return unchecked(f"{close}; {doubt}")
-        wider = _nearly(case, _close_to(case.right, pair.dtype))
+        wider = _nearly(case, _close_to(case.right, pair))
         diagnosis = diagnose(replace(wider, agreed=usual.right))
     return msgspec.structs.replace(verdict, diagnosis=diagnosis)
 
@@ -67,7 +66,7 @@ def undecided(pair: Pair, is_faint: bool) -> str | None:
 def are_close(pair: Pair, share: float = CLOSE) -> bool:
     """To within some per cent of the largest element."""
     a, b = pair.actual.value.double(), pair.expected.value.double()
-    apart = (a - b).abs() <= _close(pair.dtype, share) * min(_largest(a), _largest(b))
+    apart = (a - b).abs() <= _close(pair.dtype, share) * values.size_of(a, b)
     return bool((apart | (a == b) | (a.isnan() & b.isnan())).all())
 
 
@@ -75,8 +74,9 @@ def _close(dtype: torch.dtype, share: float = CLOSE) -> float:
     return max(share, CLOSE_ROUNDINGS * UNIT_ROUNDOFF[dtype])
 
 
-def _close_to(within: Enclosure, dtype: torch.dtype) -> Enclosure:
-    return replace(within, limit=within.limit.clamp(min=_close(dtype) * _largest(within.value)))
+def _close_to(within: Enclosure, pair: Pair) -> Enclosure:
+    size = values.size_of(pair.actual.value, pair.expected.value)
+    return replace(within, limit=within.limit.clamp(min=_close(pair.dtype) * size))
 
 
 def _nearly(case: Case, right: Enclosure) -> Case:
@@ -88,8 +88,3 @@ def _nearly(case: Case, right: Enclosure) -> Case:
 
 def _widened(within: Enclosure, by: Enclosure) -> Enclosure:
     return replace(within, limit=torch.maximum(within.limit, by.limit))
-
-
-def _largest(value: Tensor) -> float:
-    sizes = value.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).abs()
-    return float(sizes.max()) if sizes.numel() else 0.0

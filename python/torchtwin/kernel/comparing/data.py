@@ -46,8 +46,16 @@ def _is_data(node: ast.expr) -> bool:
         function = node.func
         if not isinstance(function, ast.Attribute):
             return False
-        makes = isinstance(function.value, ast.Name) and function.value.id == "torch" and function.attr in _MAKES
-        return makes or (function.attr in _MOVES and _is_data(function.value))
-    if isinstance(node, ast.Attribute | ast.Subscript):
+        is_torch = isinstance(function.value, ast.Name) and function.value.id == "torch"
+        if is_torch and function.attr in _MAKES:
+            return not any(map(_computes, node.args))
+        return function.attr in _MOVES and _is_data(function.value)
+    if isinstance(node, ast.Subscript):
+        return _is_data(node.value) and not _computes(node.slice)
+    if isinstance(node, ast.Attribute):
         return _is_data(node.value)
     return isinstance(node, ast.Name | ast.Constant)
+
+
+def _computes(node: ast.AST) -> bool:
+    return any(isinstance(part, ast.Call | ast.BinOp) for part in ast.walk(node))

@@ -42,3 +42,9 @@ def nodes(node: Node) -> Iterator[Node]:
         new = [source for source, _ in node.next_functions if source is not None and source not in seen]
         seen.update(new)
         waiting.extend(new)
+
+
+def leaves(result: Tensor) -> list[Tensor]:
+    """The tensors that autograd would accumulate gradients of a result in."""
+    found = [] if result.grad_fn is None else [getattr(node, "variable", None) for node in nodes(result.grad_fn)]
+    return [leaf for leaf in found if leaf is not None]

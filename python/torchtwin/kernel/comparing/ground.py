@@ -24,7 +24,7 @@ from torch import Tensor
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
 from torchtwin.kernel.comparing.data import is_name_of_data
-from torchtwin.kernel.comparing.graph import follows_from
+from torchtwin.kernel.comparing.graph import follows_from, leaves
 from torchtwin.kernel.past import Pass, Past, PastCall, Role
 from torchtwin.kernel.proof import linear
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
@@ -87,9 +87,12 @@ class Grounds:
 
     def _doubt_of_parameters(self, call: PastCall, result: Tensor) -> str | None:
         for role in PARAMETERS:
+            original = call.original(role)
             is_computed = role in call.computed or not self._is_named(call, role)
-            if is_computed and not follows_from(result, call.original(role)):
+            if is_computed and not follows_from(result, original):
                 return self._doubt(call, role)
+            if role == "weight" and original is not None and not _may_use(result, original, call):
+                return f"the other side was not computed from {self._operand(call, role)} but from other parameters"
         return None
 
     def of_gradient(
@@ -219,6 +222,21 @@ def leads_to(step: Activation | Reduction, call: PastCall, tensor: Tensor | None
     return node.name().startswith(step.node) and source is not None and _OF_A_LAYER.match(source.name()) is not None
 
 
+def _may_use(result: Tensor, weight: Tensor, call: PastCall) -> bool:
+    """Whether a weight, or a copy of it, is among the parameters that a result was computed from, if there are any."""
+    used, known = leaves(result), call.operand("weight")
+    if not used or not weight.requires_grad or any(leaf is weight for leaf in used):
+        return True
+    if known is None or follows_from(result, weight):
+        return True
+    turned = [leaf.detach().T for leaf in used if leaf.dim() == 2]
+    return any(_is_copy(copy, known) for copy in [*(leaf.detach() for leaf in used), *turned])
+
+
+def _is_copy(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and a.device == b.device and torch.equal(a.double(), b.double())
+
+
 def is_faint(call: PastCall) -> bool:
     """Whether the gradients that reached a call may be little else than rounding, as far as is known.
 
@@ -229,14 +247,18 @@ def is_faint(call: PastCall) -> bool:
 
 
 def _had_its_input(earlier: PastCall, call: PastCall) -> bool:
-    """Whether an earlier call had the same input, perhaps in a lower precision: then it was not computed after that."""
+    """Whether an earlier call had the same input, or one in a lower precision: then it was not computed after that.
+
+    Equal numbers alone do not tell: a loop may compute them again.
+    """
     input, other = call.original("input"), earlier.original("input")
     if input is not None and input is other:
         return True
     ours, theirs = call.copies.get("input"), earlier.copies.get("input")
     if ours is None or theirs is None or ours.shape != theirs.shape or ours.device != theirs.device:
         return False
-    return torch.equal(ours.to(theirs.dtype), theirs)
+    is_lower = ours.dtype != theirs.dtype and earlier.stretch == call.stretch
+    return is_lower and torch.equal(ours.to(theirs.dtype), theirs)
 
 
 def _size_of_output(call: PastCall) -> float:

@@ -77,7 +77,7 @@ def widened(verdict: Verdict, narrowed: Narrowed, pair: Pair, wrong: str) -> Ver
         return covered(_on_all(verdict, pair), sample, pair.actual.value.numel())
     diagnosis = verdict.diagnosis
     if diagnosis is not None and diagnosis.code in ("partial", "unexplained"):
-        diagnosis = _in_a_sample(verdict, sample, pair.actual.value.numel() // sample.total, wrong)
+        diagnosis = _in_a_sample(verdict, sample, pair, wrong)
     coverage = f"rows {len(sample.rows)} of {sample.total}"
     return msgspec.structs.replace(verdict, diagnosis=diagnosis, coverage=coverage)
 
@@ -94,8 +94,11 @@ def _on_all(verdict: Verdict, pair: Pair) -> Verdict:
     return msgspec.structs.replace(verdict, kind=kind, message=message, equal_elements=equal, elements=n)
 
 
-def _in_a_sample(verdict: Verdict, sample: Sample, features: int, wrong: str) -> Diagnosis:
-    wrong_rows = {place // features for place in verdict.outside or ()} | set(sample.tripped.tolist())
+def _in_a_sample(verdict: Verdict, sample: Sample, pair: Pair, wrong: str) -> Diagnosis:
+    a, b = (side.value.reshape(sample.total, -1) for side in (pair.actual, pair.expected))
+    differs = (a[sample.tripped] != b[sample.tripped]) & ~(a[sample.tripped].isnan() & b[sample.tripped].isnan())
+    outside = {place // a.shape[1] for place in verdict.outside or ()}  # of the first elements
+    wrong_rows = outside | set(sample.tripped[differs.any(1)].tolist())
     if sample.left_out or 2 * len(wrong_rows) > sample.total:
         return Diagnosis("unexplained", f"No simple cause found in the {len(sample.rows):,} rows that were computed.")
     subject, verb = _rows(sorted(wrong_rows))

@@ -163,7 +163,7 @@ def _fitting(
 
 def _is_step(near: Told, answers: list[Told]) -> bool:
     """Whether another new variable has what this one lacks: `pre = x @ w.T` before `answer = pre + b`."""
-    return any(it.target.key == near.target.key for it in answers)
+    return any(it.target.key == near.target.key or made_from(it.side.original, near.side.original) for it in answers)
 
 
 def _memory(tensor: Tensor) -> int:

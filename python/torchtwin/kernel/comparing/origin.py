@@ -14,7 +14,7 @@ from torchtwin.kernel.causes import hypotheses
 from torchtwin.kernel.causes.hypotheses import Hypothesis, LinearNames, Parameters
 from torchtwin.kernel.comparing import enclosures
 from torchtwin.kernel.comparing.activations import Activation, Reduction, steps_from
-from torchtwin.kernel.comparing.graph import nodes
+from torchtwin.kernel.comparing.graph import leaves
 from torchtwin.kernel.comparing.ground import MAX_CALLS, PARAMETERS, Grounds, is_faint, is_telling, leads_to
 from torchtwin.kernel.identity import has_storage
 from torchtwin.kernel.passes import Passes
@@ -124,11 +124,9 @@ class Tracer:
 
     def is_derived(self, tensor: Tensor) -> bool:
         """Whether autograd knows that a tensor was computed from the parameters of a recorded call."""
-        if tensor.grad_fn is None:
-            return False
-        leaves = {id(node.variable) for node in nodes(tensor.grad_fn) if hasattr(node, "variable")}
+        used = {id(leaf) for leaf in leaves(tensor)}
         calls = itertools.islice(reversed(self._past), MAX_CALLS)
-        return any(id(call.original(role)) in leaves for call in calls for role in PARAMETERS)
+        return any(id(call.original(role)) in used for call in calls for role in PARAMETERS)
 
     def is_own(self, tensor: Tensor) -> bool:
         """Whether torch itself gave it: the output of a recorded call, a view of one, or the `.grad` of an operand."""

@@ -68,13 +68,13 @@ def _judged(trace: Trace) -> Verdict | None:
     verdict = pair.judge(within)
     if verdict.kind == "different":
         return _beyond(trace, within, verdict)
-    return _within(trace, within, verdict) or _proven(verdict, origin)
+    if _is_far(verdict, within):
+        return _wrong_formula(trace, within, verdict) or unchecked(_hardly("over so many terms", pair))
+    return _proven(verdict, origin)
 
 
-def _within(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict | None:
-    """What is wrong with a result that rounding could explain and hardly does; the bound of many terms is wide."""
-    if not _is_far(verdict, within):
-        return None
+def _wrong_formula(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict | None:
+    """Of a result that rounding could explain and hardly does; the bound of many terms is wide."""
     diagnosis = nearer_formula(_case(trace, within, is_wrong_other=True))
     if diagnosis is None:
         return None
@@ -82,7 +82,12 @@ def _within(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict | None
     verdict = msgspec.structs.replace(
         verdict, kind="different", proof=False, message=f"different: {message}", diagnosis=diagnosis
     )
-    return noted(verdict, "no proof: rounding over so many terms could bring it as far, though it never does")
+    return noted(verdict, "no proof: rounding could bring it as far, though it hardly does")
+
+
+def _hardly(where: str, pair: Pair) -> str:
+    names = f"{pair.actual.name} and {pair.expected.name}"
+    return f"rounding {where} could bring {names} as far apart as they are, though it hardly does"
 
 
 def _is_far(verdict: Verdict, within: Enclosure) -> bool:
@@ -116,22 +121,31 @@ def _beyond(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict:
     is_carried_on = origin.of == "output" and bool((wider.limit > within.limit).any())
     if verdict.kind != "different" and is_carried_on:
         return _carried_far(trace, within, verdict)
-    is_unclear = verdict.diagnosis is not None and verdict.diagnosis.code in ("partial", "unexplained")
+    is_unclear = verdict.diagnosis is not None and _is_unclear(verdict.diagnosis.code, pair)
     if is_unclear and is_low(pair.dtype) and is_carried_on:
         return _doubted(trace, case, verdict, "sums in pieces are not followed through layers in this precision")
     if is_unclear and is_low(pair.dtype) and (doubted := _summed_in_pieces(trace, wider)):
         return doubted
-    return _proven(verdict, origin, " and of the layers before it" if is_carried_on else "")
+    verdict = _proven(verdict, origin, " and of the layers before it" if is_carried_on else "")
+    if not is_unclear:
+        return verdict
+    return noted(
+        verdict, "if the other side was computed from numbers that were prepared otherwise, compare those first"
+    )
+
+
+def _is_unclear(code: str, pair: Pair) -> bool:
+    """Whether a difference may be rounding's doing as well: without a cause, or with a factor near 1."""
+    return code in ("partial", "unexplained") or (code == "scaled" and are_close(pair))
 
 
 def _carried_far(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict:
     """Within the bound of several layers, which lets nearly everything pass where there are many."""
-    if (wrong := _within(trace, within, verdict)) is not None:
+    if _is_far(verdict, within) and (wrong := _wrong_formula(trace, within, verdict)) is not None:
         return wrong
     if are_close(trace.pair, CARRIED):
         return _proven(verdict, trace.origin, " and of the layers before it")
-    names = f"{trace.pair.actual.name} and {trace.pair.expected.name}"
-    return unchecked(f"rounding through the layers could bring {names} as far apart as they are, though it hardly does")
+    return unchecked(_hardly("through the layers", trace.pair))
 
 
 def _doubted(trace: Trace, case: Case, verdict: Verdict, doubt: str) -> Verdict:

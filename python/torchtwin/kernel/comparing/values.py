@@ -19,19 +19,19 @@ _MAX_EXACT = 2**53
 """The largest integer of float64 that all smaller ones are below."""
 USUAL = 128
 """Units of float32 or float64, of the largest element, that sums of usual length may be apart: sqrt(16384)."""
-OUTLIER = 1024
-"""Times the largest element that differs: what is larger does not count for its tolerance."""
+FILL, OUTLIER = 1e4, 1024
+"""The least that such a number is, and how many times as large as all that differs."""
 
 
 def around(value: Tensor, dtype: torch.dtype, beside: Tensor) -> Enclosure:
     """Where results of `dtype` that ought to equal `value` usually lie. No bound: nobody knows what was summed.
 
-    Elements far larger than any that differs from `beside` say nothing of those: a score that was masked, say.
+    A number that fills places of this and of `beside` alike, as a score that was masked, lends the others no tolerance.
     """
     unit, wide = UNIT_ROUNDOFF[dtype], UNIT_ROUNDOFF[torch.float32]
     reference = value.double()
     sizes = reference.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).abs()
-    scale = torch.full_like(reference, _scale(sizes, reference != beside.double()))
+    scale = torch.full_like(reference, size_of(reference, beside))
     low = unit > wide
     limit = USUAL * (wide if low else unit) * scale + (4 * unit * sizes if low else 0.0)
     return Enclosure(
@@ -48,12 +48,17 @@ def around(value: Tensor, dtype: torch.dtype, beside: Tensor) -> Enclosure:
     )
 
 
-def _scale(sizes: Tensor, differs: Tensor) -> float:
-    """The largest element that counts."""
-    if not sizes.numel():
+def size_of(a: Tensor, b: Tensor) -> float:
+    """The largest element of two results of one shape, but for one large number that fills places of both."""
+    sizes = [it.double().nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).abs() for it in (a, b)]
+    if not a.numel():
         return 0.0
-    largest = float(sizes[differs].max()) if bool(differs.any()) else float(sizes.max())
-    return float(torch.where(sizes <= OUTLIER * largest, sizes, 0.0).max())
+    same = sizes[0] == sizes[1]
+    largest = float(torch.maximum(*sizes).max())
+    different = float(torch.where(same, 0.0, torch.maximum(*sizes)).max())
+    is_fill = largest >= FILL and largest > OUTLIER * different and bool(same[sizes[0] == largest].all())
+    rest = torch.where(sizes[0] == largest, 0.0, sizes[0]) if is_fill else sizes[0]
+    return float(torch.maximum(rest, torch.where(same, 0.0, sizes[1])).max())
 
 
 def judge_values(actual: Tensor, expected: Tensor, words: Words, dtype: torch.dtype) -> Verdict:

@@ -95,7 +95,8 @@ def covered(verdict: Verdict, sample: Sample, elements: int) -> Verdict:
     if sample.left_out:
         message += f"; {sample.left_out:,} more tripped a probe, and were not computed"
         return msgspec.structs.replace(verdict, message=message, coverage=f"rows {computed} of {sample.total}")
-    message += f"; a probe over all {elements:,} elements is silent"
+    heard = "trips nowhere else" if len(sample.tripped) else "is silent"
+    message += f"; a probe over all {elements:,} elements {heard}"
     told = Probe(number(sample.smallest), 1 - 2.0**-PROBES, alarms=len(sample.tripped))
     return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
 

@@ -38,6 +38,9 @@ def test_large_elements_lend_no_tolerance_to_small_ones(
         ("(x.double() @ x.double().T).float()", "x @ x.T"),
         ("(x.double().sum(0)).float()", "x.sum(0)"),
         ("(x.double() - x.double().mean(0)).float()", "x - x.mean(0)"),
+        ("torch.sin(torch.arange(4) * torch.pi / 2)", "torch.tensor([0.0, 1.0, 0.0, -1.0])"),
+        ("torch.linalg.inv(q[:3, :3]) @ q[:3, :3]", "torch.eye(3)"),
+        ("torch.linalg.qr(q.T).Q.T @ torch.linalg.qr(q.T).Q", "torch.eye(4)"),
     ],
 )
 def test_honest_sums_are_rounding(notebook: Notebook, ask: Ask, actual: str, expected: str) -> None:

@@ -478,3 +478,16 @@ def test_a_relu_too_many_is_told_of_the_side_that_was_made_by_hand(
     assert verdict.kind == "different"
     assert verdict.diagnosis is not None
     assert verdict.diagnosis.message == "`wrong` is `y` after a ReLU. Leave the ReLU out."
+
+
+@pytest.mark.parametrize("dtype", ["half", "bfloat16"])
+def test_sums_in_blocks_of_a_low_precision_are_no_wrong_formula(notebook: Notebook, ask: Ask, dtype: str) -> None:
+    for seed in range(8):
+        notebook.run(
+            f"torch.manual_seed({seed})\nfc, X = nn.Linear(512, 16).{dtype}(), torch.rand(6, 512).{dtype}()\n"
+            "fc.weight.data.abs_()\nfc.bias.data.zero_()\nwt = fc.weight.detach().T"
+        )
+        notebook.run("blocks = sum(X[:, k : k + 32] @ wt[k : k + 32] for k in range(0, 512, 32)) + fc.bias.detach()")
+        notebook.run("y = fc(X)")
+        verdict = ask("blocks", "y").verdict
+        assert verdict.kind in ("identical", "rounding", "unchecked"), verdict.message

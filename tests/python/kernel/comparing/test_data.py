@@ -37,6 +37,8 @@ def test_a_name_a_part_and_another_view_of_data_are_data(words: str) -> None:
         "x @ A",
         "torch.randn(3, 4)",
         "x if y else z",
+        "torch.tensor(x - mean)",
+        "x[order(x)]",
         "(x",
     ],
 )

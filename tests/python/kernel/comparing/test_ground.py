@@ -204,6 +204,11 @@ HONEST = {
         "with torch.no_grad():\n    m.weight.copy_(b.weight @ a.weight)\n    m.bias.copy_(b.weight @ a.bias + b.bias)",
         "y = b(a(x))\nhand = m(x)",
     ),
+    "a merge against both layers by hand": (
+        "a, b, m = nn.Linear(4, 64), nn.Linear(64, 8), nn.Linear(4, 8)\nx = torch.randn(16, 4)\n"
+        "with torch.no_grad():\n    m.weight.copy_(b.weight @ a.weight)\n    m.bias.copy_(b.weight @ a.bias + b.bias)",
+        "y = m(x)\nhand = (x @ a.weight.T + a.bias) @ b.weight.T + b.bias",
+    ),
     "a weight too large for a copy, changed where nothing counts it": (
         "fc = nn.Linear(512, 256)\nx = torch.randn(16, 512)",
         "y = fc(x)\nhand = x @ fc.weight.T + fc.bias\nfc.weight.data -= 0.1",
@@ -274,6 +279,23 @@ def test_a_gradient_that_stood_in_a_variable_before_the_call_is_data(notebook: N
     notebook.run("wrong = g.T @ x\nwrong[1, 2] *= 1 + 1e-4")
     verdict = ask("wrong", "fc.weight.grad").verdict
     assert (verdict.kind, verdict.proof) == ("different", True)
+
+
+@pytest.mark.parametrize("dtype", ["torch.float32", "torch.bfloat16", "torch.float64"])
+@pytest.mark.parametrize("factor", ["2 * (out.detach() - t)", "1e-320"])
+def test_a_single_number_that_a_hook_made_is_not_taken_for_data(
+    notebook: Notebook, ask: Ask, dtype: str, factor: str
+) -> None:
+    for seed in range(30):
+        notebook.run(
+            f"torch.manual_seed({seed})\nfc, x = nn.Linear(30, 1, dtype={dtype}), torch.randn(1, 30, dtype={dtype})\n"
+            "t = fc(x).detach() * 1.0001"
+        )
+        notebook.run(f"out = fc(x)\nout.register_hook(lambda g: g * {factor})\nout.sum().backward()")
+        notebook.run("out = (x[:, None] * fc.weight.detach()).sum(-1) + fc.bias.detach()")
+        notebook.run(f"g = ({factor}) * torch.ones(1, 1, dtype={dtype})\ndw = g.T @ x")
+        verdict = ask("dw", "fc.weight.grad").verdict
+        assert verdict.kind in ("identical", "rounding", "unchecked"), verdict.message
 
 
 def test_few_numbers_in_doubt_are_no_wrong_formulas(notebook: Notebook, ask: Ask) -> None:

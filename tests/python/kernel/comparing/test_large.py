@@ -84,6 +84,14 @@ def test_a_row_that_is_wrong_by_less_than_the_probe_sees_is_computed_as_the_one_
         assert f"first [{place[0]}, {place[1]}]" in verdict.message
 
 
+def test_a_row_that_overflows_on_both_sides_is_not_told_as_wrong(large: Notebook, ask: Ask) -> None:
+    large.run("x[5] = torch.inf\ny = fc(x)\nwrong = y.detach().clone()\nwrong[201, 33] += 1.0")
+    verdict = ask("wrong", "y").verdict
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.message.startswith("Only row 201 of the 300 of `wrong` differs")
+    assert ask("y.detach().clone()", "y").verdict.message.endswith("trips nowhere else")
+
+
 def test_only_what_is_equal_in_all_elements_is_identical(large: Notebook, ask: Ask) -> None:
     assert ask("y.detach().clone()", "y").verdict.kind == "identical"
     large.run("near = y.detach().clone()\nnear[123, 4] = near[123, 4].nextafter(torch.tensor(9.0))")
