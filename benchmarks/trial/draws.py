@@ -69,7 +69,11 @@ def bound(left: Tensor, right: Tensor, bias: Tensor | None, dtype: torch.dtype) 
 
 
 def layer(draw: random.Random, square: bool = False, biased: bool | None = None, kind: str | None = None) -> Layer:
-    """A layer of any shape; `square` for a weight whose transpose has the same shape."""
+    """A layer of any shape; `square` for a weight whose transpose has the same shape.
+
+    It is data as in a cell of its own: not computed from what other layers gave before.
+    """
+    session.answered()
     kind = kind or draw.choice(KINDS)
     dtype = torch.float32 if kind == "autocast" else DTYPES[kind]
     features = int(2 ** draw.uniform(0, 14)) if not square else int(2 ** draw.uniform(1, 7))
