@@ -20,6 +20,7 @@ from torchtwin.protocol import Verdict
 
 _CAUSES = {*FORMULAS, "scaled", "negated", "permuted"}
 """What is proven of several numbers that are a wrong formula's of the very operands, but for rounding."""
+_NO_CAUSE = {"partial", "unexplained"}
 MIN_NUMBERS = 3
 """Of one or two each may be a multiple of the other, or its opposite, by chance."""
 CARRIED = 1e-3
@@ -127,7 +128,7 @@ def _beyond(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict:
     if is_unclear and is_low(pair.dtype) and (doubted := _summed_in_pieces(trace, wider)):
         return doubted
     verdict = _proven(verdict, origin, " and of the layers before it" if is_carried_on else "")
-    if not is_unclear:
+    if verdict.diagnosis is None or verdict.diagnosis.code not in _NO_CAUSE:
         return verdict
     return noted(
         verdict, "if the other side was computed from numbers that were prepared otherwise, compare those first"
@@ -136,7 +137,7 @@ def _beyond(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict:
 
 def _is_unclear(code: str, pair: Pair) -> bool:
     """Whether a difference may be rounding's doing as well: without a cause, or with a factor near 1."""
-    return code in ("partial", "unexplained") or (code == "scaled" and are_close(pair))
+    return code in _NO_CAUSE or (code == "scaled" and are_close(pair))
 
 
 def _carried_far(trace: Trace, within: Enclosure, verdict: Verdict) -> Verdict:
