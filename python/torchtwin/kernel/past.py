@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from torchtwin.kernel.backward import MAX_STEPS, GradOutput
-from torchtwin.kernel.identity import mark
+from torchtwin.kernel.identity import has_storage, mark
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.scopes import shown
 from torchtwin.kernel.twin import Twin, twin
@@ -202,7 +202,9 @@ class Past:
 
     def _stretch_of(self, tensor: Tensor | None) -> int:
         """In which it came to be, or what it is a view of."""
-        whole = tensor._base if tensor is not None and tensor._is_view() else tensor
+        if tensor is None or not has_storage(tensor):
+            return self.stretch
+        whole = tensor._base if tensor._is_view() else tensor
         known = [(it, self._made_in.get(it)) for it in (tensor, whole) if it is not None]
         return min((then[0] for it, then in known if then is not None and then[1] == mark(it)), default=self.stretch)
 
@@ -220,7 +222,7 @@ class Past:
     def cell_ended(self, names: Mapping[str, Any]) -> None:
         """What is new among the notebook's variables was made in this stretch."""
         for _, value in shown(names):
-            if is_tensor(value):
+            if is_tensor(value) and has_storage(value):
                 self._made_in[value] = self._stretch_of(value), mark(value)
 
     def clear(self) -> None:
