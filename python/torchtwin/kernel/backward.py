@@ -40,9 +40,9 @@ def is_nested() -> bool:
 
 
 def started_with(node: Node) -> Tensor | None:
-    """What the running backward was started with, if nothing was computed with it on its way to `node`.
+    """What the running backward was started with, if no node on the way to `node` computes with it; a hook may.
 
-    Null where that is not seen, as in a thread of the engine's own. Hooks on the way are not seen.
+    Null where that is not seen, as in a thread of the engine's own.
     """
     running = list(_running())
     if len(running) != 1 or running[0].f_code is not _engine_run_backward.__code__:

@@ -127,8 +127,11 @@ def _is_round_share(g: Tensor, started: Tensor) -> bool:
     start, share = (abs(float(t.reshape(-1)[0])) for t in (started, g))
     if bool((started != started.reshape(-1)[0]).any()) or not share or math.frexp(start)[0] != 0.5:
         return False
-    counts = (n for n in range(1, g.numel() + 1) if g.numel() % n == 0)
-    return any(math.isclose(start / share, n, rel_tol=2 * float(torch.finfo(g.dtype).eps)) for n in counts)
+    count, error = start / share, 2 * float(torch.finfo(g.dtype).eps)
+    if not count < 2 * g.numel():
+        return False
+    near = range(math.floor(count * (1 - error)), math.ceil(count * (1 + error)) + 1)
+    return any(n and g.numel() % n == 0 and math.isclose(count, n, rel_tol=error) for n in near)
 
 
 def _is_the_same(g: Tensor, started: Tensor) -> bool:

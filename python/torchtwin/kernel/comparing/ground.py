@@ -67,12 +67,15 @@ class Grounds:
         if twin is None or record is None or record.operands.output is None:
             return "the operands of an earlier layer are not known any more"
         shape = torch.Size(record.operands.output.shape)
-        doubt = self.doubt_of_output(call, result)
-        if doubt is None:
-            return enclosures.of_output(dtype, twin, shape)
-        source = None if self._doubt_of_parameters(call, result) else self._source(call, twin.input)
-        if source is None or depth == 0:
+        if doubt := self._doubt_of_parameters(call, result):
             return doubt
+        if follows_from(result, call.original("input")):
+            return enclosures.of_output(dtype, twin, shape)
+        source = self._source(call, twin.input)
+        if source is None:
+            return self._doubt_of_input(call) or enclosures.of_output(dtype, twin, shape)
+        if depth == 0:
+            return self._doubt(call, "input")
         earlier, step = source
         inner = self.of_output(earlier, result, twin.input.dtype, depth - 1)
         return inner if isinstance(inner, str | None) else self._through(step.of(inner), call, twin, shape, dtype)
@@ -88,8 +91,7 @@ class Grounds:
     def _doubt_of_parameters(self, call: PastCall, result: Tensor) -> str | None:
         for role in PARAMETERS:
             original = call.original(role)
-            is_computed = role in call.computed or not self._is_named(call, role)
-            if is_computed and not follows_from(result, original):
+            if self._is_computed(call, role) and not follows_from(result, original):
                 return self._doubt(call, role)
             if role == "weight" and original is not None and not _may_use(result, original, call):
                 return f"the other side was not computed from {self._operand(call, role)} but from other parameters"
@@ -132,20 +134,27 @@ class Grounds:
 
     def _doubt_of_factor(self, call: PastCall, role: Role) -> str | None:
         """Why an operand may have been computed on the way."""
-        if role in call.computed or not self._is_named(call, role):
-            return self._doubt(call, role)
         if role != "input":
-            return None
+            return self._doubt(call, role) if self._is_computed(call, role) else None
         twin = call.twin()
         if twin is not None and self._source(call, twin.input) is not None:
             return self._doubt(call, role)
+        return self._doubt_of_input(call)
+
+    def _doubt_of_input(self, call: PastCall) -> str | None:
+        """Of an input that does not follow from an earlier call by a function that is followed."""
+        if self._is_computed(call, "input"):
+            return self._doubt(call, "input")
         earlier = self._may_follow_from(call)
         if earlier is None:
             return None
         return (
-            f"{self._operand(call, role)} may have been computed from the output of `{self._name(earlier)}`, which "
+            f"{self._operand(call, 'input')} may have been computed from the output of `{self._name(earlier)}`, which "
             "each side may have rounded otherwise"
         )
+
+    def _is_computed(self, call: PastCall, role: Role) -> bool:
+        return role in call.computed or not self._is_named(call, role)
 
     def _is_named(self, call: PastCall, role: Role) -> bool:
         """Whether an operand is a leaf of autograd's, or has a name of the user's, and was not computed in the call."""

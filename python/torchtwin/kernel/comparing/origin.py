@@ -103,9 +103,8 @@ class Tracer:
         """What `tensor` is, the surest first; nothing where it is no plain tensor of torch's."""
         if not has_storage(tensor):
             return
-        calls = list(itertools.islice(reversed(self._past), MAX_CALLS))
-        for call in calls:
-            yield from self._as_output(call, tensor)
+        yield from self._as_outputs(tensor)
+        calls = list(self._newest())
         for call in calls:
             yield from self._as_gradient(call, tensor)
         for leaf, gradient, name in self._gradients:
@@ -125,23 +124,19 @@ class Tracer:
     def is_derived(self, tensor: Tensor) -> bool:
         """Whether autograd knows that a tensor was computed from the parameters of a recorded call."""
         used = {id(leaf) for leaf in leaves(tensor)}
-        calls = itertools.islice(reversed(self._past), MAX_CALLS)
-        return any(id(call.original(role)) in used for call in calls for role in PARAMETERS)
+        return any(id(call.original(role)) in used for call in self._newest() for role in PARAMETERS)
 
     def is_own(self, tensor: Tensor) -> bool:
         """Whether torch itself gave it: the output of a recorded call, a view of one, or the `.grad` of an operand."""
         if not has_storage(tensor):
             return False
-        calls = itertools.islice(reversed(self._past), MAX_CALLS)
-        is_output = any(next(self._as_output(call, tensor), None) is not None for call in calls)
-        return is_output or next(self.given_gradient(tensor), None) is not None
+        return any(next(found, None) is not None for found in (self._as_outputs(tensor), self.given_gradient(tensor)))
 
     def other_operands(self, tensor: Tensor, origin: Origin) -> str | None:
         """That a tensor is the output of a call with operands of its own, if it is."""
         if origin.of != "output" or not has_storage(tensor):
             return None
-        calls = itertools.islice(reversed(self._past), MAX_CALLS)
-        theirs = next((it for call in calls for it in self._as_output(call, tensor)), None)
+        theirs = next(self._as_outputs(tensor), None)
         if theirs is None or _have_same_operands(theirs.call, origin.call):
             return None
         return f"`{theirs.name}` is a call with operands of its own"
@@ -154,6 +149,12 @@ class Tracer:
         if of == "output":
             return self._output(call, record, lambda t: t)
         return self._gradient(call, record, of, [(call, 1)]) if call.passes else None
+
+    def _newest(self) -> Iterator[PastCall]:
+        return itertools.islice(reversed(self._past), MAX_CALLS)
+
+    def _as_outputs(self, tensor: Tensor) -> Iterator[Origin]:
+        return (origin for call in self._newest() for origin in self._as_output(call, tensor))
 
     def _as_output(self, call: PastCall, tensor: Tensor) -> Iterator[Origin]:
         held, record = call.originals.get("output"), self._recorder.call(call.id)
@@ -288,7 +289,7 @@ class Tracer:
         if weight is None or used is None or not _is_alike(weight, used) or weight.numel() > MAX_COPIED:
             return []
         found = [Parameters(weight.detach(), _of_shape(bias, call.operand("bias")), is_later=True)]
-        for other in itertools.islice(reversed(self._past), MAX_CALLS):
+        for other in self._newest():
             copy = other.copies.get("weight")
             if copy is not None and other.original("weight") is weight and _is_alike(copy, used):
                 of_bias = _of_shape(other.copies.get("bias"), call.operand("bias"))

@@ -9,7 +9,7 @@ import msgspec
 
 from torchtwin.kernel.causes.changes import Case
 from torchtwin.kernel.causes.diagnosis import diagnose, nearer_formula
-from torchtwin.kernel.comparing.closeness import FORMULAS, are_close, judge_by_closeness
+from torchtwin.kernel.comparing.closeness import CERTAIN, are_close, judge_by_closeness
 from torchtwin.kernel.comparing.large import narrowed, widened
 from torchtwin.kernel.comparing.origin import Origin
 from torchtwin.kernel.comparing.pair import Pair, is_low, noted
@@ -18,7 +18,7 @@ from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import Verdict
 
-_CAUSES = {*FORMULAS, "scaled", "negated", "permuted"}
+_CAUSES = {*CERTAIN, "scaled"}
 """What is proven of several numbers that are a wrong formula's of the very operands, but for rounding."""
 _NO_CAUSE = {"partial", "unexplained"}
 MIN_NUMBERS = 3
