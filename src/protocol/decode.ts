@@ -1,5 +1,5 @@
 import { PROTOCOL } from './constants';
-import type { Call, Cleared, Comparison, Done, ElementTerms, Refused, State, Tensors } from './types';
+import type { Call, Cleared, Comparison, Done, ElementTerms, Refused, Run, State, Tensors } from './types';
 import * as wire from './validate';
 
 /** An event of a kind that this build does not know. It is shown as unknown, never guessed. */
@@ -8,7 +8,7 @@ export interface UnknownEvent {
   name: string;
 }
 
-export type DecodedEvent = State | Tensors | Call | Cleared | Comparison | UnknownEvent;
+export type DecodedEvent = State | Tensors | Call | Run | Cleared | Comparison | UnknownEvent;
 
 export interface DecodedEnvelope {
   seq: number;
@@ -94,6 +94,8 @@ function event(value: { type: string }, where: string): DecodedEvent {
       return checked(wire.isTensors, value, where);
     case 'call':
       return checked(wire.isCall, value, where);
+    case 'run':
+      return checked(wire.isRun, value, where);
     case 'cleared':
       return checked(wire.isCleared, value, where);
     case 'comparison':

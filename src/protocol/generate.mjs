@@ -10,7 +10,7 @@ import { compile } from 'json-schema-to-typescript';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const MADE = '// Made from schema.json by `npm run generate`. Do not edit.\n';
-const EVENTS = ['State', 'Tensors', 'Call', 'Cleared', 'Comparison'];
+const EVENTS = ['State', 'Tensors', 'Call', 'Run', 'Cleared', 'Comparison'];
 const REPLIES = ['Done', 'ElementTerms', 'Refused'];
 
 /** The generated files, by name. */

@@ -29,7 +29,7 @@ export interface Page {
  * `(session, seq)` identifies an event, whichever transport brought it; `seq` counts from 1.
  */
 export interface Envelope {
-  event: State | Tensors | Call | Cleared | Comparison;
+  event: State | Tensors | Call | Run | Cleared | Comparison;
   protocol: number;
   seq: number;
   session: string;
@@ -38,13 +38,23 @@ export interface Envelope {
  * The watch, and what the buffer holds.
  */
 export interface State {
+  budget?: number;
   calls: number;
+  cost?: Cost | null;
   dropped: number;
   internal_errors: InternalErrors | null;
+  mode?: 'auto' | 'every' | 'shapes';
   torch: string | null;
   torchtwin: string;
   type: 'state';
   watching: boolean;
+}
+/**
+ * What the watch takes, in the cell that runs or ran last; outside a notebook, since the watch began. Seconds.
+ */
+export interface Cost {
+  running: number;
+  spent: number;
 }
 /**
  * Faults of our own that were kept away from the user's code.
@@ -232,6 +242,22 @@ export interface Values {
   weight?: ElementValue[] | null;
 }
 /**
+ * Calls that were recorded one after the other, and not checked.
+ *
+ *     Each is as the call `like` was that is told whole, at the same place and of the same layer, but for the leading sizes
+ *     of its input and output, its time, and that nothing was compared. A `Call` of the same id replaces one of them.
+ */
+export interface Run {
+  after: number[];
+  first: number;
+  like: number[];
+  reason: string;
+  shape: number[];
+  shapes: number[][];
+  time: number;
+  type: 'run';
+}
+/**
  * The records were cleared: calls with an id of at most `up_to` are gone.
  */
 export interface Cleared {
@@ -285,7 +311,7 @@ export interface Refused {
 }
 export interface Asked {
   id: string;
-  request: Replay | SetWatch | Clear | ElementRequest;
+  request: Replay | SetWatch | SetMode | Clear | ElementRequest;
 }
 /**
  * Asks for the page after `after`, with at most `limit` envelopes.
@@ -301,6 +327,14 @@ export interface Replay {
 export interface SetWatch {
   on: boolean;
   type: 'watch';
+}
+/**
+ * Chooses which calls are checked.
+ */
+export interface SetMode {
+  budget?: number | null;
+  mode: 'auto' | 'every' | 'shapes';
+  type: 'mode';
 }
 /**
  * Drops all records.

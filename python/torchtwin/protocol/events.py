@@ -18,6 +18,9 @@ PROTOCOL = 1
 Number = float | Literal["nan", "inf", "-inf"]
 """An element's value. JSON has no NaN and no infinities, so these three travel as words."""
 
+Mode = Literal["shapes", "auto", "every"]
+"""`shapes`: calls are recorded, and not checked; `auto`: as many are checked as the budget allows; `every`: all are."""
+
 VerdictKind = Literal["identical", "rounding", "different", "unchecked"]
 
 
@@ -223,6 +226,29 @@ class Call(msgspec.Struct, frozen=True, gc=False, tag="call"):
     """The newest match of each name and value."""
 
 
+class Run(msgspec.Struct, frozen=True, gc=False, tag="run"):
+    """Calls that were recorded one after the other, and not checked.
+
+    Each is as the call `like` was that is told whole, at the same place and of the same layer, but for the leading sizes
+    of its input and output, its time, and that nothing was compared. A `Call` of the same id replaces one of them.
+    """
+
+    first: int
+    """Id of the first; the others' follow."""
+    like: list[int]
+    """For each, the id of the call that it is like."""
+    shapes: list[list[int]]
+    """Of inputs: those that occur."""
+    shape: list[int]
+    """For each, the place of its input's shape in `shapes`."""
+    time: float
+    """When the first was made, in seconds since the epoch."""
+    after: list[float]
+    """For each, how many seconds later it was made."""
+    reason: str
+    """Why they were not checked."""
+
+
 class TensorRow(msgspec.Struct, frozen=True, gc=False):
     """A tensor in the user's namespace."""
 
@@ -260,6 +286,15 @@ class InternalErrors(msgspec.Struct, frozen=True, gc=False):
     """Traceback of the first, to report."""
 
 
+class Cost(msgspec.Struct, frozen=True, gc=False):
+    """What the watch takes, in the cell that runs or ran last; outside a notebook, since the watch began. Seconds."""
+
+    spent: float
+    """By Torchtwin."""
+    running: float
+    """By the user's code, without that."""
+
+
 class State(msgspec.Struct, frozen=True, gc=False, tag="state"):
     """The watch, and what the buffer holds."""
 
@@ -272,6 +307,11 @@ class State(msgspec.Struct, frozen=True, gc=False, tag="state"):
     dropped: int
     """How many of them fell off the ring buffer."""
     internal_errors: InternalErrors | None
+    mode: Mode = "auto"
+    budget: float = 0.03
+    """How much of the user's running time the watch may take in mode `auto`."""
+    cost: Cost | None = None
+    """Null before anything ran."""
 
 
 class ComparedGradient(msgspec.Struct, frozen=True, gc=False):
@@ -298,7 +338,7 @@ class Cleared(msgspec.Struct, frozen=True, gc=False, tag="cleared"):
     up_to: int
 
 
-Event = State | Tensors | Call | Cleared | Comparison
+Event = State | Tensors | Call | Run | Cleared | Comparison
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from torchtwin.protocol.events import Number, Page
+from torchtwin.protocol.events import Mode, Number, Page
 
 COMM_ID = "torchtwin-records"
 """Fixed id of the comm that carries pages; no comm is ever opened under it."""
@@ -29,6 +29,14 @@ class SetWatch(msgspec.Struct, frozen=True, gc=False, tag="watch"):
     on: bool
 
 
+class SetMode(msgspec.Struct, frozen=True, gc=False, tag="mode"):
+    """Chooses which calls are checked."""
+
+    mode: Mode
+    budget: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    """Share of the user's running time that mode `auto` may take; null leaves it as it is."""
+
+
 class Clear(msgspec.Struct, frozen=True, gc=False, tag="clear"):
     """Drops all records."""
 
@@ -43,7 +51,7 @@ class ElementRequest(msgspec.Struct, frozen=True, gc=False, tag="element"):
     """Full index into that tensor's shape."""
 
 
-Request = Replay | SetWatch | Clear | ElementRequest
+Request = Replay | SetWatch | SetMode | Clear | ElementRequest
 
 
 class Pages(msgspec.Struct, frozen=True, gc=False, tag="page"):

@@ -72,6 +72,8 @@ export class Records {
     else if (event.type === 'cleared') this.clear(event.up_to);
     else if (event.type === 'state') this.takeState(event, seq);
     else if (event.type === 'tensors') this.takeTensors(event, seq);
+    // Calls that were not checked are not shown yet.
+    else if (event.type === 'run') return;
     // A comparison stands where it was asked for, in the notebook.
     else if (event.type !== 'comparison') this.unknown.add(event.name);
   }

@@ -60,9 +60,10 @@ def events() -> list[p.Event]:
     row = p.TensorRow("x", [1, 2], "float32", "cpu", False, False, ["fc.weight"], "fc(x)", True, new=True)
     errors = p.InternalErrors(1, "Traceback ...")
     return [
-        p.State(True, "2.13.0", "0.1.0", 20_000, 10_000, errors),
+        p.State(True, "2.13.0", "0.1.0", 20_000, 10_000, errors, "every", 0.05, p.Cost(0.25, 12.5)),
         p.Tensors([row], 3, unmatched=2),
         full_call(),
+        p.Run(8, [7, 7], [[1, 2], [4, 2]], [0, 1], 1_700_000_001.5, [0.0, 0.25], "over the budget"),
         p.Cleared(7),
         p.Comparison("by_hand", "fc", full_verdict(), [p.ComparedGradient("w", full_verdict())]),
     ]
@@ -70,11 +71,11 @@ def events() -> list[p.Event]:
 
 def page() -> p.Page:
     envelopes = [p.Envelope(p.PROTOCOL, "s-1", seq, event) for seq, event in enumerate(events(), 1)]
-    return p.Page(p.PROTOCOL, "s-1", 0, 5, 9, envelopes)
+    return p.Page(p.PROTOCOL, "s-1", 0, 6, 9, envelopes)
 
 
 def requests() -> list[p.Request]:
-    return [p.Replay(4, 100), p.SetWatch(True), p.Clear(), p.ElementRequest(7, "bias", [0, 2])]
+    return [p.Replay(4, 100), p.SetWatch(True), p.SetMode("auto", 0.03), p.Clear(), p.ElementRequest(7, "bias", [0, 2])]
 
 
 def replies() -> list[p.Reply]:
