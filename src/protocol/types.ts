@@ -244,8 +244,8 @@ export interface Values {
 /**
  * Calls that were recorded one after the other, and not checked.
  *
- *     Each is as the call `like` was that is told whole, at the same place and of the same layer, but for the leading sizes
- *     of its input and output, its time, and that nothing was compared. A `Call` of the same id replaces one of them.
+ *     Each is as the call `like` was, which is told whole: at the same place, of the same layer. Only the leading sizes of
+ *     its input and output differ, its time, and that nothing was compared. A `Call` of the same id replaces one of them.
  */
 export interface Run {
   after: number[];
