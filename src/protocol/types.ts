@@ -44,6 +44,7 @@ export interface State {
   torch: string | null;
   torchtwin: string;
   type: 'state';
+  unseen?: Unseen[];
   watching: boolean;
 }
 /**
@@ -52,6 +53,15 @@ export interface State {
 export interface InternalErrors {
   count: number;
   first: string;
+}
+/**
+ * Layers that run where the tap can't see them: nothing is known of these calls but that they may be made.
+ */
+export interface Unseen {
+  calls: number | null;
+  kind: 'compiled' | 'early_bound' | 'fused' | 'scripted';
+  message: string;
+  where: string;
 }
 /**
  * The user's tensors after a cell.
@@ -91,6 +101,7 @@ export interface Call {
   matches?: Match[];
   name: string;
   operands: Operands;
+  rank?: number | null;
   site: Site;
   time: number;
   type: 'call';

@@ -14,7 +14,7 @@ export interface PageFrame extends Omit<Page, 'envelopes'> {
 
 "use strict";
 export const checkState = validate22;
-const schema7 = {"properties":{"calls":{"type":"integer"},"dropped":{"type":"integer"},"internal_errors":{"anyOf":[{"$ref":"#/$defs/InternalErrors"},{"type":"null"}]},"torch":{"anyOf":[{"type":"string"},{"type":"null"}]},"torchtwin":{"type":"string"},"type":{"enum":["state"]},"watching":{"type":"boolean"}},"required":["type","watching","torch","torchtwin","calls","dropped","internal_errors"],"type":"object"};
+const schema7 = {"properties":{"calls":{"type":"integer"},"dropped":{"type":"integer"},"internal_errors":{"anyOf":[{"$ref":"#/$defs/InternalErrors"},{"type":"null"}]},"torch":{"anyOf":[{"type":"string"},{"type":"null"}]},"torchtwin":{"type":"string"},"type":{"enum":["state"]},"unseen":{"items":{"$ref":"#/$defs/Unseen"},"type":"array"},"watching":{"type":"boolean"}},"required":["type","watching","torch","torchtwin","calls","dropped","internal_errors"],"type":"object"};
 const schema8 = {"properties":{"count":{"type":"integer"},"first":{"type":"string"}},"required":["count","first"],"type":"object"};
 
 function validate23(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -61,6 +61,131 @@ return false;
 }
 }
 validate23.errors = vErrors;
+return errors === 0;
+}
+
+const schema9 = {"properties":{"calls":{"anyOf":[{"type":"integer"},{"type":"null"}]},"kind":{"enum":["compiled","early_bound","fused","scripted"]},"message":{"type":"string"},"where":{"type":"string"}},"required":["kind","where","calls","message"],"type":"object"};
+
+function validate25(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if(((((data.kind === undefined) && (missing0 = "kind")) || ((data.where === undefined) && (missing0 = "where"))) || ((data.calls === undefined) && (missing0 = "calls"))) || ((data.message === undefined) && (missing0 = "message"))){
+validate25.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+if(data.calls !== undefined){
+let data0 = data.calls;
+const _errs1 = errors;
+const _errs2 = errors;
+let valid1 = false;
+const _errs3 = errors;
+if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
+const err0 = {instancePath:instancePath+"/calls",schemaPath:"#/properties/calls/anyOf/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+var _valid0 = _errs3 === errors;
+valid1 = valid1 || _valid0;
+if(!valid1){
+const _errs5 = errors;
+if(data0 !== null){
+const err1 = {instancePath:instancePath+"/calls",schemaPath:"#/properties/calls/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+var _valid0 = _errs5 === errors;
+valid1 = valid1 || _valid0;
+}
+if(!valid1){
+const err2 = {instancePath:instancePath+"/calls",schemaPath:"#/properties/calls/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+validate25.errors = vErrors;
+return false;
+}
+else {
+errors = _errs2;
+if(vErrors !== null){
+if(_errs2){
+vErrors.length = _errs2;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs1 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.kind !== undefined){
+let data1 = data.kind;
+const _errs7 = errors;
+if(!((((data1 === "compiled") || (data1 === "early_bound")) || (data1 === "fused")) || (data1 === "scripted"))){
+validate25.errors = [{instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema9.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid0 = _errs7 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.message !== undefined){
+const _errs8 = errors;
+if(typeof data.message !== "string"){
+validate25.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs8 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.where !== undefined){
+const _errs10 = errors;
+if(typeof data.where !== "string"){
+validate25.errors = [{instancePath:instancePath+"/where",schemaPath:"#/properties/where/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs10 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+}
+}
+else {
+validate25.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+validate25.errors = vErrors;
 return errors === 0;
 }
 
@@ -244,16 +369,47 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.watching !== undefined){
+if(data.unseen !== undefined){
+let data6 = data.unseen;
 const _errs19 = errors;
-if(typeof data.watching !== "boolean"){
-validate22.errors = [{instancePath:instancePath+"/watching",schemaPath:"#/properties/watching/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+if(errors === _errs19){
+if(Array.isArray(data6)){
+var valid3 = true;
+const len0 = data6.length;
+for(let i0=0; i0<len0; i0++){
+const _errs21 = errors;
+if(!(validate25(data6[i0], {instancePath:instancePath+"/unseen/" + i0,parentData:data6,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate25.errors : vErrors.concat(validate25.errors);
+errors = vErrors.length;
+}
+var valid3 = _errs21 === errors;
+if(!valid3){
+break;
+}
+}
+}
+else {
+validate22.errors = [{instancePath:instancePath+"/unseen",schemaPath:"#/properties/unseen/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
+}
 }
 var valid0 = _errs19 === errors;
 }
 else {
 var valid0 = true;
+}
+if(valid0){
+if(data.watching !== undefined){
+const _errs22 = errors;
+if(typeof data.watching !== "boolean"){
+validate22.errors = [{instancePath:instancePath+"/watching",schemaPath:"#/properties/watching/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+return false;
+}
+var valid0 = _errs22 === errors;
+}
+else {
+var valid0 = true;
+}
 }
 }
 }
@@ -272,25 +428,25 @@ validate22.errors = vErrors;
 return errors === 0;
 }
 
-export const checkTensors = validate25;
-const schema9 = {"properties":{"left_out":{"type":"integer"},"rows":{"items":{"$ref":"#/$defs/TensorRow"},"type":"array"},"type":{"enum":["tensors"]},"unmatched":{"type":"integer"}},"required":["type","rows","left_out"],"type":"object"};
-const schema10 = {"properties":{"changed":{"type":"boolean"},"device":{"type":"string"},"dtype":{"type":"string"},"has_grad":{"type":"boolean"},"name":{"type":"string"},"new":{"type":"boolean"},"output_of":{"anyOf":[{"type":"string"},{"type":"null"}]},"requires_grad":{"type":"boolean"},"shape":{"items":{"type":"integer"},"type":"array"},"shares":{"items":{"type":"string"},"type":"array"}},"required":["name","shape","dtype","device","requires_grad","has_grad","shares","output_of","changed"],"type":"object"};
+export const checkTensors = validate27;
+const schema10 = {"properties":{"left_out":{"type":"integer"},"rows":{"items":{"$ref":"#/$defs/TensorRow"},"type":"array"},"type":{"enum":["tensors"]},"unmatched":{"type":"integer"}},"required":["type","rows","left_out"],"type":"object"};
+const schema11 = {"properties":{"changed":{"type":"boolean"},"device":{"type":"string"},"dtype":{"type":"string"},"has_grad":{"type":"boolean"},"name":{"type":"string"},"new":{"type":"boolean"},"output_of":{"anyOf":[{"type":"string"},{"type":"null"}]},"requires_grad":{"type":"boolean"},"shape":{"items":{"type":"integer"},"type":"array"},"shares":{"items":{"type":"string"},"type":"array"}},"required":["name","shape","dtype","device","requires_grad","has_grad","shares","output_of","changed"],"type":"object"};
 
-function validate26(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate28(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((((((data.name === undefined) && (missing0 = "name")) || ((data.shape === undefined) && (missing0 = "shape"))) || ((data.dtype === undefined) && (missing0 = "dtype"))) || ((data.device === undefined) && (missing0 = "device"))) || ((data.requires_grad === undefined) && (missing0 = "requires_grad"))) || ((data.has_grad === undefined) && (missing0 = "has_grad"))) || ((data.shares === undefined) && (missing0 = "shares"))) || ((data.output_of === undefined) && (missing0 = "output_of"))) || ((data.changed === undefined) && (missing0 = "changed"))){
-validate26.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate28.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.changed !== undefined){
 const _errs1 = errors;
 if(typeof data.changed !== "boolean"){
-validate26.errors = [{instancePath:instancePath+"/changed",schemaPath:"#/properties/changed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate28.errors = [{instancePath:instancePath+"/changed",schemaPath:"#/properties/changed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -302,7 +458,7 @@ if(valid0){
 if(data.device !== undefined){
 const _errs3 = errors;
 if(typeof data.device !== "string"){
-validate26.errors = [{instancePath:instancePath+"/device",schemaPath:"#/properties/device/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate28.errors = [{instancePath:instancePath+"/device",schemaPath:"#/properties/device/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -314,7 +470,7 @@ if(valid0){
 if(data.dtype !== undefined){
 const _errs5 = errors;
 if(typeof data.dtype !== "string"){
-validate26.errors = [{instancePath:instancePath+"/dtype",schemaPath:"#/properties/dtype/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate28.errors = [{instancePath:instancePath+"/dtype",schemaPath:"#/properties/dtype/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs5 === errors;
@@ -326,7 +482,7 @@ if(valid0){
 if(data.has_grad !== undefined){
 const _errs7 = errors;
 if(typeof data.has_grad !== "boolean"){
-validate26.errors = [{instancePath:instancePath+"/has_grad",schemaPath:"#/properties/has_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate28.errors = [{instancePath:instancePath+"/has_grad",schemaPath:"#/properties/has_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs7 === errors;
@@ -338,7 +494,7 @@ if(valid0){
 if(data.name !== undefined){
 const _errs9 = errors;
 if(typeof data.name !== "string"){
-validate26.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate28.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs9 === errors;
@@ -350,7 +506,7 @@ if(valid0){
 if(data.new !== undefined){
 const _errs11 = errors;
 if(typeof data.new !== "boolean"){
-validate26.errors = [{instancePath:instancePath+"/new",schemaPath:"#/properties/new/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate28.errors = [{instancePath:instancePath+"/new",schemaPath:"#/properties/new/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs11 === errors;
@@ -401,7 +557,7 @@ else {
 vErrors.push(err2);
 }
 errors++;
-validate26.errors = vErrors;
+validate28.errors = vErrors;
 return false;
 }
 else {
@@ -424,7 +580,7 @@ if(valid0){
 if(data.requires_grad !== undefined){
 const _errs19 = errors;
 if(typeof data.requires_grad !== "boolean"){
-validate26.errors = [{instancePath:instancePath+"/requires_grad",schemaPath:"#/properties/requires_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate28.errors = [{instancePath:instancePath+"/requires_grad",schemaPath:"#/properties/requires_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs19 === errors;
@@ -444,7 +600,7 @@ for(let i0=0; i0<len0; i0++){
 let data9 = data8[i0];
 const _errs23 = errors;
 if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
-validate26.errors = [{instancePath:instancePath+"/shape/" + i0,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate28.errors = [{instancePath:instancePath+"/shape/" + i0,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid2 = _errs23 === errors;
@@ -454,7 +610,7 @@ break;
 }
 }
 else {
-validate26.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate28.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -474,7 +630,7 @@ const len1 = data10.length;
 for(let i1=0; i1<len1; i1++){
 const _errs27 = errors;
 if(typeof data10[i1] !== "string"){
-validate26.errors = [{instancePath:instancePath+"/shares/" + i1,schemaPath:"#/properties/shares/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate28.errors = [{instancePath:instancePath+"/shares/" + i1,schemaPath:"#/properties/shares/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid3 = _errs27 === errors;
@@ -484,7 +640,7 @@ break;
 }
 }
 else {
-validate26.errors = [{instancePath:instancePath+"/shares",schemaPath:"#/properties/shares/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate28.errors = [{instancePath:instancePath+"/shares",schemaPath:"#/properties/shares/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -505,23 +661,23 @@ var valid0 = true;
 }
 }
 else {
-validate26.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate28.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate26.errors = vErrors;
+validate28.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate25(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate27(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((data.type === undefined) && (missing0 = "type")) || ((data.rows === undefined) && (missing0 = "rows"))) || ((data.left_out === undefined) && (missing0 = "left_out"))){
-validate25.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate27.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -529,7 +685,7 @@ if(data.left_out !== undefined){
 let data0 = data.left_out;
 const _errs1 = errors;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-validate25.errors = [{instancePath:instancePath+"/left_out",schemaPath:"#/properties/left_out/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate27.errors = [{instancePath:instancePath+"/left_out",schemaPath:"#/properties/left_out/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -547,8 +703,8 @@ var valid1 = true;
 const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
 const _errs5 = errors;
-if(!(validate26(data1[i0], {instancePath:instancePath+"/rows/" + i0,parentData:data1,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate26.errors : vErrors.concat(validate26.errors);
+if(!(validate28(data1[i0], {instancePath:instancePath+"/rows/" + i0,parentData:data1,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
 errors = vErrors.length;
 }
 var valid1 = _errs5 === errors;
@@ -558,7 +714,7 @@ break;
 }
 }
 else {
-validate25.errors = [{instancePath:instancePath+"/rows",schemaPath:"#/properties/rows/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate27.errors = [{instancePath:instancePath+"/rows",schemaPath:"#/properties/rows/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -571,7 +727,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs6 = errors;
 if(!(data.type === "tensors")){
-validate25.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema9.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate27.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema10.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs6 === errors;
@@ -584,7 +740,7 @@ if(data.unmatched !== undefined){
 let data4 = data.unmatched;
 const _errs7 = errors;
 if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
-validate25.errors = [{instancePath:instancePath+"/unmatched",schemaPath:"#/properties/unmatched/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate27.errors = [{instancePath:instancePath+"/unmatched",schemaPath:"#/properties/unmatched/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs7 === errors;
@@ -598,27 +754,27 @@ var valid0 = true;
 }
 }
 else {
-validate25.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate27.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate25.errors = vErrors;
+validate27.errors = vErrors;
 return errors === 0;
 }
 
-export const checkCall = validate28;
-const schema11 = {"properties":{"error":{"anyOf":[{"$ref":"#/$defs/Failure"},{"type":"null"}]},"expression":{"type":"string"},"forward":{"$ref":"#/$defs/Verdict"},"gradient_formulas":{"$ref":"#/$defs/GradientFormulas"},"gradient_names":{"$ref":"#/$defs/GradientNames"},"gradients":{"$ref":"#/$defs/Gradients"},"id":{"type":"integer"},"matches":{"items":{"$ref":"#/$defs/Match"},"type":"array"},"name":{"type":"string"},"operands":{"$ref":"#/$defs/Operands"},"site":{"$ref":"#/$defs/Site"},"time":{"type":"number"},"type":{"enum":["call"]},"values":{"$ref":"#/$defs/Values"}},"required":["type","id","name","expression","site","operands","forward","gradients","gradient_formulas","gradient_names","error","values","time"],"type":"object"};
-const schema12 = {"properties":{"clash":{"items":{"$ref":"#/$defs/Clash"},"type":"array"},"explanation":{"type":"string"},"message":{"type":"string"},"suggestions":{"items":{"type":"string"},"type":"array"},"type":{"type":"string"}},"required":["type","message","explanation","suggestions","clash"],"type":"object"};
-const schema13 = {"properties":{"dim":{"type":"integer"},"operand":{"enum":["bias","input","weight","weight_t"]}},"required":["operand","dim"],"type":"object"};
+export const checkCall = validate30;
+const schema12 = {"properties":{"error":{"anyOf":[{"$ref":"#/$defs/Failure"},{"type":"null"}]},"expression":{"type":"string"},"forward":{"$ref":"#/$defs/Verdict"},"gradient_formulas":{"$ref":"#/$defs/GradientFormulas"},"gradient_names":{"$ref":"#/$defs/GradientNames"},"gradients":{"$ref":"#/$defs/Gradients"},"id":{"type":"integer"},"matches":{"items":{"$ref":"#/$defs/Match"},"type":"array"},"name":{"type":"string"},"operands":{"$ref":"#/$defs/Operands"},"rank":{"anyOf":[{"type":"integer"},{"type":"null"}]},"site":{"$ref":"#/$defs/Site"},"time":{"type":"number"},"type":{"enum":["call"]},"values":{"$ref":"#/$defs/Values"}},"required":["type","id","name","expression","site","operands","forward","gradients","gradient_formulas","gradient_names","error","values","time"],"type":"object"};
+const schema13 = {"properties":{"clash":{"items":{"$ref":"#/$defs/Clash"},"type":"array"},"explanation":{"type":"string"},"message":{"type":"string"},"suggestions":{"items":{"type":"string"},"type":"array"},"type":{"type":"string"}},"required":["type","message","explanation","suggestions","clash"],"type":"object"};
+const schema14 = {"properties":{"dim":{"type":"integer"},"operand":{"enum":["bias","input","weight","weight_t"]}},"required":["operand","dim"],"type":"object"};
 
-function validate30(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate32(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((data.operand === undefined) && (missing0 = "operand")) || ((data.dim === undefined) && (missing0 = "dim"))){
-validate30.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate32.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -626,7 +782,7 @@ if(data.dim !== undefined){
 let data0 = data.dim;
 const _errs1 = errors;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-validate30.errors = [{instancePath:instancePath+"/dim",schemaPath:"#/properties/dim/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate32.errors = [{instancePath:instancePath+"/dim",schemaPath:"#/properties/dim/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -639,7 +795,7 @@ if(data.operand !== undefined){
 let data1 = data.operand;
 const _errs3 = errors;
 if(!((((data1 === "bias") || (data1 === "input")) || (data1 === "weight")) || (data1 === "weight_t"))){
-validate30.errors = [{instancePath:instancePath+"/operand",schemaPath:"#/properties/operand/enum",keyword:"enum",params:{allowedValues: schema13.properties.operand.enum},message:"must be equal to one of the allowed values"}];
+validate32.errors = [{instancePath:instancePath+"/operand",schemaPath:"#/properties/operand/enum",keyword:"enum",params:{allowedValues: schema14.properties.operand.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -651,23 +807,23 @@ var valid0 = true;
 }
 }
 else {
-validate30.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate32.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate30.errors = vErrors;
+validate32.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate29(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate31(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((data.type === undefined) && (missing0 = "type")) || ((data.message === undefined) && (missing0 = "message"))) || ((data.explanation === undefined) && (missing0 = "explanation"))) || ((data.suggestions === undefined) && (missing0 = "suggestions"))) || ((data.clash === undefined) && (missing0 = "clash"))){
-validate29.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate31.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -680,8 +836,8 @@ var valid1 = true;
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
 const _errs3 = errors;
-if(!(validate30(data0[i0], {instancePath:instancePath+"/clash/" + i0,parentData:data0,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+if(!(validate32(data0[i0], {instancePath:instancePath+"/clash/" + i0,parentData:data0,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate32.errors : vErrors.concat(validate32.errors);
 errors = vErrors.length;
 }
 var valid1 = _errs3 === errors;
@@ -691,7 +847,7 @@ break;
 }
 }
 else {
-validate29.errors = [{instancePath:instancePath+"/clash",schemaPath:"#/properties/clash/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate31.errors = [{instancePath:instancePath+"/clash",schemaPath:"#/properties/clash/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -704,7 +860,7 @@ if(valid0){
 if(data.explanation !== undefined){
 const _errs4 = errors;
 if(typeof data.explanation !== "string"){
-validate29.errors = [{instancePath:instancePath+"/explanation",schemaPath:"#/properties/explanation/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/explanation",schemaPath:"#/properties/explanation/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs4 === errors;
@@ -716,7 +872,7 @@ if(valid0){
 if(data.message !== undefined){
 const _errs6 = errors;
 if(typeof data.message !== "string"){
-validate29.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs6 === errors;
@@ -735,7 +891,7 @@ const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs10 = errors;
 if(typeof data4[i1] !== "string"){
-validate29.errors = [{instancePath:instancePath+"/suggestions/" + i1,schemaPath:"#/properties/suggestions/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/suggestions/" + i1,schemaPath:"#/properties/suggestions/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid2 = _errs10 === errors;
@@ -745,7 +901,7 @@ break;
 }
 }
 else {
-validate29.errors = [{instancePath:instancePath+"/suggestions",schemaPath:"#/properties/suggestions/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate31.errors = [{instancePath:instancePath+"/suggestions",schemaPath:"#/properties/suggestions/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -758,7 +914,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs12 = errors;
 if(typeof data.type !== "string"){
-validate29.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs12 === errors;
@@ -773,18 +929,18 @@ var valid0 = true;
 }
 }
 else {
-validate29.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate31.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate29.errors = vErrors;
+validate31.errors = vErrors;
 return errors === 0;
 }
 
-const schema14 = {"properties":{"bound":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"coverage":{"anyOf":[{"type":"string"},{"type":"null"}]},"diagnosis":{"anyOf":[{"$ref":"#/$defs/Diagnosis"},{"type":"null"}]},"elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"equal_elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"kind":{"enum":["different","identical","rounding","unchecked"]},"max_abs_diff":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"max_ulp_diff":{"anyOf":[{"type":"integer"},{"type":"null"}]},"message":{"type":"string"},"note":{"anyOf":[{"type":"string"},{"type":"null"}]},"outside":{"anyOf":[{"items":{"type":"integer"},"type":"array"},{"type":"null"}]},"probe":{"anyOf":[{"$ref":"#/$defs/Probe"},{"type":"null"}]},"proof":{"type":"boolean"},"reason":{"anyOf":[{"type":"string"},{"type":"null"}]},"units":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]}},"required":["kind","message"],"type":"object"};
-const schema15 = {"anyOf":[{"type":"number"},{"enum":["-inf","inf","nan"]}]};
+const schema15 = {"properties":{"bound":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"coverage":{"anyOf":[{"type":"string"},{"type":"null"}]},"diagnosis":{"anyOf":[{"$ref":"#/$defs/Diagnosis"},{"type":"null"}]},"elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"equal_elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"kind":{"enum":["different","identical","rounding","unchecked"]},"max_abs_diff":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"max_ulp_diff":{"anyOf":[{"type":"integer"},{"type":"null"}]},"message":{"type":"string"},"note":{"anyOf":[{"type":"string"},{"type":"null"}]},"outside":{"anyOf":[{"items":{"type":"integer"},"type":"array"},{"type":"null"}]},"probe":{"anyOf":[{"$ref":"#/$defs/Probe"},{"type":"null"}]},"proof":{"type":"boolean"},"reason":{"anyOf":[{"type":"string"},{"type":"null"}]},"units":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]}},"required":["kind","message"],"type":"object"};
+const schema16 = {"anyOf":[{"type":"number"},{"enum":["-inf","inf","nan"]}]};
 
-function validate34(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate36(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 const _errs0 = errors;
@@ -805,7 +961,7 @@ valid0 = valid0 || _valid0;
 if(!valid0){
 const _errs3 = errors;
 if(!(((data === "-inf") || (data === "inf")) || (data === "nan"))){
-const err1 = {instancePath,schemaPath:"#/anyOf/1/enum",keyword:"enum",params:{allowedValues: schema15.anyOf[1].enum},message:"must be equal to one of the allowed values"};
+const err1 = {instancePath,schemaPath:"#/anyOf/1/enum",keyword:"enum",params:{allowedValues: schema16.anyOf[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -826,7 +982,7 @@ else {
 vErrors.push(err2);
 }
 errors++;
-validate34.errors = vErrors;
+validate36.errors = vErrors;
 return false;
 }
 else {
@@ -840,20 +996,20 @@ vErrors = null;
 }
 }
 }
-validate34.errors = vErrors;
+validate36.errors = vErrors;
 return errors === 0;
 }
 
-const schema16 = {"properties":{"also":{"items":{"type":"string"},"type":"array"},"code":{"type":"string"},"message":{"type":"string"}},"required":["code","message"],"type":"object"};
+const schema17 = {"properties":{"also":{"items":{"type":"string"},"type":"array"},"code":{"type":"string"},"message":{"type":"string"}},"required":["code","message"],"type":"object"};
 
-function validate36(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate38(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((data.code === undefined) && (missing0 = "code")) || ((data.message === undefined) && (missing0 = "message"))){
-validate36.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate38.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -867,7 +1023,7 @@ const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
 const _errs3 = errors;
 if(typeof data0[i0] !== "string"){
-validate36.errors = [{instancePath:instancePath+"/also/" + i0,schemaPath:"#/properties/also/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate38.errors = [{instancePath:instancePath+"/also/" + i0,schemaPath:"#/properties/also/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid1 = _errs3 === errors;
@@ -877,7 +1033,7 @@ break;
 }
 }
 else {
-validate36.errors = [{instancePath:instancePath+"/also",schemaPath:"#/properties/also/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate38.errors = [{instancePath:instancePath+"/also",schemaPath:"#/properties/also/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -890,7 +1046,7 @@ if(valid0){
 if(data.code !== undefined){
 const _errs5 = errors;
 if(typeof data.code !== "string"){
-validate36.errors = [{instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate38.errors = [{instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs5 === errors;
@@ -902,7 +1058,7 @@ if(valid0){
 if(data.message !== undefined){
 const _errs7 = errors;
 if(typeof data.message !== "string"){
-validate36.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate38.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs7 === errors;
@@ -915,24 +1071,24 @@ var valid0 = true;
 }
 }
 else {
-validate36.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate38.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate36.errors = vErrors;
+validate38.errors = vErrors;
 return errors === 0;
 }
 
-const schema17 = {"properties":{"alarms":{"type":"integer"},"probability":{"type":"number"},"smallest":{"$ref":"#/$defs/ElementValue"}},"required":["smallest","probability","alarms"],"type":"object"};
+const schema18 = {"properties":{"alarms":{"type":"integer"},"probability":{"type":"number"},"smallest":{"$ref":"#/$defs/ElementValue"}},"required":["smallest","probability","alarms"],"type":"object"};
 
-function validate39(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate41(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((data.smallest === undefined) && (missing0 = "smallest")) || ((data.probability === undefined) && (missing0 = "probability"))) || ((data.alarms === undefined) && (missing0 = "alarms"))){
-validate39.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate41.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -940,7 +1096,7 @@ if(data.alarms !== undefined){
 let data0 = data.alarms;
 const _errs1 = errors;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-validate39.errors = [{instancePath:instancePath+"/alarms",schemaPath:"#/properties/alarms/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate41.errors = [{instancePath:instancePath+"/alarms",schemaPath:"#/properties/alarms/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -953,7 +1109,7 @@ if(data.probability !== undefined){
 let data1 = data.probability;
 const _errs3 = errors;
 if(!((typeof data1 == "number") && (isFinite(data1)))){
-validate39.errors = [{instancePath:instancePath+"/probability",schemaPath:"#/properties/probability/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+validate41.errors = [{instancePath:instancePath+"/probability",schemaPath:"#/properties/probability/type",keyword:"type",params:{type: "number"},message:"must be number"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -964,8 +1120,8 @@ var valid0 = true;
 if(valid0){
 if(data.smallest !== undefined){
 const _errs5 = errors;
-if(!(validate34(data.smallest, {instancePath:instancePath+"/smallest",parentData:data,parentDataProperty:"smallest",rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data.smallest, {instancePath:instancePath+"/smallest",parentData:data,parentDataProperty:"smallest",rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs5 === errors;
@@ -978,23 +1134,23 @@ var valid0 = true;
 }
 }
 else {
-validate39.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate41.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate39.errors = vErrors;
+validate41.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate33(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate35(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((data.kind === undefined) && (missing0 = "kind")) || ((data.message === undefined) && (missing0 = "message"))){
-validate33.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate35.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -1004,8 +1160,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate34(data0, {instancePath:instancePath+"/bound",parentData:data,parentDataProperty:"bound",rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data0, {instancePath:instancePath+"/bound",parentData:data,parentDataProperty:"bound",rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -1034,7 +1190,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1096,7 +1252,7 @@ else {
 vErrors.push(err4);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1122,8 +1278,8 @@ const _errs12 = errors;
 const _errs13 = errors;
 let valid3 = false;
 const _errs14 = errors;
-if(!(validate36(data2, {instancePath:instancePath+"/diagnosis",parentData:data,parentDataProperty:"diagnosis",rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data2, {instancePath:instancePath+"/diagnosis",parentData:data,parentDataProperty:"diagnosis",rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var _valid2 = _errs14 === errors;
@@ -1152,7 +1308,7 @@ else {
 vErrors.push(err6);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1214,7 +1370,7 @@ else {
 vErrors.push(err9);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1276,7 +1432,7 @@ else {
 vErrors.push(err12);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1300,7 +1456,7 @@ if(data.kind !== undefined){
 let data5 = data.kind;
 const _errs29 = errors;
 if(!((((data5 === "different") || (data5 === "identical")) || (data5 === "rounding")) || (data5 === "unchecked"))){
-validate33.errors = [{instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema14.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+validate35.errors = [{instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema15.properties.kind.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs29 === errors;
@@ -1315,8 +1471,8 @@ const _errs30 = errors;
 const _errs31 = errors;
 let valid6 = false;
 const _errs32 = errors;
-if(!(validate34(data6, {instancePath:instancePath+"/max_abs_diff",parentData:data,parentDataProperty:"max_abs_diff",rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data6, {instancePath:instancePath+"/max_abs_diff",parentData:data,parentDataProperty:"max_abs_diff",rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var _valid5 = _errs32 === errors;
@@ -1345,7 +1501,7 @@ else {
 vErrors.push(err14);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1407,7 +1563,7 @@ else {
 vErrors.push(err17);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1430,7 +1586,7 @@ if(valid0){
 if(data.message !== undefined){
 const _errs41 = errors;
 if(typeof data.message !== "string"){
-validate33.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate35.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs41 === errors;
@@ -1481,7 +1637,7 @@ else {
 vErrors.push(err20);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1567,7 +1723,7 @@ else {
 vErrors.push(err24);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1593,8 +1749,8 @@ const _errs57 = errors;
 const _errs58 = errors;
 let valid11 = false;
 const _errs59 = errors;
-if(!(validate39(data12, {instancePath:instancePath+"/probe",parentData:data,parentDataProperty:"probe",rootData}))){
-vErrors = vErrors === null ? validate39.errors : vErrors.concat(validate39.errors);
+if(!(validate41(data12, {instancePath:instancePath+"/probe",parentData:data,parentDataProperty:"probe",rootData}))){
+vErrors = vErrors === null ? validate41.errors : vErrors.concat(validate41.errors);
 errors = vErrors.length;
 }
 var _valid9 = _errs59 === errors;
@@ -1623,7 +1779,7 @@ else {
 vErrors.push(err26);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1646,7 +1802,7 @@ if(valid0){
 if(data.proof !== undefined){
 const _errs62 = errors;
 if(typeof data.proof !== "boolean"){
-validate33.errors = [{instancePath:instancePath+"/proof",schemaPath:"#/properties/proof/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate35.errors = [{instancePath:instancePath+"/proof",schemaPath:"#/properties/proof/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs62 === errors;
@@ -1697,7 +1853,7 @@ else {
 vErrors.push(err29);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1723,8 +1879,8 @@ const _errs70 = errors;
 const _errs71 = errors;
 let valid13 = false;
 const _errs72 = errors;
-if(!(validate34(data15, {instancePath:instancePath+"/units",parentData:data,parentDataProperty:"units",rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data15, {instancePath:instancePath+"/units",parentData:data,parentDataProperty:"units",rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var _valid11 = _errs72 === errors;
@@ -1753,7 +1909,7 @@ else {
 vErrors.push(err31);
 }
 errors++;
-validate33.errors = vErrors;
+validate35.errors = vErrors;
 return false;
 }
 else {
@@ -1789,122 +1945,11 @@ var valid0 = true;
 }
 }
 else {
-validate33.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate35.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate33.errors = vErrors;
-return errors === 0;
-}
-
-const schema18 = {"properties":{"bias":{"anyOf":[{"type":"string"},{"type":"null"}]},"input":{"type":"string"},"weight":{"type":"string"}},"required":["weight","bias","input"],"type":"object"};
-
-function validate44(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
-let vErrors = null;
-let errors = 0;
-if(errors === 0){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing0;
-if((((data.weight === undefined) && (missing0 = "weight")) || ((data.bias === undefined) && (missing0 = "bias"))) || ((data.input === undefined) && (missing0 = "input"))){
-validate44.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
-return false;
-}
-else {
-if(data.bias !== undefined){
-let data0 = data.bias;
-const _errs1 = errors;
-const _errs2 = errors;
-let valid1 = false;
-const _errs3 = errors;
-if(typeof data0 !== "string"){
-const err0 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err0];
-}
-else {
-vErrors.push(err0);
-}
-errors++;
-}
-var _valid0 = _errs3 === errors;
-valid1 = valid1 || _valid0;
-if(!valid1){
-const _errs5 = errors;
-if(data0 !== null){
-const err1 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
-if(vErrors === null){
-vErrors = [err1];
-}
-else {
-vErrors.push(err1);
-}
-errors++;
-}
-var _valid0 = _errs5 === errors;
-valid1 = valid1 || _valid0;
-}
-if(!valid1){
-const err2 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
-if(vErrors === null){
-vErrors = [err2];
-}
-else {
-vErrors.push(err2);
-}
-errors++;
-validate44.errors = vErrors;
-return false;
-}
-else {
-errors = _errs2;
-if(vErrors !== null){
-if(_errs2){
-vErrors.length = _errs2;
-}
-else {
-vErrors = null;
-}
-}
-}
-var valid0 = _errs1 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.input !== undefined){
-const _errs7 = errors;
-if(typeof data.input !== "string"){
-validate44.errors = [{instancePath:instancePath+"/input",schemaPath:"#/properties/input/type",keyword:"type",params:{type: "string"},message:"must be string"}];
-return false;
-}
-var valid0 = _errs7 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.weight !== undefined){
-const _errs9 = errors;
-if(typeof data.weight !== "string"){
-validate44.errors = [{instancePath:instancePath+"/weight",schemaPath:"#/properties/weight/type",keyword:"type",params:{type: "string"},message:"must be string"}];
-return false;
-}
-var valid0 = _errs9 === errors;
-}
-else {
-var valid0 = true;
-}
-}
-}
-}
-}
-else {
-validate44.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
-return false;
-}
-}
-validate44.errors = vErrors;
+validate35.errors = vErrors;
 return errors === 0;
 }
 
@@ -2019,9 +2064,120 @@ validate46.errors = vErrors;
 return errors === 0;
 }
 
-const schema20 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]},"input":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]},"weight":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]}},"required":[],"type":"object"};
+const schema20 = {"properties":{"bias":{"anyOf":[{"type":"string"},{"type":"null"}]},"input":{"type":"string"},"weight":{"type":"string"}},"required":["weight","bias","input"],"type":"object"};
 
 function validate48(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((((data.weight === undefined) && (missing0 = "weight")) || ((data.bias === undefined) && (missing0 = "bias"))) || ((data.input === undefined) && (missing0 = "input"))){
+validate48.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+if(data.bias !== undefined){
+let data0 = data.bias;
+const _errs1 = errors;
+const _errs2 = errors;
+let valid1 = false;
+const _errs3 = errors;
+if(typeof data0 !== "string"){
+const err0 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+var _valid0 = _errs3 === errors;
+valid1 = valid1 || _valid0;
+if(!valid1){
+const _errs5 = errors;
+if(data0 !== null){
+const err1 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+var _valid0 = _errs5 === errors;
+valid1 = valid1 || _valid0;
+}
+if(!valid1){
+const err2 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+validate48.errors = vErrors;
+return false;
+}
+else {
+errors = _errs2;
+if(vErrors !== null){
+if(_errs2){
+vErrors.length = _errs2;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs1 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.input !== undefined){
+const _errs7 = errors;
+if(typeof data.input !== "string"){
+validate48.errors = [{instancePath:instancePath+"/input",schemaPath:"#/properties/input/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs7 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.weight !== undefined){
+const _errs9 = errors;
+if(typeof data.weight !== "string"){
+validate48.errors = [{instancePath:instancePath+"/weight",schemaPath:"#/properties/weight/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs9 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+}
+else {
+validate48.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+validate48.errors = vErrors;
+return errors === 0;
+}
+
+const schema21 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]},"input":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]},"weight":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]}},"required":[],"type":"object"};
+
+function validate50(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
@@ -2032,8 +2188,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate33(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
-vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
+if(!(validate35(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
+vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -2062,7 +2218,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate48.errors = vErrors;
+validate50.errors = vErrors;
 return false;
 }
 else {
@@ -2088,8 +2244,8 @@ const _errs6 = errors;
 const _errs7 = errors;
 let valid2 = false;
 const _errs8 = errors;
-if(!(validate33(data1, {instancePath:instancePath+"/input",parentData:data,parentDataProperty:"input",rootData}))){
-vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
+if(!(validate35(data1, {instancePath:instancePath+"/input",parentData:data,parentDataProperty:"input",rootData}))){
+vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
 errors = vErrors.length;
 }
 var _valid1 = _errs8 === errors;
@@ -2118,7 +2274,7 @@ else {
 vErrors.push(err3);
 }
 errors++;
-validate48.errors = vErrors;
+validate50.errors = vErrors;
 return false;
 }
 else {
@@ -2144,8 +2300,8 @@ const _errs11 = errors;
 const _errs12 = errors;
 let valid3 = false;
 const _errs13 = errors;
-if(!(validate33(data2, {instancePath:instancePath+"/weight",parentData:data,parentDataProperty:"weight",rootData}))){
-vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
+if(!(validate35(data2, {instancePath:instancePath+"/weight",parentData:data,parentDataProperty:"weight",rootData}))){
+vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
 errors = vErrors.length;
 }
 var _valid2 = _errs13 === errors;
@@ -2174,7 +2330,7 @@ else {
 vErrors.push(err5);
 }
 errors++;
-validate48.errors = vErrors;
+validate50.errors = vErrors;
 return false;
 }
 else {
@@ -2197,31 +2353,31 @@ var valid0 = true;
 }
 }
 else {
-validate48.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate50.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate48.errors = vErrors;
+validate50.errors = vErrors;
 return errors === 0;
 }
 
-const schema21 = {"properties":{"name":{"type":"string"},"of":{"enum":["bias","input","output","weight"]},"verdict":{"$ref":"#/$defs/Verdict"}},"required":["name","of","verdict"],"type":"object"};
+const schema22 = {"properties":{"name":{"type":"string"},"of":{"enum":["bias","input","output","weight"]},"verdict":{"$ref":"#/$defs/Verdict"}},"required":["name","of","verdict"],"type":"object"};
 
-function validate53(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate55(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((data.name === undefined) && (missing0 = "name")) || ((data.of === undefined) && (missing0 = "of"))) || ((data.verdict === undefined) && (missing0 = "verdict"))){
-validate53.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate55.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.name !== undefined){
 const _errs1 = errors;
 if(typeof data.name !== "string"){
-validate53.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate55.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -2234,7 +2390,7 @@ if(data.of !== undefined){
 let data1 = data.of;
 const _errs3 = errors;
 if(!((((data1 === "bias") || (data1 === "input")) || (data1 === "output")) || (data1 === "weight"))){
-validate53.errors = [{instancePath:instancePath+"/of",schemaPath:"#/properties/of/enum",keyword:"enum",params:{allowedValues: schema21.properties.of.enum},message:"must be equal to one of the allowed values"}];
+validate55.errors = [{instancePath:instancePath+"/of",schemaPath:"#/properties/of/enum",keyword:"enum",params:{allowedValues: schema22.properties.of.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -2245,8 +2401,8 @@ var valid0 = true;
 if(valid0){
 if(data.verdict !== undefined){
 const _errs4 = errors;
-if(!(validate33(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
-vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
+if(!(validate35(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
+vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs4 === errors;
@@ -2259,32 +2415,32 @@ var valid0 = true;
 }
 }
 else {
-validate53.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate55.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate53.errors = vErrors;
+validate55.errors = vErrors;
 return errors === 0;
 }
 
-const schema22 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"input":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"output":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"weight":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"weight_t":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]}},"required":["input","weight","weight_t","bias","output"],"type":"object"};
-const schema23 = {"properties":{"device":{"type":"string"},"dtype":{"type":"string"},"name":{"type":"string"},"requires_grad":{"type":"boolean"},"shape":{"items":{"type":"integer"},"type":"array"}},"required":["name","shape","dtype","device","requires_grad"],"type":"object"};
+const schema23 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"input":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"output":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"weight":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"weight_t":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]}},"required":["input","weight","weight_t","bias","output"],"type":"object"};
+const schema24 = {"properties":{"device":{"type":"string"},"dtype":{"type":"string"},"name":{"type":"string"},"requires_grad":{"type":"boolean"},"shape":{"items":{"type":"integer"},"type":"array"}},"required":["name","shape","dtype","device","requires_grad"],"type":"object"};
 
-function validate57(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate59(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((data.name === undefined) && (missing0 = "name")) || ((data.shape === undefined) && (missing0 = "shape"))) || ((data.dtype === undefined) && (missing0 = "dtype"))) || ((data.device === undefined) && (missing0 = "device"))) || ((data.requires_grad === undefined) && (missing0 = "requires_grad"))){
-validate57.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate59.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.device !== undefined){
 const _errs1 = errors;
 if(typeof data.device !== "string"){
-validate57.errors = [{instancePath:instancePath+"/device",schemaPath:"#/properties/device/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate59.errors = [{instancePath:instancePath+"/device",schemaPath:"#/properties/device/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -2296,7 +2452,7 @@ if(valid0){
 if(data.dtype !== undefined){
 const _errs3 = errors;
 if(typeof data.dtype !== "string"){
-validate57.errors = [{instancePath:instancePath+"/dtype",schemaPath:"#/properties/dtype/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate59.errors = [{instancePath:instancePath+"/dtype",schemaPath:"#/properties/dtype/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -2308,7 +2464,7 @@ if(valid0){
 if(data.name !== undefined){
 const _errs5 = errors;
 if(typeof data.name !== "string"){
-validate57.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate59.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs5 === errors;
@@ -2320,7 +2476,7 @@ if(valid0){
 if(data.requires_grad !== undefined){
 const _errs7 = errors;
 if(typeof data.requires_grad !== "boolean"){
-validate57.errors = [{instancePath:instancePath+"/requires_grad",schemaPath:"#/properties/requires_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate59.errors = [{instancePath:instancePath+"/requires_grad",schemaPath:"#/properties/requires_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs7 === errors;
@@ -2340,7 +2496,7 @@ for(let i0=0; i0<len0; i0++){
 let data5 = data4[i0];
 const _errs11 = errors;
 if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
-validate57.errors = [{instancePath:instancePath+"/shape/" + i0,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate59.errors = [{instancePath:instancePath+"/shape/" + i0,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid1 = _errs11 === errors;
@@ -2350,7 +2506,7 @@ break;
 }
 }
 else {
-validate57.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate59.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -2366,23 +2522,23 @@ var valid0 = true;
 }
 }
 else {
-validate57.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate59.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate57.errors = vErrors;
+validate59.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate56(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate58(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((data.input === undefined) && (missing0 = "input")) || ((data.weight === undefined) && (missing0 = "weight"))) || ((data.weight_t === undefined) && (missing0 = "weight_t"))) || ((data.bias === undefined) && (missing0 = "bias"))) || ((data.output === undefined) && (missing0 = "output"))){
-validate56.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate58.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -2392,8 +2548,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate57(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate59(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
+vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -2422,7 +2578,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate56.errors = vErrors;
+validate58.errors = vErrors;
 return false;
 }
 else {
@@ -2448,8 +2604,8 @@ const _errs6 = errors;
 const _errs7 = errors;
 let valid2 = false;
 const _errs8 = errors;
-if(!(validate57(data1, {instancePath:instancePath+"/input",parentData:data,parentDataProperty:"input",rootData}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate59(data1, {instancePath:instancePath+"/input",parentData:data,parentDataProperty:"input",rootData}))){
+vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
 errors = vErrors.length;
 }
 var _valid1 = _errs8 === errors;
@@ -2478,7 +2634,7 @@ else {
 vErrors.push(err3);
 }
 errors++;
-validate56.errors = vErrors;
+validate58.errors = vErrors;
 return false;
 }
 else {
@@ -2504,8 +2660,8 @@ const _errs11 = errors;
 const _errs12 = errors;
 let valid3 = false;
 const _errs13 = errors;
-if(!(validate57(data2, {instancePath:instancePath+"/output",parentData:data,parentDataProperty:"output",rootData}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate59(data2, {instancePath:instancePath+"/output",parentData:data,parentDataProperty:"output",rootData}))){
+vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
 errors = vErrors.length;
 }
 var _valid2 = _errs13 === errors;
@@ -2534,7 +2690,7 @@ else {
 vErrors.push(err5);
 }
 errors++;
-validate56.errors = vErrors;
+validate58.errors = vErrors;
 return false;
 }
 else {
@@ -2560,8 +2716,8 @@ const _errs16 = errors;
 const _errs17 = errors;
 let valid4 = false;
 const _errs18 = errors;
-if(!(validate57(data3, {instancePath:instancePath+"/weight",parentData:data,parentDataProperty:"weight",rootData}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate59(data3, {instancePath:instancePath+"/weight",parentData:data,parentDataProperty:"weight",rootData}))){
+vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
 errors = vErrors.length;
 }
 var _valid3 = _errs18 === errors;
@@ -2590,7 +2746,7 @@ else {
 vErrors.push(err7);
 }
 errors++;
-validate56.errors = vErrors;
+validate58.errors = vErrors;
 return false;
 }
 else {
@@ -2616,8 +2772,8 @@ const _errs21 = errors;
 const _errs22 = errors;
 let valid5 = false;
 const _errs23 = errors;
-if(!(validate57(data4, {instancePath:instancePath+"/weight_t",parentData:data,parentDataProperty:"weight_t",rootData}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate59(data4, {instancePath:instancePath+"/weight_t",parentData:data,parentDataProperty:"weight_t",rootData}))){
+vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
 errors = vErrors.length;
 }
 var _valid4 = _errs23 === errors;
@@ -2646,7 +2802,7 @@ else {
 vErrors.push(err9);
 }
 errors++;
-validate56.errors = vErrors;
+validate58.errors = vErrors;
 return false;
 }
 else {
@@ -2672,17 +2828,17 @@ var valid0 = true;
 }
 }
 else {
-validate56.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate58.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate56.errors = vErrors;
+validate58.errors = vErrors;
 return errors === 0;
 }
 
-const schema24 = {"properties":{"cell_id":{"anyOf":[{"type":"string"},{"type":"null"}]},"execution_count":{"anyOf":[{"type":"integer"},{"type":"null"}]},"file":{"anyOf":[{"type":"string"},{"type":"null"}]},"line":{"anyOf":[{"type":"integer"},{"type":"null"}]},"source":{"anyOf":[{"type":"string"},{"type":"null"}]}},"required":[],"type":"object"};
+const schema25 = {"properties":{"cell_id":{"anyOf":[{"type":"string"},{"type":"null"}]},"execution_count":{"anyOf":[{"type":"integer"},{"type":"null"}]},"file":{"anyOf":[{"type":"string"},{"type":"null"}]},"line":{"anyOf":[{"type":"integer"},{"type":"null"}]},"source":{"anyOf":[{"type":"string"},{"type":"null"}]}},"required":[],"type":"object"};
 
-function validate64(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate66(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
@@ -2729,7 +2885,7 @@ else {
 vErrors.push(err2);
 }
 errors++;
-validate64.errors = vErrors;
+validate66.errors = vErrors;
 return false;
 }
 else {
@@ -2791,7 +2947,7 @@ else {
 vErrors.push(err5);
 }
 errors++;
-validate64.errors = vErrors;
+validate66.errors = vErrors;
 return false;
 }
 else {
@@ -2853,7 +3009,7 @@ else {
 vErrors.push(err8);
 }
 errors++;
-validate64.errors = vErrors;
+validate66.errors = vErrors;
 return false;
 }
 else {
@@ -2915,7 +3071,7 @@ else {
 vErrors.push(err11);
 }
 errors++;
-validate64.errors = vErrors;
+validate66.errors = vErrors;
 return false;
 }
 else {
@@ -2977,7 +3133,7 @@ else {
 vErrors.push(err14);
 }
 errors++;
-validate64.errors = vErrors;
+validate66.errors = vErrors;
 return false;
 }
 else {
@@ -3002,17 +3158,17 @@ var valid0 = true;
 }
 }
 else {
-validate64.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate66.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate64.errors = vErrors;
+validate66.errors = vErrors;
 return errors === 0;
 }
 
-const schema25 = {"properties":{"bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]}},"required":[],"type":"object"};
+const schema26 = {"properties":{"bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]}},"required":[],"type":"object"};
 
-function validate66(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate68(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
@@ -3029,8 +3185,8 @@ var valid2 = true;
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
 const _errs5 = errors;
-if(!(validate34(data0[i0], {instancePath:instancePath+"/bias/" + i0,parentData:data0,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data0[i0], {instancePath:instancePath+"/bias/" + i0,parentData:data0,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid2 = _errs5 === errors;
@@ -3076,7 +3232,7 @@ else {
 vErrors.push(err2);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3108,8 +3264,8 @@ var valid4 = true;
 const len1 = data2.length;
 for(let i1=0; i1<len1; i1++){
 const _errs12 = errors;
-if(!(validate34(data2[i1], {instancePath:instancePath+"/grad_bias/" + i1,parentData:data2,parentDataProperty:i1,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data2[i1], {instancePath:instancePath+"/grad_bias/" + i1,parentData:data2,parentDataProperty:i1,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid4 = _errs12 === errors;
@@ -3155,7 +3311,7 @@ else {
 vErrors.push(err5);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3187,8 +3343,8 @@ var valid6 = true;
 const len2 = data4.length;
 for(let i2=0; i2<len2; i2++){
 const _errs19 = errors;
-if(!(validate34(data4[i2], {instancePath:instancePath+"/grad_input/" + i2,parentData:data4,parentDataProperty:i2,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data4[i2], {instancePath:instancePath+"/grad_input/" + i2,parentData:data4,parentDataProperty:i2,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid6 = _errs19 === errors;
@@ -3234,7 +3390,7 @@ else {
 vErrors.push(err8);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3266,8 +3422,8 @@ var valid8 = true;
 const len3 = data6.length;
 for(let i3=0; i3<len3; i3++){
 const _errs26 = errors;
-if(!(validate34(data6[i3], {instancePath:instancePath+"/grad_output/" + i3,parentData:data6,parentDataProperty:i3,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data6[i3], {instancePath:instancePath+"/grad_output/" + i3,parentData:data6,parentDataProperty:i3,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid8 = _errs26 === errors;
@@ -3313,7 +3469,7 @@ else {
 vErrors.push(err11);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3345,8 +3501,8 @@ var valid10 = true;
 const len4 = data8.length;
 for(let i4=0; i4<len4; i4++){
 const _errs33 = errors;
-if(!(validate34(data8[i4], {instancePath:instancePath+"/grad_weight/" + i4,parentData:data8,parentDataProperty:i4,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data8[i4], {instancePath:instancePath+"/grad_weight/" + i4,parentData:data8,parentDataProperty:i4,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid10 = _errs33 === errors;
@@ -3392,7 +3548,7 @@ else {
 vErrors.push(err14);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3424,8 +3580,8 @@ var valid12 = true;
 const len5 = data10.length;
 for(let i5=0; i5<len5; i5++){
 const _errs40 = errors;
-if(!(validate34(data10[i5], {instancePath:instancePath+"/input/" + i5,parentData:data10,parentDataProperty:i5,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data10[i5], {instancePath:instancePath+"/input/" + i5,parentData:data10,parentDataProperty:i5,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid12 = _errs40 === errors;
@@ -3471,7 +3627,7 @@ else {
 vErrors.push(err17);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3503,8 +3659,8 @@ var valid14 = true;
 const len6 = data12.length;
 for(let i6=0; i6<len6; i6++){
 const _errs47 = errors;
-if(!(validate34(data12[i6], {instancePath:instancePath+"/output/" + i6,parentData:data12,parentDataProperty:i6,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data12[i6], {instancePath:instancePath+"/output/" + i6,parentData:data12,parentDataProperty:i6,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid14 = _errs47 === errors;
@@ -3550,7 +3706,7 @@ else {
 vErrors.push(err20);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3582,8 +3738,8 @@ var valid16 = true;
 const len7 = data14.length;
 for(let i7=0; i7<len7; i7++){
 const _errs54 = errors;
-if(!(validate34(data14[i7], {instancePath:instancePath+"/twin_grad_bias/" + i7,parentData:data14,parentDataProperty:i7,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data14[i7], {instancePath:instancePath+"/twin_grad_bias/" + i7,parentData:data14,parentDataProperty:i7,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid16 = _errs54 === errors;
@@ -3629,7 +3785,7 @@ else {
 vErrors.push(err23);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3661,8 +3817,8 @@ var valid18 = true;
 const len8 = data16.length;
 for(let i8=0; i8<len8; i8++){
 const _errs61 = errors;
-if(!(validate34(data16[i8], {instancePath:instancePath+"/twin_grad_input/" + i8,parentData:data16,parentDataProperty:i8,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data16[i8], {instancePath:instancePath+"/twin_grad_input/" + i8,parentData:data16,parentDataProperty:i8,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid18 = _errs61 === errors;
@@ -3708,7 +3864,7 @@ else {
 vErrors.push(err26);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3740,8 +3896,8 @@ var valid20 = true;
 const len9 = data18.length;
 for(let i9=0; i9<len9; i9++){
 const _errs68 = errors;
-if(!(validate34(data18[i9], {instancePath:instancePath+"/twin_grad_weight/" + i9,parentData:data18,parentDataProperty:i9,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data18[i9], {instancePath:instancePath+"/twin_grad_weight/" + i9,parentData:data18,parentDataProperty:i9,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid20 = _errs68 === errors;
@@ -3787,7 +3943,7 @@ else {
 vErrors.push(err29);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3819,8 +3975,8 @@ var valid22 = true;
 const len10 = data20.length;
 for(let i10=0; i10<len10; i10++){
 const _errs75 = errors;
-if(!(validate34(data20[i10], {instancePath:instancePath+"/twin_output/" + i10,parentData:data20,parentDataProperty:i10,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data20[i10], {instancePath:instancePath+"/twin_output/" + i10,parentData:data20,parentDataProperty:i10,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid22 = _errs75 === errors;
@@ -3866,7 +4022,7 @@ else {
 vErrors.push(err32);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3898,8 +4054,8 @@ var valid24 = true;
 const len11 = data22.length;
 for(let i11=0; i11<len11; i11++){
 const _errs82 = errors;
-if(!(validate34(data22[i11], {instancePath:instancePath+"/weight/" + i11,parentData:data22,parentDataProperty:i11,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data22[i11], {instancePath:instancePath+"/weight/" + i11,parentData:data22,parentDataProperty:i11,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid24 = _errs82 === errors;
@@ -3945,7 +4101,7 @@ else {
 vErrors.push(err35);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3977,23 +4133,23 @@ var valid0 = true;
 }
 }
 else {
-validate66.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate68.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate28(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate30(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((((((((((data.type === undefined) && (missing0 = "type")) || ((data.id === undefined) && (missing0 = "id"))) || ((data.name === undefined) && (missing0 = "name"))) || ((data.expression === undefined) && (missing0 = "expression"))) || ((data.site === undefined) && (missing0 = "site"))) || ((data.operands === undefined) && (missing0 = "operands"))) || ((data.forward === undefined) && (missing0 = "forward"))) || ((data.gradients === undefined) && (missing0 = "gradients"))) || ((data.gradient_formulas === undefined) && (missing0 = "gradient_formulas"))) || ((data.gradient_names === undefined) && (missing0 = "gradient_names"))) || ((data.error === undefined) && (missing0 = "error"))) || ((data.values === undefined) && (missing0 = "values"))) || ((data.time === undefined) && (missing0 = "time"))){
-validate28.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate30.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -4003,8 +4159,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate29(data0, {instancePath:instancePath+"/error",parentData:data,parentDataProperty:"error",rootData}))){
-vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
+if(!(validate31(data0, {instancePath:instancePath+"/error",parentData:data,parentDataProperty:"error",rootData}))){
+vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -4033,7 +4189,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate28.errors = vErrors;
+validate30.errors = vErrors;
 return false;
 }
 else {
@@ -4056,7 +4212,7 @@ if(valid0){
 if(data.expression !== undefined){
 const _errs6 = errors;
 if(typeof data.expression !== "string"){
-validate28.errors = [{instancePath:instancePath+"/expression",schemaPath:"#/properties/expression/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/expression",schemaPath:"#/properties/expression/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs6 === errors;
@@ -4067,8 +4223,8 @@ var valid0 = true;
 if(valid0){
 if(data.forward !== undefined){
 const _errs8 = errors;
-if(!(validate33(data.forward, {instancePath:instancePath+"/forward",parentData:data,parentDataProperty:"forward",rootData}))){
-vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
+if(!(validate35(data.forward, {instancePath:instancePath+"/forward",parentData:data,parentDataProperty:"forward",rootData}))){
+vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs8 === errors;
@@ -4079,8 +4235,8 @@ var valid0 = true;
 if(valid0){
 if(data.gradient_formulas !== undefined){
 const _errs9 = errors;
-if(!(validate44(data.gradient_formulas, {instancePath:instancePath+"/gradient_formulas",parentData:data,parentDataProperty:"gradient_formulas",rootData}))){
-vErrors = vErrors === null ? validate44.errors : vErrors.concat(validate44.errors);
+if(!(validate46(data.gradient_formulas, {instancePath:instancePath+"/gradient_formulas",parentData:data,parentDataProperty:"gradient_formulas",rootData}))){
+vErrors = vErrors === null ? validate46.errors : vErrors.concat(validate46.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs9 === errors;
@@ -4091,8 +4247,8 @@ var valid0 = true;
 if(valid0){
 if(data.gradient_names !== undefined){
 const _errs10 = errors;
-if(!(validate46(data.gradient_names, {instancePath:instancePath+"/gradient_names",parentData:data,parentDataProperty:"gradient_names",rootData}))){
-vErrors = vErrors === null ? validate46.errors : vErrors.concat(validate46.errors);
+if(!(validate48(data.gradient_names, {instancePath:instancePath+"/gradient_names",parentData:data,parentDataProperty:"gradient_names",rootData}))){
+vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs10 === errors;
@@ -4103,8 +4259,8 @@ var valid0 = true;
 if(valid0){
 if(data.gradients !== undefined){
 const _errs11 = errors;
-if(!(validate48(data.gradients, {instancePath:instancePath+"/gradients",parentData:data,parentDataProperty:"gradients",rootData}))){
-vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
+if(!(validate50(data.gradients, {instancePath:instancePath+"/gradients",parentData:data,parentDataProperty:"gradients",rootData}))){
+vErrors = vErrors === null ? validate50.errors : vErrors.concat(validate50.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs11 === errors;
@@ -4117,7 +4273,7 @@ if(data.id !== undefined){
 let data6 = data.id;
 const _errs12 = errors;
 if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
-validate28.errors = [{instancePath:instancePath+"/id",schemaPath:"#/properties/id/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate30.errors = [{instancePath:instancePath+"/id",schemaPath:"#/properties/id/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs12 === errors;
@@ -4135,8 +4291,8 @@ var valid2 = true;
 const len0 = data7.length;
 for(let i0=0; i0<len0; i0++){
 const _errs16 = errors;
-if(!(validate53(data7[i0], {instancePath:instancePath+"/matches/" + i0,parentData:data7,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate53.errors : vErrors.concat(validate53.errors);
+if(!(validate55(data7[i0], {instancePath:instancePath+"/matches/" + i0,parentData:data7,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
 errors = vErrors.length;
 }
 var valid2 = _errs16 === errors;
@@ -4146,7 +4302,7 @@ break;
 }
 }
 else {
-validate28.errors = [{instancePath:instancePath+"/matches",schemaPath:"#/properties/matches/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/matches",schemaPath:"#/properties/matches/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4159,7 +4315,7 @@ if(valid0){
 if(data.name !== undefined){
 const _errs17 = errors;
 if(typeof data.name !== "string"){
-validate28.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs17 === errors;
@@ -4170,8 +4326,8 @@ var valid0 = true;
 if(valid0){
 if(data.operands !== undefined){
 const _errs19 = errors;
-if(!(validate56(data.operands, {instancePath:instancePath+"/operands",parentData:data,parentDataProperty:"operands",rootData}))){
-vErrors = vErrors === null ? validate56.errors : vErrors.concat(validate56.errors);
+if(!(validate58(data.operands, {instancePath:instancePath+"/operands",parentData:data,parentDataProperty:"operands",rootData}))){
+vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs19 === errors;
@@ -4180,11 +4336,61 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.site !== undefined){
+if(data.rank !== undefined){
+let data11 = data.rank;
 const _errs20 = errors;
-if(!(validate64(data.site, {instancePath:instancePath+"/site",parentData:data,parentDataProperty:"site",rootData}))){
-vErrors = vErrors === null ? validate64.errors : vErrors.concat(validate64.errors);
-errors = vErrors.length;
+const _errs21 = errors;
+let valid3 = false;
+const _errs22 = errors;
+if(!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))){
+const err2 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/anyOf/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+var _valid1 = _errs22 === errors;
+valid3 = valid3 || _valid1;
+if(!valid3){
+const _errs24 = errors;
+if(data11 !== null){
+const err3 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+var _valid1 = _errs24 === errors;
+valid3 = valid3 || _valid1;
+}
+if(!valid3){
+const err4 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+validate30.errors = vErrors;
+return false;
+}
+else {
+errors = _errs21;
+if(vErrors !== null){
+if(_errs21){
+vErrors.length = _errs21;
+}
+else {
+vErrors = null;
+}
+}
 }
 var valid0 = _errs20 === errors;
 }
@@ -4192,38 +4398,50 @@ else {
 var valid0 = true;
 }
 if(valid0){
+if(data.site !== undefined){
+const _errs26 = errors;
+if(!(validate66(data.site, {instancePath:instancePath+"/site",parentData:data,parentDataProperty:"site",rootData}))){
+vErrors = vErrors === null ? validate66.errors : vErrors.concat(validate66.errors);
+errors = vErrors.length;
+}
+var valid0 = _errs26 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
 if(data.time !== undefined){
-let data12 = data.time;
-const _errs21 = errors;
-if(!((typeof data12 == "number") && (isFinite(data12)))){
-validate28.errors = [{instancePath:instancePath+"/time",schemaPath:"#/properties/time/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+let data13 = data.time;
+const _errs27 = errors;
+if(!((typeof data13 == "number") && (isFinite(data13)))){
+validate30.errors = [{instancePath:instancePath+"/time",schemaPath:"#/properties/time/type",keyword:"type",params:{type: "number"},message:"must be number"}];
 return false;
 }
-var valid0 = _errs21 === errors;
+var valid0 = _errs27 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.type !== undefined){
-const _errs23 = errors;
+const _errs29 = errors;
 if(!(data.type === "call")){
-validate28.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema11.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate30.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema12.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid0 = _errs23 === errors;
+var valid0 = _errs29 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.values !== undefined){
-const _errs24 = errors;
-if(!(validate66(data.values, {instancePath:instancePath+"/values",parentData:data,parentDataProperty:"values",rootData}))){
-vErrors = vErrors === null ? validate66.errors : vErrors.concat(validate66.errors);
+const _errs30 = errors;
+if(!(validate68(data.values, {instancePath:instancePath+"/values",parentData:data,parentDataProperty:"values",rootData}))){
+vErrors = vErrors === null ? validate68.errors : vErrors.concat(validate68.errors);
 errors = vErrors.length;
 }
-var valid0 = _errs24 === errors;
+var valid0 = _errs30 === errors;
 }
 else {
 var valid0 = true;
@@ -4243,33 +4461,34 @@ var valid0 = true;
 }
 }
 }
+}
 else {
-validate28.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate30.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate28.errors = vErrors;
+validate30.errors = vErrors;
 return errors === 0;
 }
 
-export const checkCleared = validate80;
-const schema26 = {"properties":{"type":{"enum":["cleared"]},"up_to":{"type":"integer"}},"required":["type","up_to"],"type":"object"};
+export const checkCleared = validate82;
+const schema27 = {"properties":{"type":{"enum":["cleared"]},"up_to":{"type":"integer"}},"required":["type","up_to"],"type":"object"};
 
-function validate80(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate82(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((data.type === undefined) && (missing0 = "type")) || ((data.up_to === undefined) && (missing0 = "up_to"))){
-validate80.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate82.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.type !== undefined){
 const _errs1 = errors;
 if(!(data.type === "cleared")){
-validate80.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema26.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate82.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema27.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -4282,57 +4501,7 @@ if(data.up_to !== undefined){
 let data1 = data.up_to;
 const _errs2 = errors;
 if(!(((typeof data1 == "number") && (!(data1 % 1) && !isNaN(data1))) && (isFinite(data1)))){
-validate80.errors = [{instancePath:instancePath+"/up_to",schemaPath:"#/properties/up_to/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
-return false;
-}
-var valid0 = _errs2 === errors;
-}
-else {
-var valid0 = true;
-}
-}
-}
-}
-else {
-validate80.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
-return false;
-}
-}
-validate80.errors = vErrors;
-return errors === 0;
-}
-
-export const checkComparison = validate81;
-const schema27 = {"properties":{"actual":{"type":"string"},"expected":{"type":"string"},"gradients":{"items":{"$ref":"#/$defs/ComparedGradient"},"type":"array"},"type":{"enum":["comparison"]},"verdict":{"$ref":"#/$defs/Verdict"}},"required":["type","actual","expected","verdict","gradients"],"type":"object"};
-const schema28 = {"properties":{"verdict":{"$ref":"#/$defs/Verdict"},"wrt":{"type":"string"}},"required":["wrt","verdict"],"type":"object"};
-
-function validate82(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
-let vErrors = null;
-let errors = 0;
-if(errors === 0){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing0;
-if(((data.wrt === undefined) && (missing0 = "wrt")) || ((data.verdict === undefined) && (missing0 = "verdict"))){
-validate82.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
-return false;
-}
-else {
-if(data.verdict !== undefined){
-const _errs1 = errors;
-if(!(validate33(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
-vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
-errors = vErrors.length;
-}
-var valid0 = _errs1 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.wrt !== undefined){
-const _errs2 = errors;
-if(typeof data.wrt !== "string"){
-validate82.errors = [{instancePath:instancePath+"/wrt",schemaPath:"#/properties/wrt/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate82.errors = [{instancePath:instancePath+"/up_to",schemaPath:"#/properties/up_to/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs2 === errors;
@@ -4352,22 +4521,72 @@ validate82.errors = vErrors;
 return errors === 0;
 }
 
+export const checkComparison = validate83;
+const schema28 = {"properties":{"actual":{"type":"string"},"expected":{"type":"string"},"gradients":{"items":{"$ref":"#/$defs/ComparedGradient"},"type":"array"},"type":{"enum":["comparison"]},"verdict":{"$ref":"#/$defs/Verdict"}},"required":["type","actual","expected","verdict","gradients"],"type":"object"};
+const schema29 = {"properties":{"verdict":{"$ref":"#/$defs/Verdict"},"wrt":{"type":"string"}},"required":["wrt","verdict"],"type":"object"};
 
-function validate81(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate84(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if(((data.wrt === undefined) && (missing0 = "wrt")) || ((data.verdict === undefined) && (missing0 = "verdict"))){
+validate84.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+if(data.verdict !== undefined){
+const _errs1 = errors;
+if(!(validate35(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
+vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
+errors = vErrors.length;
+}
+var valid0 = _errs1 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.wrt !== undefined){
+const _errs2 = errors;
+if(typeof data.wrt !== "string"){
+validate84.errors = [{instancePath:instancePath+"/wrt",schemaPath:"#/properties/wrt/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+else {
+validate84.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+validate84.errors = vErrors;
+return errors === 0;
+}
+
+
+function validate83(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((data.type === undefined) && (missing0 = "type")) || ((data.actual === undefined) && (missing0 = "actual"))) || ((data.expected === undefined) && (missing0 = "expected"))) || ((data.verdict === undefined) && (missing0 = "verdict"))) || ((data.gradients === undefined) && (missing0 = "gradients"))){
-validate81.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate83.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.actual !== undefined){
 const _errs1 = errors;
 if(typeof data.actual !== "string"){
-validate81.errors = [{instancePath:instancePath+"/actual",schemaPath:"#/properties/actual/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate83.errors = [{instancePath:instancePath+"/actual",schemaPath:"#/properties/actual/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -4379,7 +4598,7 @@ if(valid0){
 if(data.expected !== undefined){
 const _errs3 = errors;
 if(typeof data.expected !== "string"){
-validate81.errors = [{instancePath:instancePath+"/expected",schemaPath:"#/properties/expected/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate83.errors = [{instancePath:instancePath+"/expected",schemaPath:"#/properties/expected/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -4397,8 +4616,8 @@ var valid1 = true;
 const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 const _errs7 = errors;
-if(!(validate82(data2[i0], {instancePath:instancePath+"/gradients/" + i0,parentData:data2,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate82.errors : vErrors.concat(validate82.errors);
+if(!(validate84(data2[i0], {instancePath:instancePath+"/gradients/" + i0,parentData:data2,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate84.errors : vErrors.concat(validate84.errors);
 errors = vErrors.length;
 }
 var valid1 = _errs7 === errors;
@@ -4408,7 +4627,7 @@ break;
 }
 }
 else {
-validate81.errors = [{instancePath:instancePath+"/gradients",schemaPath:"#/properties/gradients/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate83.errors = [{instancePath:instancePath+"/gradients",schemaPath:"#/properties/gradients/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4421,7 +4640,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs8 = errors;
 if(!(data.type === "comparison")){
-validate81.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema27.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate83.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema28.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs8 === errors;
@@ -4432,8 +4651,8 @@ var valid0 = true;
 if(valid0){
 if(data.verdict !== undefined){
 const _errs9 = errors;
-if(!(validate33(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
-vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
+if(!(validate35(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
+vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs9 === errors;
@@ -4448,56 +4667,56 @@ var valid0 = true;
 }
 }
 else {
-validate81.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate83.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate81.errors = vErrors;
+validate83.errors = vErrors;
 return errors === 0;
 }
 
-export const checkDone = validate86;
-const schema29 = {"properties":{"type":{"enum":["done"]}},"required":["type"],"type":"object"};
+export const checkDone = validate88;
+const schema30 = {"properties":{"type":{"enum":["done"]}},"required":["type"],"type":"object"};
 
-function validate86(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate88(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((data.type === undefined) && (missing0 = "type")){
-validate86.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate88.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.type !== undefined){
 if(!(data.type === "done")){
-validate86.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema29.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate88.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema30.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 }
 }
 }
 else {
-validate86.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate88.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate86.errors = vErrors;
+validate88.errors = vErrors;
 return errors === 0;
 }
 
-export const checkElementTerms = validate87;
-const schema30 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"bias_name":{"anyOf":[{"type":"string"},{"type":"null"}]},"layer":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"left":{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},"left_name":{"type":"string"},"right":{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},"right_name":{"type":"string"},"type":{"enum":["element"]}},"required":["type","left","right","left_name","right_name","bias","bias_name","layer"],"type":"object"};
+export const checkElementTerms = validate89;
+const schema31 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"bias_name":{"anyOf":[{"type":"string"},{"type":"null"}]},"layer":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"left":{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},"left_name":{"type":"string"},"right":{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},"right_name":{"type":"string"},"type":{"enum":["element"]}},"required":["type","left","right","left_name","right_name","bias","bias_name","layer"],"type":"object"};
 
-function validate87(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate89(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((((((((data.type === undefined) && (missing0 = "type")) || ((data.left === undefined) && (missing0 = "left"))) || ((data.right === undefined) && (missing0 = "right"))) || ((data.left_name === undefined) && (missing0 = "left_name"))) || ((data.right_name === undefined) && (missing0 = "right_name"))) || ((data.bias === undefined) && (missing0 = "bias"))) || ((data.bias_name === undefined) && (missing0 = "bias_name"))) || ((data.layer === undefined) && (missing0 = "layer"))){
-validate87.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate89.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -4507,8 +4726,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate34(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -4537,7 +4756,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate87.errors = vErrors;
+validate89.errors = vErrors;
 return false;
 }
 else {
@@ -4599,7 +4818,7 @@ else {
 vErrors.push(err4);
 }
 errors++;
-validate87.errors = vErrors;
+validate89.errors = vErrors;
 return false;
 }
 else {
@@ -4625,8 +4844,8 @@ const _errs12 = errors;
 const _errs13 = errors;
 let valid3 = false;
 const _errs14 = errors;
-if(!(validate34(data2, {instancePath:instancePath+"/layer",parentData:data,parentDataProperty:"layer",rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data2, {instancePath:instancePath+"/layer",parentData:data,parentDataProperty:"layer",rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var _valid2 = _errs14 === errors;
@@ -4655,7 +4874,7 @@ else {
 vErrors.push(err6);
 }
 errors++;
-validate87.errors = vErrors;
+validate89.errors = vErrors;
 return false;
 }
 else {
@@ -4684,8 +4903,8 @@ var valid4 = true;
 const len0 = data3.length;
 for(let i0=0; i0<len0; i0++){
 const _errs19 = errors;
-if(!(validate34(data3[i0], {instancePath:instancePath+"/left/" + i0,parentData:data3,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data3[i0], {instancePath:instancePath+"/left/" + i0,parentData:data3,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid4 = _errs19 === errors;
@@ -4695,7 +4914,7 @@ break;
 }
 }
 else {
-validate87.errors = [{instancePath:instancePath+"/left",schemaPath:"#/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate89.errors = [{instancePath:instancePath+"/left",schemaPath:"#/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4708,7 +4927,7 @@ if(valid0){
 if(data.left_name !== undefined){
 const _errs20 = errors;
 if(typeof data.left_name !== "string"){
-validate87.errors = [{instancePath:instancePath+"/left_name",schemaPath:"#/properties/left_name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate89.errors = [{instancePath:instancePath+"/left_name",schemaPath:"#/properties/left_name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs20 === errors;
@@ -4726,8 +4945,8 @@ var valid5 = true;
 const len1 = data6.length;
 for(let i1=0; i1<len1; i1++){
 const _errs24 = errors;
-if(!(validate34(data6[i1], {instancePath:instancePath+"/right/" + i1,parentData:data6,parentDataProperty:i1,rootData}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate36(data6[i1], {instancePath:instancePath+"/right/" + i1,parentData:data6,parentDataProperty:i1,rootData}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var valid5 = _errs24 === errors;
@@ -4737,7 +4956,7 @@ break;
 }
 }
 else {
-validate87.errors = [{instancePath:instancePath+"/right",schemaPath:"#/properties/right/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate89.errors = [{instancePath:instancePath+"/right",schemaPath:"#/properties/right/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4750,7 +4969,7 @@ if(valid0){
 if(data.right_name !== undefined){
 const _errs25 = errors;
 if(typeof data.right_name !== "string"){
-validate87.errors = [{instancePath:instancePath+"/right_name",schemaPath:"#/properties/right_name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate89.errors = [{instancePath:instancePath+"/right_name",schemaPath:"#/properties/right_name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs25 === errors;
@@ -4762,7 +4981,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs27 = errors;
 if(!(data.type === "element")){
-validate87.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema30.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate89.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs27 === errors;
@@ -4780,25 +4999,25 @@ var valid0 = true;
 }
 }
 else {
-validate87.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate89.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate87.errors = vErrors;
+validate89.errors = vErrors;
 return errors === 0;
 }
 
-export const checkRefused = validate92;
-const schema31 = {"properties":{"code":{"enum":["failed","gone","invalid","too_large","unknown"]},"message":{"type":"string"},"type":{"enum":["refused"]}},"required":["type","code","message"],"type":"object"};
+export const checkRefused = validate94;
+const schema32 = {"properties":{"code":{"enum":["failed","gone","invalid","too_large","unknown"]},"message":{"type":"string"},"type":{"enum":["refused"]}},"required":["type","code","message"],"type":"object"};
 
-function validate92(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate94(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((data.type === undefined) && (missing0 = "type")) || ((data.code === undefined) && (missing0 = "code"))) || ((data.message === undefined) && (missing0 = "message"))){
-validate92.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate94.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -4806,7 +5025,7 @@ if(data.code !== undefined){
 let data0 = data.code;
 const _errs1 = errors;
 if(!(((((data0 === "failed") || (data0 === "gone")) || (data0 === "invalid")) || (data0 === "too_large")) || (data0 === "unknown"))){
-validate92.errors = [{instancePath:instancePath+"/code",schemaPath:"#/properties/code/enum",keyword:"enum",params:{allowedValues: schema31.properties.code.enum},message:"must be equal to one of the allowed values"}];
+validate94.errors = [{instancePath:instancePath+"/code",schemaPath:"#/properties/code/enum",keyword:"enum",params:{allowedValues: schema32.properties.code.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -4818,7 +5037,7 @@ if(valid0){
 if(data.message !== undefined){
 const _errs2 = errors;
 if(typeof data.message !== "string"){
-validate92.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate94.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs2 === errors;
@@ -4830,7 +5049,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs4 = errors;
 if(!(data.type === "refused")){
-validate92.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate94.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema32.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs4 === errors;
@@ -4843,25 +5062,25 @@ var valid0 = true;
 }
 }
 else {
-validate92.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate94.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate92.errors = vErrors;
+validate94.errors = vErrors;
 return errors === 0;
 }
 
-export const checkPageFrame = validate93;
-const schema32 = {"properties":{"after":{"type":"integer"},"envelopes":{"type":"array","items":{"properties":{"event":{"type":"object","required":["type"],"properties":{"type":{"type":"string"}}},"protocol":{"type":"integer"},"seq":{"type":"integer"},"session":{"type":"string"}},"required":["protocol","session","seq","event"],"type":"object"}},"latest":{"type":"integer"},"protocol":{"type":"integer"},"session":{"type":"string"},"upto":{"type":"integer"}},"required":["protocol","session","after","upto","latest","envelopes"],"type":"object"};
+export const checkPageFrame = validate95;
+const schema33 = {"properties":{"after":{"type":"integer"},"envelopes":{"type":"array","items":{"properties":{"event":{"type":"object","required":["type"],"properties":{"type":{"type":"string"}}},"protocol":{"type":"integer"},"seq":{"type":"integer"},"session":{"type":"string"}},"required":["protocol","session","seq","event"],"type":"object"}},"latest":{"type":"integer"},"protocol":{"type":"integer"},"session":{"type":"string"},"upto":{"type":"integer"}},"required":["protocol","session","after","upto","latest","envelopes"],"type":"object"};
 
-function validate93(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate95(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((((((data.protocol === undefined) && (missing0 = "protocol")) || ((data.session === undefined) && (missing0 = "session"))) || ((data.after === undefined) && (missing0 = "after"))) || ((data.upto === undefined) && (missing0 = "upto"))) || ((data.latest === undefined) && (missing0 = "latest"))) || ((data.envelopes === undefined) && (missing0 = "envelopes"))){
-validate93.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate95.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -4869,7 +5088,7 @@ if(data.after !== undefined){
 let data0 = data.after;
 const _errs1 = errors;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-validate93.errors = [{instancePath:instancePath+"/after",schemaPath:"#/properties/after/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate95.errors = [{instancePath:instancePath+"/after",schemaPath:"#/properties/after/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -4892,7 +5111,7 @@ if(errors === _errs5){
 if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
 let missing1;
 if(((((data2.protocol === undefined) && (missing1 = "protocol")) || ((data2.session === undefined) && (missing1 = "session"))) || ((data2.seq === undefined) && (missing1 = "seq"))) || ((data2.event === undefined) && (missing1 = "event"))){
-validate93.errors = [{instancePath:instancePath+"/envelopes/" + i0,schemaPath:"#/properties/envelopes/items/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'"}];
+validate95.errors = [{instancePath:instancePath+"/envelopes/" + i0,schemaPath:"#/properties/envelopes/items/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'"}];
 return false;
 }
 else {
@@ -4903,20 +5122,20 @@ if(errors === _errs7){
 if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
 let missing2;
 if((data3.type === undefined) && (missing2 = "type")){
-validate93.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event",schemaPath:"#/properties/envelopes/items/properties/event/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
+validate95.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event",schemaPath:"#/properties/envelopes/items/properties/event/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
 return false;
 }
 else {
 if(data3.type !== undefined){
 if(typeof data3.type !== "string"){
-validate93.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event/type",schemaPath:"#/properties/envelopes/items/properties/event/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate95.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event/type",schemaPath:"#/properties/envelopes/items/properties/event/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 }
 }
 }
 else {
-validate93.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event",schemaPath:"#/properties/envelopes/items/properties/event/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate95.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event",schemaPath:"#/properties/envelopes/items/properties/event/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -4930,7 +5149,7 @@ if(data2.protocol !== undefined){
 let data5 = data2.protocol;
 const _errs11 = errors;
 if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
-validate93.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/protocol",schemaPath:"#/properties/envelopes/items/properties/protocol/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate95.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/protocol",schemaPath:"#/properties/envelopes/items/properties/protocol/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid2 = _errs11 === errors;
@@ -4943,7 +5162,7 @@ if(data2.seq !== undefined){
 let data6 = data2.seq;
 const _errs13 = errors;
 if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
-validate93.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/seq",schemaPath:"#/properties/envelopes/items/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate95.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/seq",schemaPath:"#/properties/envelopes/items/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid2 = _errs13 === errors;
@@ -4955,7 +5174,7 @@ if(valid2){
 if(data2.session !== undefined){
 const _errs15 = errors;
 if(typeof data2.session !== "string"){
-validate93.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/session",schemaPath:"#/properties/envelopes/items/properties/session/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate95.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/session",schemaPath:"#/properties/envelopes/items/properties/session/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid2 = _errs15 === errors;
@@ -4969,7 +5188,7 @@ var valid2 = true;
 }
 }
 else {
-validate93.errors = [{instancePath:instancePath+"/envelopes/" + i0,schemaPath:"#/properties/envelopes/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate95.errors = [{instancePath:instancePath+"/envelopes/" + i0,schemaPath:"#/properties/envelopes/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -4980,7 +5199,7 @@ break;
 }
 }
 else {
-validate93.errors = [{instancePath:instancePath+"/envelopes",schemaPath:"#/properties/envelopes/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate95.errors = [{instancePath:instancePath+"/envelopes",schemaPath:"#/properties/envelopes/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4994,7 +5213,7 @@ if(data.latest !== undefined){
 let data8 = data.latest;
 const _errs17 = errors;
 if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
-validate93.errors = [{instancePath:instancePath+"/latest",schemaPath:"#/properties/latest/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate95.errors = [{instancePath:instancePath+"/latest",schemaPath:"#/properties/latest/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs17 === errors;
@@ -5007,7 +5226,7 @@ if(data.protocol !== undefined){
 let data9 = data.protocol;
 const _errs19 = errors;
 if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
-validate93.errors = [{instancePath:instancePath+"/protocol",schemaPath:"#/properties/protocol/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate95.errors = [{instancePath:instancePath+"/protocol",schemaPath:"#/properties/protocol/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs19 === errors;
@@ -5019,7 +5238,7 @@ if(valid0){
 if(data.session !== undefined){
 const _errs21 = errors;
 if(typeof data.session !== "string"){
-validate93.errors = [{instancePath:instancePath+"/session",schemaPath:"#/properties/session/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate95.errors = [{instancePath:instancePath+"/session",schemaPath:"#/properties/session/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs21 === errors;
@@ -5032,7 +5251,7 @@ if(data.upto !== undefined){
 let data11 = data.upto;
 const _errs23 = errors;
 if(!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))){
-validate93.errors = [{instancePath:instancePath+"/upto",schemaPath:"#/properties/upto/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate95.errors = [{instancePath:instancePath+"/upto",schemaPath:"#/properties/upto/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs23 === errors;
@@ -5048,42 +5267,42 @@ var valid0 = true;
 }
 }
 else {
-validate93.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate95.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate93.errors = vErrors;
+validate95.errors = vErrors;
 return errors === 0;
 }
 
-export const checkReplyFrame = validate94;
-const schema33 = {"type":"object","required":["type"],"properties":{"type":{"type":"string"}}};
+export const checkReplyFrame = validate96;
+const schema34 = {"type":"object","required":["type"],"properties":{"type":{"type":"string"}}};
 
-function validate94(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate96(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((data.type === undefined) && (missing0 = "type")){
-validate94.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate96.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.type !== undefined){
 if(typeof data.type !== "string"){
-validate94.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate96.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 }
 }
 }
 else {
-validate94.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate96.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate94.errors = vErrors;
+validate96.errors = vErrors;
 return errors === 0;
 }
 

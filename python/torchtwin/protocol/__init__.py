@@ -26,6 +26,7 @@ from torchtwin.protocol.events import (
     State,
     TensorRow,
     Tensors,
+    Unseen,
     Values,
     Verdict,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "State",
     "TensorRow",
     "Tensors",
+    "Unseen",
     "Values",
     "Verdict",
 ]

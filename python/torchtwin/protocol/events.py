@@ -221,6 +221,8 @@ class Call(msgspec.Struct, frozen=True, gc=False, tag="call"):
     """When the call was made, in seconds since the epoch."""
     matches: list[Match] = []
     """The newest match of each name and value."""
+    rank: int | None = None
+    """Rank of the process within `torch.distributed`; null outside of it."""
 
 
 class TensorRow(msgspec.Struct, frozen=True, gc=False):
@@ -260,6 +262,20 @@ class InternalErrors(msgspec.Struct, frozen=True, gc=False):
     """Traceback of the first, to report."""
 
 
+class Unseen(msgspec.Struct, frozen=True, gc=False):
+    """Layers that run where the tap can't see them: nothing is known of these calls but that they may be made."""
+
+    kind: Literal["early_bound", "fused", "compiled", "scripted"]
+    """`early_bound`: the function was bound to a name before the watch; `fused`: torch took a fast path that computes
+    several layers at once; `compiled`: `torch.compile`; `scripted`: `torch.jit`."""
+    where: str
+    """In the user's words: "`linear` in `mylib.layers`", "`encoder.layers[0]`", "`compiled_model`"."""
+    calls: int | None
+    """How many calls ran unseen since the start or the last clear; null where they can't be counted."""
+    message: str
+    """One sentence: what is not seen, and what to do; code in backticks."""
+
+
 class State(msgspec.Struct, frozen=True, gc=False, tag="state"):
     """The watch, and what the buffer holds."""
 
@@ -272,6 +288,8 @@ class State(msgspec.Struct, frozen=True, gc=False, tag="state"):
     dropped: int
     """How many of them fell off the ring buffer."""
     internal_errors: InternalErrors | None
+    unseen: list[Unseen] = []
+    """What is known to run, or to have run, unseen."""
 
 
 class ComparedGradient(msgspec.Struct, frozen=True, gc=False):
