@@ -14,9 +14,13 @@ from torchtwin.kernel.recorder import MAX_CALLS
 from torchtwin.kernel.report import Report, summary
 from torchtwin.kernel.session import Session
 from torchtwin.kernel.twin_cell import ASSERT, REPORT_AT_END, CellReports, PlainCell
-from torchtwin.protocol import Call
+from torchtwin.protocol import Call, Mode
 
-WORDS = ("on", "off", "clear", "report")
+MODE_HELP = (
+    "%twin mode takes `auto` (as many calls are checked as 3 % of the running time allow; `%twin mode auto 5%` sets "
+    "another share), `every` (each call is checked) or `shapes` (none is, calls are recorded only); {!r} was not used."
+)
+WORDS = ("on", "off", "mode", "clear", "report")
 
 
 @magics_class
@@ -54,8 +58,10 @@ class TwinMagics(Magics):
     def twin(self, line: str, cell: str | None = None) -> None:
         """Shows what the layers of this notebook computed, beside their matmuls.
 
-        `%twin` says what is watched; `%twin on|off|clear|report`; `%twin a == b` compares two results; `%twin a` tells
-        what is known of one; `%%twin` runs the cell and reports its calls; `%%twin --assert` fails it if one differs.
+        `%twin` says what is watched; `%twin on|off|clear|report`; `%twin mode auto|every|shapes` sets which calls are
+        checked (`%twin mode auto 5%` of the running time); `%twin a == b` compares two results; `%twin a` tells what is
+        known of one; `%%twin` runs the cell, checks all its calls and reports them; `%%twin --assert` fails it if one
+        differs.
         """
         if cell is not None:  # called by code, as an exported notebook does; a cell's own `%%twin` is rewritten before
             self._shell.run_cell(f"%%twin {line}\n{cell}").raise_error()
@@ -76,15 +82,31 @@ class TwinMagics(Magics):
         self._cells.begin(must_agree=argument == ASSERT)
 
     def _word(self, word: str) -> None:
+        first, _, rest = word.partition(" ")
         if word == "report":
-            self._report(0, self._session.calls())
+            self._report(0, self._session.latest(MAX_CALLS))
+        elif first == "mode" and not is_name(word, self._shell.user_ns):
+            self._mode(rest)
         elif not word or word in self._actions:
             self._actions.get(word, lambda: None)()
-            print(summary(self._session.state(), self._session.calls()))
+            self._summarise()
         elif (asked := question(word)) is not None and is_name(word, self._shell.user_ns):
             self._answer(asked)
         else:
             print(unknown_word(word), file=sys.stderr)
+
+    def _mode(self, words: str) -> None:
+        chosen = mode_meant(words)
+        if chosen is None:
+            print(MODE_HELP.format(words), file=sys.stderr)
+            return
+        self._session.set_mode(*chosen)
+        if chosen[0] is not None:
+            self._cells.keep_mode(chosen[0])
+        self._summarise()
+
+    def _summarise(self) -> None:
+        print(summary(self._session.state(), self._session.calls(), self._session.recorder.alike))
 
     def _answer(self, asked: Question) -> None:
         """Under a watch, so that calls made in the expressions themselves are known."""
@@ -125,3 +147,24 @@ def unknown_word(word: str) -> str:
         f"%twin does not know {word!r}. It takes one of {', '.join(WORDS)}, an expression (`a == b` compares), "
         "or nothing for a summary."
     )
+
+
+def mode_meant(words: str) -> tuple[Mode | None, float | None] | None:
+    """The mode and the budget of `%twin mode auto 5%`, null where they are not told; null if the words say nothing."""
+    match words.split():
+        case []:
+            return None, None
+        case ["shapes" | "auto" | "every" as mode]:
+            return mode, None
+        case ["auto", share] if (budget := share_meant(share)) is not None:
+            return "auto", budget
+    return None
+
+
+def share_meant(word: str) -> float | None:
+    """`5%` and `0.05` are the same share; null for what is none above 0 and at most 1."""
+    try:
+        share = float(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
+    except ValueError:
+        return None
+    return share if 0 < share <= 1 else None
