@@ -31,6 +31,7 @@ from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import Past
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.kernel.quiet import quietly
+from torchtwin.kernel.rank import rank
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
 from torchtwin.kernel.swap import SwapTap
 from torchtwin.kernel.tensors import TensorTable
@@ -148,6 +149,7 @@ class Recording:
             error=None,
             values=values,
             time=time.time(),
+            rank=rank(),
         )
         self._recorder.add(call)
         self.past.hold(id, operands, caller.text.call, copy=forward.kind != "unchecked")
@@ -251,6 +253,7 @@ class Recording:
                 error=explained,
                 values=Values(),
                 time=time.time(),
+                rank=rank(),
             )
         )
 
