@@ -80,6 +80,7 @@ class TwinMagics(Magics):
             self._report(0, self._session.calls())
         elif not word or word in self._actions:
             self._actions.get(word, lambda: None)()
+            self._session.look_for_unseen()
             print(summary(self._session.state(), self._session.calls()))
         elif (asked := question(word)) is not None and is_name(word, self._shell.user_ns):
             self._answer(asked)

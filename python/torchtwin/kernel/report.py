@@ -67,6 +67,7 @@ def summary(state: State, calls: Sequence[Call]) -> str:
     """What `%twin` prints. `calls` are those still in the buffer."""
     torch = f"torch {state.torch}" if state.torch else "torch is not imported yet"
     lines = [f"Torchtwin {state.torchtwin}: {'watching' if state.watching else 'off'}, {torch}", _kept(state, calls)]
+    lines += [f"  unseen: {it.message}" for it in state.unseen]
     if state.internal_errors is not None:
         lines.append(_faults(state.internal_errors.count, state.internal_errors.first))
     return "\n".join([*lines, f"%twin {WORDS}"])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torchtwin.kernel.comparing.origin import Tracer
     from torchtwin.kernel.observe import Recording
     from torchtwin.kernel.tap import Tap
+    from torchtwin.kernel.unseen import Lookout
 
 
 class Session:
@@ -38,6 +39,7 @@ class Session:
         self.cells = Cells()
         self._recording: Recording | None = None
         self._tap: Tap | None = None
+        self._lookout: Lookout | None = None
 
     def watch(self) -> None:
         """Records calls from now on. Harmless when it does already."""
@@ -55,6 +57,9 @@ class Session:
                 self._tap.take_off()
             if self._recording is not None:
                 self._recording.stop()
+            if self._lookout is not None:
+                self._lookout.stop()
+        self.look_for_unseen()
         self.say_state()
 
     def clear(self) -> None:
@@ -62,6 +67,8 @@ class Session:
         self.recorder.clear()
         if self._recording is not None:
             self._recording.clear()
+        if self._lookout is not None:
+            self._lookout.clear()
         self.say_state()
 
     def calls(self) -> list[Call]:
@@ -76,6 +83,7 @@ class Session:
             calls=calls,
             dropped=dropped,
             internal_errors=self.guard.report(),
+            unseen=[] if self._lookout is None else self._lookout.entries,
         )
 
     def say_state(self) -> None:
@@ -100,7 +108,15 @@ class Session:
             from torchtwin.kernel.scopes import notebook
 
             self.recorder.say(self._recording.cell_ended(notebook()))
+        self.look_for_unseen()
         self.say_state()
+
+    def look_for_unseen(self) -> None:
+        """What runs where the tap can't see it; `state` tells it as of the last look."""
+        if self._lookout is not None:
+            from torchtwin.kernel.scopes import notebook
+
+            self.guard(self._lookout.look)(notebook(), self.watching)
 
     def match(self, patient: bool = False) -> set[str]:
         """Looks now, before the cell has ended, which variables are outputs or gradients of calls.
@@ -151,17 +167,22 @@ class Session:
         self._lock = threading.RLock()
         self.guard.forked()
         self.recorder.forked()
+        if self._lookout is not None:
+            self._lookout.forked()
 
     def _torch_is_here(self) -> None:
         from torchtwin.kernel.observe import Recording
         from torchtwin.kernel.tap import Tap
+        from torchtwin.kernel.unseen import Lookout
 
         with self._lock:
             if self._tap is None or self._recording is None:
                 self._recording = Recording(self.recorder, self.guard, self.cells)
                 self._tap = Tap(self._recording)
+            self._lookout = self._lookout or Lookout(self.guard.caught)
             self._recording.start()
             self._tap.put_on()
+            self._lookout.start()
         self.say_state()
 
 

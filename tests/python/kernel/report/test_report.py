@@ -10,7 +10,7 @@ import pytest
 
 from torchtwin.kernel.report import MAX_SENT, MAX_SHOWN, MAX_WITH_VALUES, Report, bounded, summary
 from torchtwin.kernel.report_model import fold, headline, outcome, place
-from torchtwin.protocol import MIME_TYPE, Call, Gradients, InternalErrors, Page, Site, State
+from torchtwin.protocol import MIME_TYPE, Call, Gradients, InternalErrors, Page, Site, State, Unseen
 
 
 def report(make: Any, calls: list[Call]) -> Report:
@@ -162,6 +162,11 @@ def test_the_summary_before_torch_and_before_any_call() -> None:
 def test_the_summary_counts_what_fell_off(make: Any) -> None:
     lines = summary(state(calls=20_002, dropped=20_000), [make.exercise(), make.encoder()]).splitlines()
     assert lines[1] == "20,002 calls, the oldest 20,000 no longer kept; of the others: 2 agree"
+
+
+def test_the_summary_tells_what_runs_unseen() -> None:
+    unseen = [Unseen("compiled", "`fast`", None, "Layers of `fast` run compiled: not seen.")]
+    assert summary(state(unseen=unseen), []).splitlines()[2] == "  unseen: Layers of `fast` run compiled: not seen."
 
 
 def test_the_summary_owns_up_to_faults() -> None:
