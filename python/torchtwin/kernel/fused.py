@@ -117,8 +117,8 @@ class _StandIn:
     """In place of one function in `torch`: steps aside as the tap does, and equals the original as the tap does."""
 
     def __init__(self, name: str, ran: Callable[[FrameType, str], None]) -> None:
-        found: Callable[..., Any] = getattr(torch, name)
-        self.original = found.original if isinstance(found, _StandIn) else found
+        found = getattr(torch, name)
+        self.original: Callable[..., Any] = found.original if isinstance(found, _StandIn) else found
         self.observing = False
         self._name = name
         self._ran = ran

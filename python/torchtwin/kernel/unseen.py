@@ -27,7 +27,8 @@ MAX_LISTED = 50
 """Of each kind; the last entry tells how many more there are."""
 _LINEAR = torch._C._nn.linear
 """What the tap stands in for: whoever holds it itself passes the tap by."""
-_OURS = ("torch", "torchtwin")
+_NOT_SEARCHED = ("torch", "torchtwin", "__main__", "__mp_main__")
+"""Packages in which nobody looks: torch's, ours, and the notebook, whose names are looked at each time."""
 
 
 class Lookout:
@@ -85,7 +86,7 @@ class Lookout:
             return
         self._newest = newest
         for module, held in list(sys.modules.items()):
-            if (module, id(held)) in self._known or module == "__main__" or module.partition(".")[0] in _OURS:
+            if (module, id(held)) in self._known or module.partition(".")[0] in _NOT_SEARCHED:
                 continue
             self._known.add((module, id(held)))
             contents = _contents(held)
