@@ -226,9 +226,8 @@ def test_twin_says_the_state_and_a_summary(kernel: Kernel) -> None:
 
 def test_what_ran_unseen_arrives_after_the_cell_and_twin_tells_it(kernel: Kernel) -> None:
     kernel.run("import torch\nlin = torch._C._nn.linear")
-    kernel.run(
-        "enc = torch.nn.TransformerEncoderLayer(8, 2, 16).eval()\nwith torch.no_grad(): enc(torch.ones(1, 1, 8))"
-    )
+    kernel.run("enc = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()")
+    kernel.run("with torch.no_grad(): enc(torch.ones(1, 1, 8))")
     kernel.wait_for(lambda pages: any(len(state.unseen) == 2 for state in events(pages, State)))
     assert [(it.kind, it.where, it.calls) for it in events(kernel.pages, State)[-1].unseen] == [
         ("early_bound", "`lin`", None),
