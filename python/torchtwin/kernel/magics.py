@@ -16,6 +16,7 @@ from torchtwin.kernel.session import Session
 from torchtwin.kernel.twin_cell import ASSERT, REPORT_AT_END, CellReports, PlainCell
 from torchtwin.protocol import Call
 
+FAULT = "{word} failed by a fault of Torchtwin's own: {error}. The panel has the details to report."
 WORDS = ("on", "off", "clear", "report")
 
 
@@ -64,7 +65,7 @@ class TwinMagics(Magics):
         if word == REPORT_AT_END:
             self._begin_cell(rest)
         else:
-            self._word(line.strip())
+            self._answered(self._word, line.strip())
 
     def _on(self) -> None:
         self._session.watch()
@@ -74,6 +75,14 @@ class TwinMagics(Magics):
         if argument not in ("", ASSERT):
             print(f"%%twin takes {ASSERT} or nothing; {argument!r} was not used.", file=sys.stderr)
         self._cells.begin(must_agree=argument == ASSERT)
+
+    def _answered(self, action: Callable[[str], None], word: str) -> None:
+        """A fault of ours is told as one: who asked shall not look for it in their own code, nor be left in silence."""
+        try:
+            action(word)
+        except Exception as error:
+            self._session.guard.caught(error)
+            print(FAULT.format(word=f"%twin {word}".rstrip(), error=repr(error)), file=sys.stderr)
 
     def _word(self, word: str) -> None:
         if word == "report":
@@ -96,7 +105,7 @@ class TwinMagics(Magics):
             if wrong := next((error for _, error in values if error is not None), None):
                 print(wrong, file=sys.stderr)
                 return
-            self._session.guard(self._show_answer)(asked, [value for value, _ in values], was_watched)
+            self._show_answer(asked, [value for value, _ in values], was_watched)
         finally:
             if not was_watched:
                 self._session.unwatch()

@@ -88,7 +88,7 @@ class Session:
 
     def say_state(self) -> None:
         """Tells the hosts, if anything about the watch has changed."""
-        self.recorder.say(self.state())
+        self.guard(self.recorder.say)(self.state())
 
     def page(self, after: int, limit: int) -> Page:
         """What happened since `after`, with the state as it is now."""

@@ -91,6 +91,9 @@ class CellReports:
 
     def begin(self, must_agree: bool = False) -> None:
         """The cell that runs is to be watched, and reported."""
+        self._session.guard(self._begin)(must_agree)
+
+    def _begin(self, must_agree: bool) -> None:
         after = self._session.page(0, limit=1).latest
         gradients = {call.id: call.gradients for call in self._session.calls()}
         self._due.append(_Begun(self._depth, after, self._session.watching, must_agree, gradients))
@@ -114,7 +117,7 @@ class CellReports:
     def _end(self, begun: _Begun) -> None:
         self._session.guard(self._tell)(begun)
         if not begun.was_watched:
-            self._session.unwatch()
+            self._session.guard(self._session.unwatch)()
 
     def _tell(self, begun: _Begun) -> None:
         changed = self._session.match(patient=begun.must_agree)
