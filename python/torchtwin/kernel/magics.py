@@ -16,6 +16,7 @@ from torchtwin.kernel.session import Session
 from torchtwin.kernel.twin_cell import ASSERT, REPORT_AT_END, CellReports, PlainCell
 from torchtwin.protocol import Call, Mode
 
+FAULT = "{word} failed by a fault of Torchtwin's own: {error}. The panel has the details to report."
 MODE_HELP = (
     "%twin mode takes `auto` (as many calls are checked as 3 % of the running time allow; `%twin mode auto 5%` sets "
     "another share), `every` (each call is checked) or `shapes` (none is, calls are recorded only); {!r} was not used."
@@ -70,7 +71,7 @@ class TwinMagics(Magics):
         if word == REPORT_AT_END:
             self._begin_cell(rest)
         else:
-            self._word(line.strip())
+            self._answered(self._word, line.strip())
 
     def _on(self) -> None:
         self._session.watch()
@@ -81,6 +82,14 @@ class TwinMagics(Magics):
             print(f"%%twin takes {ASSERT} or nothing; {argument!r} was not used.", file=sys.stderr)
         self._cells.begin(must_agree=argument == ASSERT)
 
+    def _answered(self, action: Callable[[str], None], word: str) -> None:
+        """A fault of ours is told as one: who asked shall not look for it in their own code, nor be left in silence."""
+        try:
+            action(word)
+        except Exception as error:
+            self._session.guard.caught(error)
+            print(FAULT.format(word=f"%twin {word}".rstrip(), error=repr(error)), file=sys.stderr)
+
     def _word(self, word: str) -> None:
         first, _, rest = word.partition(" ")
         if word == "report":
@@ -89,6 +98,7 @@ class TwinMagics(Magics):
             self._mode(rest)
         elif not word or word in self._actions:
             self._actions.get(word, lambda: None)()
+            self._session.look_for_unseen()
             self._summarise()
         elif (asked := question(word)) is not None and is_name(word, self._shell.user_ns):
             self._answer(asked)
@@ -117,7 +127,7 @@ class TwinMagics(Magics):
             if wrong := next((error for _, error in values if error is not None), None):
                 print(wrong, file=sys.stderr)
                 return
-            self._session.guard(self._show_answer)(asked, [value for value, _ in values], was_watched)
+            self._show_answer(asked, [value for value, _ in values], was_watched)
         finally:
             if not was_watched:
                 self._session.unwatch()

@@ -68,6 +68,7 @@ def summary(state: State, calls: Sequence[Call], alike: int = 0) -> str:
     torch = f"torch {state.torch}" if state.torch else "torch is not imported yet"
     watch = f"Torchtwin {state.torchtwin}: {'watching' if state.watching else 'off'}, {torch}"
     lines = [watch, _kept(state, calls, alike), _mode(state)]
+    lines += [f"  unseen: {it.message}" for it in state.unseen]
     if state.internal_errors is not None:
         lines.append(_faults(state.internal_errors.count, state.internal_errors.first))
     return "\n".join([*lines, f"%twin {WORDS}"])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torchtwin.kernel.comparing.origin import Tracer
     from torchtwin.kernel.observe import Recording
     from torchtwin.kernel.tap import Tap
+    from torchtwin.kernel.unseen import Lookout
 
 
 class Session:
@@ -43,6 +44,7 @@ class Session:
         self._pulse = Pulse(self.guard(self._beat))
         self._recording: Recording | None = None
         self._tap: Tap | None = None
+        self._lookout: Lookout | None = None
 
     def watch(self, mode: Mode | None = None, budget: float | None = None) -> None:
         """Records calls from now on. Harmless when it does already. Null leaves the mode or the budget as it is."""
@@ -78,6 +80,9 @@ class Session:
                 self._tap.take_off()
             if self._recording is not None:
                 self._recording.stop()
+            if self._lookout is not None:
+                self._lookout.stop()
+        self.look_for_unseen()
         self.say_state()
 
     def clear(self) -> None:
@@ -85,6 +90,8 @@ class Session:
         self.recorder.clear()
         if self._recording is not None:
             self._recording.clear()
+        if self._lookout is not None:
+            self._lookout.clear()
         self.say_state()
 
     def calls(self) -> list[Call]:
@@ -107,11 +114,12 @@ class Session:
             mode=self.mode,
             budget=self._budget.share,
             cost=self._budget.cost() if calls else None,
+            unseen=[] if self._lookout is None else self._lookout.entries,
         )
 
     def say_state(self) -> None:
         """Tells the hosts, if anything about the watch has changed."""
-        self.recorder.say(self.state())
+        self.guard(self.recorder.say)(self.state())
 
     def page(self, after: int, limit: int) -> Page:
         """What happened since `after`, with the state as it is now."""
@@ -138,7 +146,15 @@ class Session:
             from torchtwin.kernel.scopes import notebook
 
             self.recorder.say(self._recording.cell_ended(notebook()))
+        self.look_for_unseen()
         self.say_state()
+
+    def look_for_unseen(self) -> None:
+        """What runs where the tap can't see it; `state` tells it as of the last look."""
+        if self._lookout is not None:
+            from torchtwin.kernel.scopes import notebook
+
+            self.guard(self._lookout.look)(notebook(), self.watching)
 
     def match(self, patient: bool = False) -> set[str]:
         """Looks now, before the cell has ended, which variables are outputs or gradients of calls.
@@ -192,6 +208,8 @@ class Session:
         self._pulse.forked()
         if self._recording is not None:
             self._recording.rest()
+        if self._lookout is not None:
+            self._lookout.forked()
 
     def charged(self) -> AbstractContextManager[None]:
         """What a thread of ours does meanwhile is charged to the budget."""
@@ -215,13 +233,16 @@ class Session:
     def _torch_is_here(self) -> None:
         from torchtwin.kernel.observe import Recording
         from torchtwin.kernel.tap import Tap
+        from torchtwin.kernel.unseen import Lookout
 
         with self._lock:
             if self._tap is None or self._recording is None:
                 self._recording = Recording(self.recorder, self.guard, self.cells, self._budget, self.mode)
                 self._tap = Tap(self._recording, self._recording.fast)
+            self._lookout = self._lookout or Lookout(self.guard.caught)
             self._recording.start()
             self._tap.put_on()
+            self._lookout.start()
         self.say_state()
 
 

@@ -93,6 +93,9 @@ class CellReports:
 
     def begin(self, must_agree: bool = False) -> None:
         """The cell that runs is to be watched, and reported."""
+        self._session.guard(self._begin)(must_agree)
+
+    def _begin(self, must_agree: bool) -> None:
         after = self._session.page(0, limit=1).latest
         gradients = {call.id: call.gradients for call in self._session.calls()}
         session = self._session
@@ -121,8 +124,8 @@ class CellReports:
     def _end(self, begun: _Begun) -> None:
         self._session.guard(self._tell)(begun)
         if not begun.was_watched:
-            self._session.unwatch()
-        self._session.set_mode(begun.mode)
+            self._session.guard(self._session.unwatch)()
+        self._session.guard(self._session.set_mode)(begun.mode)
 
     def _tell(self, begun: _Begun) -> None:
         changed = self._session.match(patient=begun.must_agree)

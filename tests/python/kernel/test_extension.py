@@ -242,6 +242,22 @@ def test_twin_says_the_state_and_a_summary(kernel: Kernel) -> None:
     assert "0 calls" in kernel.run("%twin clear").text
 
 
+def test_what_ran_unseen_arrives_after_the_cell_and_twin_tells_it(kernel: Kernel) -> None:
+    kernel.run("import torch\nlin = torch._C._nn.linear")
+    kernel.run("enc = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()")
+    kernel.run("with torch.no_grad(): enc(torch.ones(1, 1, 8))")
+    kernel.wait_for(lambda pages: any(len(state.unseen) == 2 for state in events(pages, State)))
+    assert [(it.kind, it.where, it.calls) for it in events(kernel.pages, State)[-1].unseen] == [
+        ("early_bound", "`lin`", None),
+        ("fused", "`enc`", 4),
+    ]
+    assert [line for line in kernel.run("%twin").text.splitlines() if "unseen" in line] == [
+        "  unseen: `lin` was bound before the watch began: calls by it are not seen. Bind it again.",
+        "  unseen: 4 linear calls of `enc` ran in a fused fast path of torch's: not seen. "
+        "With `torch.backends.mha.set_fastpath_enabled(False)` they are.",
+    ]
+
+
 def test_an_unknown_word_gets_the_valid_ones(kernel: Kernel) -> None:
     ran = kernel.run("%twin ofd")
     assert ran.status == "ok"

@@ -10,7 +10,7 @@ import pytest
 
 from torchtwin.kernel.report import MAX_SENT, MAX_SHOWN, MAX_WITH_VALUES, Report, bounded, summary
 from torchtwin.kernel.report_model import fold, headline, outcome, place
-from torchtwin.protocol import MIME_TYPE, Call, Cost, Gradients, InternalErrors, Page, Site, State
+from torchtwin.protocol import MIME_TYPE, Call, Cost, Gradients, InternalErrors, Page, Site, State, Unseen
 
 
 def report(make: Any, calls: list[Call]) -> Report:
@@ -184,6 +184,11 @@ def test_the_summary_tells_the_mode_and_what_it_took(mode: str, cost: Cost | Non
 def test_the_summary_counts_calls_that_were_not_told_whole(make: Any) -> None:
     lines = summary(state(calls=1_001), [make.exercise()], alike=1_000).splitlines()
     assert lines[1] == "1,001 calls: 1 agrees, 1,000 unchecked"
+
+
+def test_the_summary_tells_what_runs_unseen() -> None:
+    unseen = [Unseen("compiled", "`fast`", None, "Layers of `fast` run compiled: not seen.")]
+    assert summary(state(unseen=unseen), []).splitlines()[3] == "  unseen: Layers of `fast` run compiled: not seen."
 
 
 def test_the_summary_owns_up_to_faults() -> None:
