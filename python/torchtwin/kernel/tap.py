@@ -16,15 +16,13 @@ from types import FrameType
 from typing import Any, Protocol
 
 import torch.nn.functional as functional
-from torch import Tensor, is_anomaly_enabled, nn
+from torch import Tensor, is_anomaly_enabled
 from torch._C import _get_tracing_state, _has_torch_function_unary
 from torch.autograd.graph import Node
 from torch.compiler import is_compiling, is_dynamo_compiling
 from torch.jit._builtins import _register_builtin
 
 from torchtwin.kernel.fastpath import FastPath
-
-_FORWARD = nn.Linear.forward.__code__
 
 
 class Observer(Protocol):
@@ -137,10 +135,6 @@ def made_for(original: Callable[..., Any], observer: Observer, fast: FastPath) -
     return watched
 
 
-class _Missing:
-    """In place of an argument that was not given."""
-
-
 class WatchedLinear:
     """Calls `original`, and reports to `observer` while `observing`.
 
@@ -159,34 +153,32 @@ class WatchedLinear:
     def reports_to(self, observer: Observer) -> bool:
         return self._observer is observer
 
-    def __call__(
-        self, input: Any = _Missing, weight: Any = _Missing, bias: Any = _Missing, /, *others: Any, **named: Any
-    ) -> Any:
+    def __call__(self, *operands: Any, **named: Any) -> Any:
         # Under torch.compile this is decided while tracing: no graph break, and nothing of the rest is traced.
         if is_dynamo_compiling():
-            return self.original(*_given(input, weight, bias, *others), **named)
-        is_usual = bias is not _Missing and not others and not named
+            return self.original(*operands, **named)
         try:
-            if is_usual:
-                output = self.original(input, weight, bias)
-            else:
-                output = self.original(*_given(input, weight, bias, *others), **named)
+            output = self.original(*operands, **named)
         except Exception as error:
-            self._report_failure(_getframe(1), _given(input, weight, bias, *others), named, error)
+            self._report_failure(_getframe(1), operands, named, error)
             # A bare `raise` adds no entry for this frame: the user's traceback ends where it would without us.
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
             raise
+        if named or len(operands) != 3:
+            self._report(_getframe(1), _arranged(operands, named), output)
+            return output
+        input, weight, bias = operands
         # From here to the return is what nearly every call takes: not a word more than it needs, nor a function call.
         pattern = self._pattern(id(weight))
-        if pattern is not None and is_usual and not self.fast.due:
+        if pattern is not None and not self.fast.due:
             try:
                 # Under torch.jit.trace even a look at a shape would become part of the trace, and under a function mode
-                # it would call the user's code. Four frames out from a layer's `forward` is who called the layer.
+                # it would call the user's code.
                 if (
                     _get_tracing_state() is None
                     and not _has_torch_function_unary(input)
-                    and _getframe(1).f_code is _FORWARD
-                    and (frame := _getframe(4)).f_lasti == pattern.instruction
+                    and _getframe(1).f_code is pattern.inner
+                    and (frame := _getframe(pattern.depth)).f_lasti == pattern.instruction
                     and frame.f_code is pattern.code
                     and output.dtype is pattern.dtype
                     and output.requires_grad is pattern.requires_grad
@@ -198,7 +190,7 @@ class WatchedLinear:
                     return output
             except Exception:  # no such frame, or a tensor without one shape: it is looked at whole
                 pass
-        self._report(_getframe(1), _arranged(_given(input, weight, bias, *others), named), output)
+        self._report(_getframe(1), operands, output)
         return output
 
     def _report(self, frame: FrameType, arguments: tuple[Any, ...], output: Any) -> None:
@@ -260,10 +252,6 @@ def _arranged(operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ..
     """Input, weight and bias, however they were passed, and after them what `F.linear` does not take."""
     given = dict(zip(("input", "weight", "bias"), operands, strict=False)) | named
     return (given.pop("input", None), given.pop("weight", None), given.pop("bias", None), *given)
-
-
-def _given(*arguments: Any) -> tuple[Any, ...]:
-    return tuple(it for it in arguments if it is not _Missing)
 
 
 def _are_tensors(input: object, weight: object, bias: object, output: object) -> bool:
