@@ -8,7 +8,6 @@ import hashlib
 import os
 import random
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
@@ -178,7 +177,12 @@ def _linear_operations(program: Callable[..., object], *subjects: object) -> int
         warnings.simplefilter("ignore")
         with torch.autograd.profiler.profile() as profile:
             program(*subjects)
-    return sum(event.name == "aten::linear" for event in profile.function_events)
+    return sum(_is_linear(it) and not _is_linear(it.cpu_parent) for it in profile.function_events)
+
+
+def _is_linear(event: Any) -> bool:
+    """Under autocast one operation is dispatched twice, one within the other."""
+    return event is not None and event.name == "aten::linear"
 
 
 def _graph(roots: list[Node | None]) -> list[tuple[str, tuple[int | None, ...]]]:
@@ -213,13 +217,14 @@ def _leaves(where: str, value: object, seen: dict[int, object]) -> Iterator[tupl
                 yield f"{where}.grad", value.grad
         else:
             yield where, type(value)
-        for name, part in _parts(value):
+        for name, part in _parts(where, value):
             yield from _leaves(f"{where}.{name}", part, seen)
 
 
-def _parts(value: object) -> Iterator[tuple[object, object]]:
-    if isinstance(value, (Mapping, Counter)):
-        yield from value.items()
+def _parts(where: str, value: object) -> Iterator[tuple[object, object]]:
+    if isinstance(value, Mapping):
+        # The keys of hooks are running numbers of the process.
+        yield from enumerate(value.values()) if where.endswith("_hooks") else value.items()
     elif isinstance(value, (list, tuple)):
         yield from enumerate(value)
     elif isinstance(value, (set, frozenset)):
