@@ -42,6 +42,11 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def watching(mode: str) -> Callable[[], AbstractContextManager[object]]:
+    return lambda: watched(mode)
+
+
+@pytest.fixture
 def watched_every() -> Callable[[], AbstractContextManager[object]]:
     """For tests of what a verdict says: a watch that checks every call."""
     return lambda: watched("every")
