@@ -64,6 +64,9 @@ def nothing_is_left() -> Iterator[None]:
     assert report is None, report.first
 
 
+Count = Callable[[], int]
+
+
 @dataclass
 class Outcome:
     """What one run gave, in values that can be compared and shown."""
@@ -87,7 +90,7 @@ class Harmless:
         self._mode = mode
 
     def __call__(self, program: Callable[..., object], *subjects: object, recorded: int | None = None) -> list[Call]:
-        """Runs `program` on equal copies of `subjects` and returns the recorded calls.
+        """Runs `program` on equal copies of `subjects`, before, during and after a watch. Returns the recorded calls.
 
         `recorded`: how many these must be, where it is not one for each linear operation that torch's profiler counts.
         """
@@ -96,11 +99,13 @@ class Harmless:
         with watched(self._mode):
             beside = _outcome(program, *_copies(subjects))
         calls = session.calls()
-        for field in fields(Outcome):
-            assert getattr(beside, field.name) == getattr(plain, field.name), field.name
+        _assert_equal(beside, plain)
         report = session.guard.report()
         assert report is None, report.first
-        assert len(calls) == (_linear_operations(program, *_copies(subjects)) if recorded is None else recorded)
+        with _counting(recorded) as expected:
+            afterwards = _outcome(program, *_copies(subjects))
+        _assert_equal(afterwards, plain)
+        assert len(session.calls()) == len(calls) == expected()
         return calls
 
 
@@ -121,6 +126,11 @@ def _step(module: Callable[..., object], *inputs: Any, **named: Any) -> object:
     assert ends
     torch.autograd.backward([it.abs().sum() for it in ends])
     return output
+
+
+def _assert_equal(actual: Outcome, expected: Outcome) -> None:
+    for field in fields(Outcome):
+        assert getattr(actual, field.name) == getattr(expected, field.name), field.name
 
 
 def _copies(subjects: tuple[object, ...]) -> tuple[Any, ...]:
@@ -175,19 +185,24 @@ def _modes() -> dict[str, object]:
     }
 
 
-def _linear_operations(program: Callable[..., object], *subjects: object) -> int:
-    """Counted by torch's own profiler, which sees those made in C++ as well."""
-    _seed()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with torch.autograd.profiler.profile() as profile:
-            program(*subjects)
-    return sum(_is_linear(it) and not _is_linear(it.cpu_parent) for it in profile.function_events)
+@contextlib.contextmanager
+def _counting(recorded: int | None) -> Iterator[Count]:
+    """Linear operations, by torch's own profiler, which sees those made in C++ as well; or none, where it is known."""
+    if recorded is not None:
+        yield lambda: recorded
+        return
+    with torch.autograd.profiler.profile() as profile:
+        yield lambda: _outermost(
+            (it.start_ns(), it.end_ns()) for it in profile.kineto_results.events() if it.name() == "aten::linear"
+        )
 
 
-def _is_linear(event: Any) -> bool:
-    """Under autocast one operation is dispatched twice, one within the other."""
-    return event is not None and event.name == "aten::linear"
+def _outermost(spans: Iterator[tuple[int, int]]) -> int:
+    """How many lie in no other: under autocast one operation is dispatched twice, one within the other."""
+    count, until = 0, 0
+    for start, end in sorted(spans):
+        count, until = (count + 1, end) if start >= until else (count, until)
+    return count
 
 
 def _graph(roots: list[Node | None]) -> list[tuple[str, tuple[int | None, ...]]]:

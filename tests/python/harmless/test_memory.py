@@ -192,7 +192,7 @@ def test_what_a_function_drops_is_gone_while_it_still_runs(
     def function() -> int:
         net, x = model(size), batch(size)
         closed_over = x * 2
-        out = net((lambda: closed_over)())
+        out = net((lambda: closed_over)())  # noqa: F821, which finds it deleted below
         references = refer(out, closed_over)
         out.sum().backward()
         references += refer(x.grad)

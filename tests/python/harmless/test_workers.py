@@ -57,7 +57,12 @@ def run():
     torch.manual_seed(3)
     data = Features()
     loader = DataLoader(
-        data, batch_size=3, num_workers=2, multiprocessing_context=sys.argv[1], persistent_workers=True, shuffle=True
+        data,
+        batch_size=3,
+        num_workers=2 if sys.argv[1] == "fork" else 1,  # a spawned one imports torch anew
+        multiprocessing_context=sys.argv[1],
+        persistent_workers=True,
+        shuffle=True,
     )
     data[0]
     told, recorded = train(loader)
