@@ -78,8 +78,10 @@ class Outcome:
     graph: list[tuple[str, tuple[int | None, ...]]]
     """The nodes behind the outputs: each one's name, and the numbers of those that it leads to."""
     randomness: dict[str, object]
-    warnings: list[tuple[str, str, str, int]]
-    """Category, message, file and line, in order."""
+    warnings: list[tuple[str, str]]
+    """Category and message, in order."""
+    places: list[tuple[str, int]]
+    """The file and line at which each warning was told."""
     modes: dict[str, object]
 
 
@@ -89,16 +91,21 @@ class Harmless:
     def __init__(self, mode: str) -> None:
         self._mode = mode
 
-    def __call__(self, program: Callable[..., object], *subjects: object, recorded: int | None = None) -> list[Call]:
+    def __call__(
+        self, program: Callable[..., object], *subjects: object, recorded: int | None = None, places: bool = True
+    ) -> list[Call]:
         """Runs `program` on equal copies of `subjects`, before, during and after a watch. Returns the recorded calls.
 
         `recorded`: how many these must be, where it is not one for each linear operation that torch's profiler counts.
+        `places`: whether warnings must be told at the same lines.
         """
         plain = _outcome(program, *_copies(subjects))
         torchtwin.clear()
         with watched(self._mode):
             beside = _outcome(program, *_copies(subjects))
         calls = session.calls()
+        if not places:
+            beside.places = plain.places
         _assert_equal(beside, plain)
         report = session.guard.report()
         assert report is None, report.first
@@ -151,7 +158,8 @@ def _outcome(program: Callable[..., object], *subjects: object) -> Outcome:
         subjects=_described(subjects),
         graph=_graph([it.grad_fn for it in _tensors(outputs)]),
         randomness=_described([torch.get_rng_state(), numpy.random.get_state(), random.getstate()]),
-        warnings=[(it.category.__name__, str(it.message), it.filename, it.lineno) for it in caught],
+        warnings=[(it.category.__name__, str(it.message)) for it in caught],
+        places=[(it.filename, it.lineno) for it in caught],
         modes=modes,
     )
 
