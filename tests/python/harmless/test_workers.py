@@ -79,7 +79,7 @@ def run():
 
 if __name__ == "__main__":
     plain = run()
-    with torchtwin.watch():
+    with torchtwin.watch("every"):
         print(json.dumps([plain, run()]))
 """
 
