@@ -164,6 +164,7 @@ class Recording:
 
     def clear(self) -> None:
         self._forms.clear()
+        self._allowance.renew()
         self.past.clear()
         self._matcher.forget()
 
