@@ -154,7 +154,7 @@ def combinations() -> Iterator[Any]:
             yield program, way
 
 
-@pytest.mark.parametrize(("program", "way"), combinations())
+@pytest.mark.parametrize(("program", "way"), list(combinations()))
 def test_what_is_made_is_the_same_text_and_gives_the_same_bits(program: str, way: str) -> None:
     torch.manual_seed(0)
     model = PROGRAMS[program]()
