@@ -143,8 +143,8 @@ class _StandIn:
             return self.original(*operands, **named)
         if _get_tracing_state() is not None:
             # A trace names values by the variables of the frame that calls, so this one has the caller's.
-            call = {"function": self.original, "operands": operands, "named": named}
-            return eval("function(*operands, **named)", call, sys._getframe(1).f_locals)
+            call = {"function": self.original, "given": operands, "named": named}
+            return eval("function(*given, **named)", call, sys._getframe(1).f_locals)
         try:
             output = self.original(*operands, **named)
         except Exception as error:
