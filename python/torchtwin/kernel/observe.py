@@ -87,6 +87,7 @@ class Recording:
         self._swaps = SwapTap(guard(self._let_go))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
+        self.faulted = guard.caught
         self.turn_to(mode)
 
     def turn_to(self, mode: Mode) -> None:

@@ -26,13 +26,16 @@ from torchtwin.kernel.fastpath import FastPath
 
 
 class Observer(Protocol):
-    """What the tap reports to. Neither method may raise."""
+    """What the tap reports to. None of the methods may raise."""
 
     def returned(
         self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor
     ) -> None: ...
 
     def raised(self, frame: FrameType, input: object, weight: object, bias: object, error: Exception) -> None: ...
+
+    def faulted(self, error: Exception) -> None:
+        """The tap itself has failed."""
 
 
 class _Elsewhere(threading.local):
@@ -61,6 +64,8 @@ class _Nobody:
     def returned(self, *call: object) -> None: ...
 
     def raised(self, *call: object) -> None: ...
+
+    def faulted(self, error: Exception) -> None: ...
 
 
 class _Unwatched:
@@ -157,6 +162,8 @@ class WatchedLinear:
         # Under torch.compile this is decided while tracing: no graph break, and nothing of the rest is traced.
         if is_dynamo_compiling():
             return self.original(*operands, **named)
+        if _get_tracing_state() is not None:
+            return _called_from(_getframe(1), self.original, operands, named)
         try:
             output = self.original(*operands, **named)
         except Exception as error:
@@ -165,18 +172,16 @@ class WatchedLinear:
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
             raise
         if named or len(operands) != 3:
-            self._report(_getframe(1), _arranged(operands, named), output)
+            self._report(_getframe(1), operands, named, output)
             return output
         input, weight, bias = operands
         # From here to the return is what nearly every call takes: not a word more than it needs, nor a function call.
         pattern = self._pattern(id(weight))
         if pattern is not None and not self.fast.due:
             try:
-                # Under torch.jit.trace even a look at a shape would become part of the trace, and under a function mode
-                # it would call the user's code.
+                # Under a function mode a look at a shape would call the user's code.
                 if (
-                    _get_tracing_state() is None
-                    and not _has_torch_function_unary(input)
+                    not _has_torch_function_unary(input)
                     and _getframe(1).f_code is pattern.inner
                     and (frame := _getframe(pattern.depth)).f_lasti == pattern.instruction
                     and frame.f_code is pattern.code
@@ -190,19 +195,21 @@ class WatchedLinear:
                     return output
             except Exception:  # no such frame, or a tensor without one shape: it is looked at whole
                 pass
-        self._report(_getframe(1), operands, output)
+        self._report(_getframe(1), operands, named, output)
         return output
 
-    def _report(self, frame: FrameType, arguments: tuple[Any, ...], output: Any) -> None:
-        if not self._is_observing():
+    def _report(self, frame: FrameType, operands: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        observer = _elsewhere.observer or self._observer
+        if not self.observing or is_compiling():
             return
-        if is_anomaly_enabled():
-            _take_from_anomaly_traceback(getattr(output, "grad_fn", None))
-        if len(arguments) == 3 and _are_tensors(*arguments, output):
-            (_elsewhere.observer or self._observer).returned(frame, *arguments, output)
-
-    def _is_observing(self) -> bool:
-        return self.observing and not is_compiling() and _get_tracing_state() is None
+        try:
+            if is_anomaly_enabled():
+                _take_from_anomaly_traceback(getattr(output, "grad_fn", None))
+            input, weight, bias, *others = _arranged(operands, named)
+            if not others and _are_tensors(input, weight, bias, output):
+                observer.returned(frame, input, weight, bias, output)
+        except Exception as error:
+            observer.faulted(error)
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self.original
@@ -229,12 +236,16 @@ class WatchedLinear:
     def _report_failure(
         self, frame: FrameType, operands: tuple[Any, ...], named: dict[str, Any], error: Exception
     ) -> None:
+        observer = _elsewhere.observer or self._observer
         # By `torch.utils.checkpoint` a recomputation says that it has enough.
-        if not self._is_observing() or type(error).__module__ == "torch.utils.checkpoint":
+        if not self.observing or is_compiling() or type(error).__module__ == "torch.utils.checkpoint":
             return
-        input, weight, bias, *_ = _arranged(operands, named)
-        if not any(_stands_for_a_tensor(value) for value in (input, weight, bias)):
-            (_elsewhere.observer or self._observer).raised(frame, input, weight, bias, error)
+        try:
+            input, weight, bias, *_ = _arranged(operands, named)
+            if not any(_stands_for_a_tensor(value) for value in (input, weight, bias)):
+                observer.raised(frame, input, weight, bias, error)
+        except Exception as fault:
+            observer.faulted(fault)
 
 
 def _take_from_anomaly_traceback(node: Node | None) -> None:
@@ -246,6 +257,15 @@ def _take_from_anomaly_traceback(node: Node | None) -> None:
     lines.pop()
     for source, _ in node.next_functions:
         _take_from_anomaly_traceback(source)
+
+
+def _called_from(frame: FrameType, original: Callable[..., Any], operands: Any, named: Any) -> Any:
+    """Under torch.jit.trace, where even a look at a shape would become part of the trace.
+
+    The trace names its values by the variables of the Python frame that calls, so this one has the user's.
+    """
+    call = {"original": original, "operands": operands, "named": named}
+    return eval("original(*operands, **named)", call, frame.f_locals)
 
 
 def _arranged(operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

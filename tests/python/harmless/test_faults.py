@@ -238,8 +238,6 @@ def test_a_fault_in_sending_is_told_and_the_next_page_is_sent() -> None:
     assert (told.count, "Injected: here" in told.first) == (1, True)
 
 
-@pytest.mark.xfail(strict=False, reason="a fault in making a page ends the thread that sends")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_fault_in_making_a_page_is_told_and_the_next_page_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Page] = []
     fault = Fault(monkeypatch, "torchtwin.kernel.recorder.Recorder.page")
