@@ -264,8 +264,8 @@ def _called_from(frame: FrameType, original: Callable[..., Any], operands: Any, 
 
     The trace names its values by the variables of the Python frame that calls, so this one has the user's.
     """
-    call = {"original": original, "operands": operands, "named": named}
-    return eval("original(*operands, **named)", call, frame.f_locals)
+    call = {"original": original, "given": operands, "named": named}
+    return eval("original(*given, **named)", call, frame.f_locals)
 
 
 def _arranged(operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

@@ -293,9 +293,8 @@ def test_compiled_autograd_captures_the_same_backward() -> None:
     assert len(session.latest(10_000)) == 4
 
 
-def test_a_compiled_training_step_with_compiled_autograd_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch._dynamo.config, "compiled_autograd", True)
-
+@torch._dynamo.config.patch(compiled_autograd=True)
+def test_a_compiled_training_step_with_compiled_autograd_is_the_same() -> None:
     def trained() -> tuple[list[str], list[Tensor | None]]:
         torch._dynamo.reset()
         torch.manual_seed(0)
