@@ -47,6 +47,7 @@ export interface State {
   torch: string | null;
   torchtwin: string;
   type: 'state';
+  unseen?: Unseen[];
   watching: boolean;
 }
 /**
@@ -62,6 +63,15 @@ export interface Cost {
 export interface InternalErrors {
   count: number;
   first: string;
+}
+/**
+ * Layers that run where the tap can't see them: nothing is known of these calls but that they may be made.
+ */
+export interface Unseen {
+  calls: number | null;
+  kind: 'compiled' | 'early_bound' | 'fused' | 'scripted';
+  message: string;
+  where: string;
 }
 /**
  * The user's tensors after a cell.
@@ -101,6 +111,7 @@ export interface Call {
   matches?: Match[];
   name: string;
   operands: Operands;
+  rank?: number | null;
   site: Site;
   time: number;
   type: 'call';

@@ -14,7 +14,7 @@ export interface PageFrame extends Omit<Page, 'envelopes'> {
 
 "use strict";
 export const checkState = validate22;
-const schema7 = {"properties":{"budget":{"type":"number"},"calls":{"type":"integer"},"cost":{"anyOf":[{"$ref":"#/$defs/Cost"},{"type":"null"}]},"dropped":{"type":"integer"},"internal_errors":{"anyOf":[{"$ref":"#/$defs/InternalErrors"},{"type":"null"}]},"mode":{"enum":["auto","every","shapes"]},"torch":{"anyOf":[{"type":"string"},{"type":"null"}]},"torchtwin":{"type":"string"},"type":{"enum":["state"]},"watching":{"type":"boolean"}},"required":["type","watching","torch","torchtwin","calls","dropped","internal_errors"],"type":"object"};
+const schema7 = {"properties":{"budget":{"type":"number"},"calls":{"type":"integer"},"cost":{"anyOf":[{"$ref":"#/$defs/Cost"},{"type":"null"}]},"dropped":{"type":"integer"},"internal_errors":{"anyOf":[{"$ref":"#/$defs/InternalErrors"},{"type":"null"}]},"mode":{"enum":["auto","every","shapes"]},"torch":{"anyOf":[{"type":"string"},{"type":"null"}]},"torchtwin":{"type":"string"},"type":{"enum":["state"]},"unseen":{"items":{"$ref":"#/$defs/Unseen"},"type":"array"},"watching":{"type":"boolean"}},"required":["type","watching","torch","torchtwin","calls","dropped","internal_errors"],"type":"object"};
 const schema8 = {"properties":{"running":{"type":"number"},"spent":{"type":"number"}},"required":["spent","running"],"type":"object"};
 
 function validate23(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -111,6 +111,131 @@ return false;
 }
 }
 validate25.errors = vErrors;
+return errors === 0;
+}
+
+const schema10 = {"properties":{"calls":{"anyOf":[{"type":"integer"},{"type":"null"}]},"kind":{"enum":["compiled","early_bound","fused","scripted"]},"message":{"type":"string"},"where":{"type":"string"}},"required":["kind","where","calls","message"],"type":"object"};
+
+function validate27(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if(((((data.kind === undefined) && (missing0 = "kind")) || ((data.where === undefined) && (missing0 = "where"))) || ((data.calls === undefined) && (missing0 = "calls"))) || ((data.message === undefined) && (missing0 = "message"))){
+validate27.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+if(data.calls !== undefined){
+let data0 = data.calls;
+const _errs1 = errors;
+const _errs2 = errors;
+let valid1 = false;
+const _errs3 = errors;
+if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
+const err0 = {instancePath:instancePath+"/calls",schemaPath:"#/properties/calls/anyOf/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+var _valid0 = _errs3 === errors;
+valid1 = valid1 || _valid0;
+if(!valid1){
+const _errs5 = errors;
+if(data0 !== null){
+const err1 = {instancePath:instancePath+"/calls",schemaPath:"#/properties/calls/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+var _valid0 = _errs5 === errors;
+valid1 = valid1 || _valid0;
+}
+if(!valid1){
+const err2 = {instancePath:instancePath+"/calls",schemaPath:"#/properties/calls/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+validate27.errors = vErrors;
+return false;
+}
+else {
+errors = _errs2;
+if(vErrors !== null){
+if(_errs2){
+vErrors.length = _errs2;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs1 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.kind !== undefined){
+let data1 = data.kind;
+const _errs7 = errors;
+if(!((((data1 === "compiled") || (data1 === "early_bound")) || (data1 === "fused")) || (data1 === "scripted"))){
+validate27.errors = [{instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema10.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid0 = _errs7 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.message !== undefined){
+const _errs8 = errors;
+if(typeof data.message !== "string"){
+validate27.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs8 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.where !== undefined){
+const _errs10 = errors;
+if(typeof data.where !== "string"){
+validate27.errors = [{instancePath:instancePath+"/where",schemaPath:"#/properties/where/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs10 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+}
+}
+else {
+validate27.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+validate27.errors = vErrors;
 return errors === 0;
 }
 
@@ -376,16 +501,47 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.watching !== undefined){
+if(data.unseen !== undefined){
+let data9 = data.unseen;
 const _errs27 = errors;
-if(typeof data.watching !== "boolean"){
-validate22.errors = [{instancePath:instancePath+"/watching",schemaPath:"#/properties/watching/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+if(errors === _errs27){
+if(Array.isArray(data9)){
+var valid4 = true;
+const len0 = data9.length;
+for(let i0=0; i0<len0; i0++){
+const _errs29 = errors;
+if(!(validate27(data9[i0], {instancePath:instancePath+"/unseen/" + i0,parentData:data9,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+errors = vErrors.length;
+}
+var valid4 = _errs29 === errors;
+if(!valid4){
+break;
+}
+}
+}
+else {
+validate22.errors = [{instancePath:instancePath+"/unseen",schemaPath:"#/properties/unseen/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
+}
 }
 var valid0 = _errs27 === errors;
 }
 else {
 var valid0 = true;
+}
+if(valid0){
+if(data.watching !== undefined){
+const _errs30 = errors;
+if(typeof data.watching !== "boolean"){
+validate22.errors = [{instancePath:instancePath+"/watching",schemaPath:"#/properties/watching/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+return false;
+}
+var valid0 = _errs30 === errors;
+}
+else {
+var valid0 = true;
+}
 }
 }
 }
@@ -407,25 +563,25 @@ validate22.errors = vErrors;
 return errors === 0;
 }
 
-export const checkTensors = validate27;
-const schema10 = {"properties":{"left_out":{"type":"integer"},"rows":{"items":{"$ref":"#/$defs/TensorRow"},"type":"array"},"type":{"enum":["tensors"]},"unmatched":{"type":"integer"}},"required":["type","rows","left_out"],"type":"object"};
-const schema11 = {"properties":{"changed":{"type":"boolean"},"device":{"type":"string"},"dtype":{"type":"string"},"has_grad":{"type":"boolean"},"name":{"type":"string"},"new":{"type":"boolean"},"output_of":{"anyOf":[{"type":"string"},{"type":"null"}]},"requires_grad":{"type":"boolean"},"shape":{"items":{"type":"integer"},"type":"array"},"shares":{"items":{"type":"string"},"type":"array"}},"required":["name","shape","dtype","device","requires_grad","has_grad","shares","output_of","changed"],"type":"object"};
+export const checkTensors = validate29;
+const schema11 = {"properties":{"left_out":{"type":"integer"},"rows":{"items":{"$ref":"#/$defs/TensorRow"},"type":"array"},"type":{"enum":["tensors"]},"unmatched":{"type":"integer"}},"required":["type","rows","left_out"],"type":"object"};
+const schema12 = {"properties":{"changed":{"type":"boolean"},"device":{"type":"string"},"dtype":{"type":"string"},"has_grad":{"type":"boolean"},"name":{"type":"string"},"new":{"type":"boolean"},"output_of":{"anyOf":[{"type":"string"},{"type":"null"}]},"requires_grad":{"type":"boolean"},"shape":{"items":{"type":"integer"},"type":"array"},"shares":{"items":{"type":"string"},"type":"array"}},"required":["name","shape","dtype","device","requires_grad","has_grad","shares","output_of","changed"],"type":"object"};
 
-function validate28(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate30(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((((((data.name === undefined) && (missing0 = "name")) || ((data.shape === undefined) && (missing0 = "shape"))) || ((data.dtype === undefined) && (missing0 = "dtype"))) || ((data.device === undefined) && (missing0 = "device"))) || ((data.requires_grad === undefined) && (missing0 = "requires_grad"))) || ((data.has_grad === undefined) && (missing0 = "has_grad"))) || ((data.shares === undefined) && (missing0 = "shares"))) || ((data.output_of === undefined) && (missing0 = "output_of"))) || ((data.changed === undefined) && (missing0 = "changed"))){
-validate28.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate30.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.changed !== undefined){
 const _errs1 = errors;
 if(typeof data.changed !== "boolean"){
-validate28.errors = [{instancePath:instancePath+"/changed",schemaPath:"#/properties/changed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate30.errors = [{instancePath:instancePath+"/changed",schemaPath:"#/properties/changed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -437,7 +593,7 @@ if(valid0){
 if(data.device !== undefined){
 const _errs3 = errors;
 if(typeof data.device !== "string"){
-validate28.errors = [{instancePath:instancePath+"/device",schemaPath:"#/properties/device/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/device",schemaPath:"#/properties/device/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -449,7 +605,7 @@ if(valid0){
 if(data.dtype !== undefined){
 const _errs5 = errors;
 if(typeof data.dtype !== "string"){
-validate28.errors = [{instancePath:instancePath+"/dtype",schemaPath:"#/properties/dtype/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/dtype",schemaPath:"#/properties/dtype/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs5 === errors;
@@ -461,7 +617,7 @@ if(valid0){
 if(data.has_grad !== undefined){
 const _errs7 = errors;
 if(typeof data.has_grad !== "boolean"){
-validate28.errors = [{instancePath:instancePath+"/has_grad",schemaPath:"#/properties/has_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate30.errors = [{instancePath:instancePath+"/has_grad",schemaPath:"#/properties/has_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs7 === errors;
@@ -473,7 +629,7 @@ if(valid0){
 if(data.name !== undefined){
 const _errs9 = errors;
 if(typeof data.name !== "string"){
-validate28.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs9 === errors;
@@ -485,7 +641,7 @@ if(valid0){
 if(data.new !== undefined){
 const _errs11 = errors;
 if(typeof data.new !== "boolean"){
-validate28.errors = [{instancePath:instancePath+"/new",schemaPath:"#/properties/new/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate30.errors = [{instancePath:instancePath+"/new",schemaPath:"#/properties/new/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs11 === errors;
@@ -536,7 +692,7 @@ else {
 vErrors.push(err2);
 }
 errors++;
-validate28.errors = vErrors;
+validate30.errors = vErrors;
 return false;
 }
 else {
@@ -559,7 +715,7 @@ if(valid0){
 if(data.requires_grad !== undefined){
 const _errs19 = errors;
 if(typeof data.requires_grad !== "boolean"){
-validate28.errors = [{instancePath:instancePath+"/requires_grad",schemaPath:"#/properties/requires_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate30.errors = [{instancePath:instancePath+"/requires_grad",schemaPath:"#/properties/requires_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs19 === errors;
@@ -579,7 +735,7 @@ for(let i0=0; i0<len0; i0++){
 let data9 = data8[i0];
 const _errs23 = errors;
 if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
-validate28.errors = [{instancePath:instancePath+"/shape/" + i0,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate30.errors = [{instancePath:instancePath+"/shape/" + i0,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid2 = _errs23 === errors;
@@ -589,7 +745,7 @@ break;
 }
 }
 else {
-validate28.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -609,7 +765,7 @@ const len1 = data10.length;
 for(let i1=0; i1<len1; i1++){
 const _errs27 = errors;
 if(typeof data10[i1] !== "string"){
-validate28.errors = [{instancePath:instancePath+"/shares/" + i1,schemaPath:"#/properties/shares/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/shares/" + i1,schemaPath:"#/properties/shares/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid3 = _errs27 === errors;
@@ -619,7 +775,7 @@ break;
 }
 }
 else {
-validate28.errors = [{instancePath:instancePath+"/shares",schemaPath:"#/properties/shares/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/shares",schemaPath:"#/properties/shares/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -640,23 +796,23 @@ var valid0 = true;
 }
 }
 else {
-validate28.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate30.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate28.errors = vErrors;
+validate30.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate27(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate29(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((data.type === undefined) && (missing0 = "type")) || ((data.rows === undefined) && (missing0 = "rows"))) || ((data.left_out === undefined) && (missing0 = "left_out"))){
-validate27.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate29.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -664,7 +820,7 @@ if(data.left_out !== undefined){
 let data0 = data.left_out;
 const _errs1 = errors;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-validate27.errors = [{instancePath:instancePath+"/left_out",schemaPath:"#/properties/left_out/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate29.errors = [{instancePath:instancePath+"/left_out",schemaPath:"#/properties/left_out/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -682,8 +838,8 @@ var valid1 = true;
 const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
 const _errs5 = errors;
-if(!(validate28(data1[i0], {instancePath:instancePath+"/rows/" + i0,parentData:data1,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
+if(!(validate30(data1[i0], {instancePath:instancePath+"/rows/" + i0,parentData:data1,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
 errors = vErrors.length;
 }
 var valid1 = _errs5 === errors;
@@ -693,7 +849,7 @@ break;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/rows",schemaPath:"#/properties/rows/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate29.errors = [{instancePath:instancePath+"/rows",schemaPath:"#/properties/rows/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -706,7 +862,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs6 = errors;
 if(!(data.type === "tensors")){
-validate27.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema10.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate29.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema11.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs6 === errors;
@@ -719,7 +875,7 @@ if(data.unmatched !== undefined){
 let data4 = data.unmatched;
 const _errs7 = errors;
 if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
-validate27.errors = [{instancePath:instancePath+"/unmatched",schemaPath:"#/properties/unmatched/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate29.errors = [{instancePath:instancePath+"/unmatched",schemaPath:"#/properties/unmatched/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs7 === errors;
@@ -733,27 +889,27 @@ var valid0 = true;
 }
 }
 else {
-validate27.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate29.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate27.errors = vErrors;
+validate29.errors = vErrors;
 return errors === 0;
 }
 
-export const checkCall = validate30;
-const schema12 = {"properties":{"error":{"anyOf":[{"$ref":"#/$defs/Failure"},{"type":"null"}]},"expression":{"type":"string"},"forward":{"$ref":"#/$defs/Verdict"},"gradient_formulas":{"$ref":"#/$defs/GradientFormulas"},"gradient_names":{"$ref":"#/$defs/GradientNames"},"gradients":{"$ref":"#/$defs/Gradients"},"id":{"type":"integer"},"matches":{"items":{"$ref":"#/$defs/Match"},"type":"array"},"name":{"type":"string"},"operands":{"$ref":"#/$defs/Operands"},"site":{"$ref":"#/$defs/Site"},"time":{"type":"number"},"type":{"enum":["call"]},"values":{"$ref":"#/$defs/Values"}},"required":["type","id","name","expression","site","operands","forward","gradients","gradient_formulas","gradient_names","error","values","time"],"type":"object"};
-const schema13 = {"properties":{"clash":{"items":{"$ref":"#/$defs/Clash"},"type":"array"},"explanation":{"type":"string"},"message":{"type":"string"},"suggestions":{"items":{"type":"string"},"type":"array"},"type":{"type":"string"}},"required":["type","message","explanation","suggestions","clash"],"type":"object"};
-const schema14 = {"properties":{"dim":{"type":"integer"},"operand":{"enum":["bias","input","weight","weight_t"]}},"required":["operand","dim"],"type":"object"};
+export const checkCall = validate32;
+const schema13 = {"properties":{"error":{"anyOf":[{"$ref":"#/$defs/Failure"},{"type":"null"}]},"expression":{"type":"string"},"forward":{"$ref":"#/$defs/Verdict"},"gradient_formulas":{"$ref":"#/$defs/GradientFormulas"},"gradient_names":{"$ref":"#/$defs/GradientNames"},"gradients":{"$ref":"#/$defs/Gradients"},"id":{"type":"integer"},"matches":{"items":{"$ref":"#/$defs/Match"},"type":"array"},"name":{"type":"string"},"operands":{"$ref":"#/$defs/Operands"},"rank":{"anyOf":[{"type":"integer"},{"type":"null"}]},"site":{"$ref":"#/$defs/Site"},"time":{"type":"number"},"type":{"enum":["call"]},"values":{"$ref":"#/$defs/Values"}},"required":["type","id","name","expression","site","operands","forward","gradients","gradient_formulas","gradient_names","error","values","time"],"type":"object"};
+const schema14 = {"properties":{"clash":{"items":{"$ref":"#/$defs/Clash"},"type":"array"},"explanation":{"type":"string"},"message":{"type":"string"},"suggestions":{"items":{"type":"string"},"type":"array"},"type":{"type":"string"}},"required":["type","message","explanation","suggestions","clash"],"type":"object"};
+const schema15 = {"properties":{"dim":{"type":"integer"},"operand":{"enum":["bias","input","weight","weight_t"]}},"required":["operand","dim"],"type":"object"};
 
-function validate32(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate34(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((data.operand === undefined) && (missing0 = "operand")) || ((data.dim === undefined) && (missing0 = "dim"))){
-validate32.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate34.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -761,7 +917,7 @@ if(data.dim !== undefined){
 let data0 = data.dim;
 const _errs1 = errors;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-validate32.errors = [{instancePath:instancePath+"/dim",schemaPath:"#/properties/dim/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate34.errors = [{instancePath:instancePath+"/dim",schemaPath:"#/properties/dim/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -774,7 +930,7 @@ if(data.operand !== undefined){
 let data1 = data.operand;
 const _errs3 = errors;
 if(!((((data1 === "bias") || (data1 === "input")) || (data1 === "weight")) || (data1 === "weight_t"))){
-validate32.errors = [{instancePath:instancePath+"/operand",schemaPath:"#/properties/operand/enum",keyword:"enum",params:{allowedValues: schema14.properties.operand.enum},message:"must be equal to one of the allowed values"}];
+validate34.errors = [{instancePath:instancePath+"/operand",schemaPath:"#/properties/operand/enum",keyword:"enum",params:{allowedValues: schema15.properties.operand.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -786,23 +942,23 @@ var valid0 = true;
 }
 }
 else {
-validate32.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate34.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate32.errors = vErrors;
+validate34.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate31(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate33(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((data.type === undefined) && (missing0 = "type")) || ((data.message === undefined) && (missing0 = "message"))) || ((data.explanation === undefined) && (missing0 = "explanation"))) || ((data.suggestions === undefined) && (missing0 = "suggestions"))) || ((data.clash === undefined) && (missing0 = "clash"))){
-validate31.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate33.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -815,8 +971,8 @@ var valid1 = true;
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
 const _errs3 = errors;
-if(!(validate32(data0[i0], {instancePath:instancePath+"/clash/" + i0,parentData:data0,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate32.errors : vErrors.concat(validate32.errors);
+if(!(validate34(data0[i0], {instancePath:instancePath+"/clash/" + i0,parentData:data0,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
 errors = vErrors.length;
 }
 var valid1 = _errs3 === errors;
@@ -826,7 +982,7 @@ break;
 }
 }
 else {
-validate31.errors = [{instancePath:instancePath+"/clash",schemaPath:"#/properties/clash/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate33.errors = [{instancePath:instancePath+"/clash",schemaPath:"#/properties/clash/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -839,7 +995,7 @@ if(valid0){
 if(data.explanation !== undefined){
 const _errs4 = errors;
 if(typeof data.explanation !== "string"){
-validate31.errors = [{instancePath:instancePath+"/explanation",schemaPath:"#/properties/explanation/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate33.errors = [{instancePath:instancePath+"/explanation",schemaPath:"#/properties/explanation/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs4 === errors;
@@ -851,7 +1007,7 @@ if(valid0){
 if(data.message !== undefined){
 const _errs6 = errors;
 if(typeof data.message !== "string"){
-validate31.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate33.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs6 === errors;
@@ -870,7 +1026,7 @@ const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs10 = errors;
 if(typeof data4[i1] !== "string"){
-validate31.errors = [{instancePath:instancePath+"/suggestions/" + i1,schemaPath:"#/properties/suggestions/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate33.errors = [{instancePath:instancePath+"/suggestions/" + i1,schemaPath:"#/properties/suggestions/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid2 = _errs10 === errors;
@@ -880,7 +1036,7 @@ break;
 }
 }
 else {
-validate31.errors = [{instancePath:instancePath+"/suggestions",schemaPath:"#/properties/suggestions/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate33.errors = [{instancePath:instancePath+"/suggestions",schemaPath:"#/properties/suggestions/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -893,7 +1049,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs12 = errors;
 if(typeof data.type !== "string"){
-validate31.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate33.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs12 === errors;
@@ -908,18 +1064,18 @@ var valid0 = true;
 }
 }
 else {
-validate31.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate33.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate31.errors = vErrors;
+validate33.errors = vErrors;
 return errors === 0;
 }
 
-const schema15 = {"properties":{"bound":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"coverage":{"anyOf":[{"type":"string"},{"type":"null"}]},"diagnosis":{"anyOf":[{"$ref":"#/$defs/Diagnosis"},{"type":"null"}]},"elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"equal_elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"kind":{"enum":["different","identical","rounding","unchecked"]},"max_abs_diff":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"max_ulp_diff":{"anyOf":[{"type":"integer"},{"type":"null"}]},"message":{"type":"string"},"note":{"anyOf":[{"type":"string"},{"type":"null"}]},"outside":{"anyOf":[{"items":{"type":"integer"},"type":"array"},{"type":"null"}]},"probe":{"anyOf":[{"$ref":"#/$defs/Probe"},{"type":"null"}]},"proof":{"type":"boolean"},"reason":{"anyOf":[{"type":"string"},{"type":"null"}]},"units":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]}},"required":["kind","message"],"type":"object"};
-const schema16 = {"anyOf":[{"type":"number"},{"enum":["-inf","inf","nan"]}]};
+const schema16 = {"properties":{"bound":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"coverage":{"anyOf":[{"type":"string"},{"type":"null"}]},"diagnosis":{"anyOf":[{"$ref":"#/$defs/Diagnosis"},{"type":"null"}]},"elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"equal_elements":{"anyOf":[{"type":"integer"},{"type":"null"}]},"kind":{"enum":["different","identical","rounding","unchecked"]},"max_abs_diff":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"max_ulp_diff":{"anyOf":[{"type":"integer"},{"type":"null"}]},"message":{"type":"string"},"note":{"anyOf":[{"type":"string"},{"type":"null"}]},"outside":{"anyOf":[{"items":{"type":"integer"},"type":"array"},{"type":"null"}]},"probe":{"anyOf":[{"$ref":"#/$defs/Probe"},{"type":"null"}]},"proof":{"type":"boolean"},"reason":{"anyOf":[{"type":"string"},{"type":"null"}]},"units":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]}},"required":["kind","message"],"type":"object"};
+const schema17 = {"anyOf":[{"type":"number"},{"enum":["-inf","inf","nan"]}]};
 
-function validate36(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate38(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 const _errs0 = errors;
@@ -940,7 +1096,7 @@ valid0 = valid0 || _valid0;
 if(!valid0){
 const _errs3 = errors;
 if(!(((data === "-inf") || (data === "inf")) || (data === "nan"))){
-const err1 = {instancePath,schemaPath:"#/anyOf/1/enum",keyword:"enum",params:{allowedValues: schema16.anyOf[1].enum},message:"must be equal to one of the allowed values"};
+const err1 = {instancePath,schemaPath:"#/anyOf/1/enum",keyword:"enum",params:{allowedValues: schema17.anyOf[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -961,7 +1117,7 @@ else {
 vErrors.push(err2);
 }
 errors++;
-validate36.errors = vErrors;
+validate38.errors = vErrors;
 return false;
 }
 else {
@@ -975,20 +1131,20 @@ vErrors = null;
 }
 }
 }
-validate36.errors = vErrors;
+validate38.errors = vErrors;
 return errors === 0;
 }
 
-const schema17 = {"properties":{"also":{"items":{"type":"string"},"type":"array"},"code":{"type":"string"},"message":{"type":"string"}},"required":["code","message"],"type":"object"};
+const schema18 = {"properties":{"also":{"items":{"type":"string"},"type":"array"},"code":{"type":"string"},"message":{"type":"string"}},"required":["code","message"],"type":"object"};
 
-function validate38(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate40(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((data.code === undefined) && (missing0 = "code")) || ((data.message === undefined) && (missing0 = "message"))){
-validate38.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate40.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -1002,7 +1158,7 @@ const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
 const _errs3 = errors;
 if(typeof data0[i0] !== "string"){
-validate38.errors = [{instancePath:instancePath+"/also/" + i0,schemaPath:"#/properties/also/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate40.errors = [{instancePath:instancePath+"/also/" + i0,schemaPath:"#/properties/also/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid1 = _errs3 === errors;
@@ -1012,7 +1168,7 @@ break;
 }
 }
 else {
-validate38.errors = [{instancePath:instancePath+"/also",schemaPath:"#/properties/also/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate40.errors = [{instancePath:instancePath+"/also",schemaPath:"#/properties/also/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -1025,7 +1181,7 @@ if(valid0){
 if(data.code !== undefined){
 const _errs5 = errors;
 if(typeof data.code !== "string"){
-validate38.errors = [{instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate40.errors = [{instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs5 === errors;
@@ -1037,7 +1193,7 @@ if(valid0){
 if(data.message !== undefined){
 const _errs7 = errors;
 if(typeof data.message !== "string"){
-validate38.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate40.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs7 === errors;
@@ -1050,24 +1206,24 @@ var valid0 = true;
 }
 }
 else {
-validate38.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate40.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate38.errors = vErrors;
+validate40.errors = vErrors;
 return errors === 0;
 }
 
-const schema18 = {"properties":{"alarms":{"type":"integer"},"probability":{"type":"number"},"smallest":{"$ref":"#/$defs/ElementValue"}},"required":["smallest","probability","alarms"],"type":"object"};
+const schema19 = {"properties":{"alarms":{"type":"integer"},"probability":{"type":"number"},"smallest":{"$ref":"#/$defs/ElementValue"}},"required":["smallest","probability","alarms"],"type":"object"};
 
-function validate41(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate43(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((data.smallest === undefined) && (missing0 = "smallest")) || ((data.probability === undefined) && (missing0 = "probability"))) || ((data.alarms === undefined) && (missing0 = "alarms"))){
-validate41.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate43.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -1075,7 +1231,7 @@ if(data.alarms !== undefined){
 let data0 = data.alarms;
 const _errs1 = errors;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-validate41.errors = [{instancePath:instancePath+"/alarms",schemaPath:"#/properties/alarms/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate43.errors = [{instancePath:instancePath+"/alarms",schemaPath:"#/properties/alarms/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -1088,7 +1244,7 @@ if(data.probability !== undefined){
 let data1 = data.probability;
 const _errs3 = errors;
 if(!((typeof data1 == "number") && (isFinite(data1)))){
-validate41.errors = [{instancePath:instancePath+"/probability",schemaPath:"#/properties/probability/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+validate43.errors = [{instancePath:instancePath+"/probability",schemaPath:"#/properties/probability/type",keyword:"type",params:{type: "number"},message:"must be number"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -1099,8 +1255,8 @@ var valid0 = true;
 if(valid0){
 if(data.smallest !== undefined){
 const _errs5 = errors;
-if(!(validate36(data.smallest, {instancePath:instancePath+"/smallest",parentData:data,parentDataProperty:"smallest",rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data.smallest, {instancePath:instancePath+"/smallest",parentData:data,parentDataProperty:"smallest",rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs5 === errors;
@@ -1113,23 +1269,23 @@ var valid0 = true;
 }
 }
 else {
-validate41.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate43.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate41.errors = vErrors;
+validate43.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate35(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate37(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((data.kind === undefined) && (missing0 = "kind")) || ((data.message === undefined) && (missing0 = "message"))){
-validate35.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate37.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -1139,8 +1295,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate36(data0, {instancePath:instancePath+"/bound",parentData:data,parentDataProperty:"bound",rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data0, {instancePath:instancePath+"/bound",parentData:data,parentDataProperty:"bound",rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -1169,7 +1325,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1231,7 +1387,7 @@ else {
 vErrors.push(err4);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1257,8 +1413,8 @@ const _errs12 = errors;
 const _errs13 = errors;
 let valid3 = false;
 const _errs14 = errors;
-if(!(validate38(data2, {instancePath:instancePath+"/diagnosis",parentData:data,parentDataProperty:"diagnosis",rootData}))){
-vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
+if(!(validate40(data2, {instancePath:instancePath+"/diagnosis",parentData:data,parentDataProperty:"diagnosis",rootData}))){
+vErrors = vErrors === null ? validate40.errors : vErrors.concat(validate40.errors);
 errors = vErrors.length;
 }
 var _valid2 = _errs14 === errors;
@@ -1287,7 +1443,7 @@ else {
 vErrors.push(err6);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1349,7 +1505,7 @@ else {
 vErrors.push(err9);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1411,7 +1567,7 @@ else {
 vErrors.push(err12);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1435,7 +1591,7 @@ if(data.kind !== undefined){
 let data5 = data.kind;
 const _errs29 = errors;
 if(!((((data5 === "different") || (data5 === "identical")) || (data5 === "rounding")) || (data5 === "unchecked"))){
-validate35.errors = [{instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema15.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+validate37.errors = [{instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema16.properties.kind.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs29 === errors;
@@ -1450,8 +1606,8 @@ const _errs30 = errors;
 const _errs31 = errors;
 let valid6 = false;
 const _errs32 = errors;
-if(!(validate36(data6, {instancePath:instancePath+"/max_abs_diff",parentData:data,parentDataProperty:"max_abs_diff",rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data6, {instancePath:instancePath+"/max_abs_diff",parentData:data,parentDataProperty:"max_abs_diff",rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var _valid5 = _errs32 === errors;
@@ -1480,7 +1636,7 @@ else {
 vErrors.push(err14);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1542,7 +1698,7 @@ else {
 vErrors.push(err17);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1565,7 +1721,7 @@ if(valid0){
 if(data.message !== undefined){
 const _errs41 = errors;
 if(typeof data.message !== "string"){
-validate35.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate37.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs41 === errors;
@@ -1616,7 +1772,7 @@ else {
 vErrors.push(err20);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1702,7 +1858,7 @@ else {
 vErrors.push(err24);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1728,8 +1884,8 @@ const _errs57 = errors;
 const _errs58 = errors;
 let valid11 = false;
 const _errs59 = errors;
-if(!(validate41(data12, {instancePath:instancePath+"/probe",parentData:data,parentDataProperty:"probe",rootData}))){
-vErrors = vErrors === null ? validate41.errors : vErrors.concat(validate41.errors);
+if(!(validate43(data12, {instancePath:instancePath+"/probe",parentData:data,parentDataProperty:"probe",rootData}))){
+vErrors = vErrors === null ? validate43.errors : vErrors.concat(validate43.errors);
 errors = vErrors.length;
 }
 var _valid9 = _errs59 === errors;
@@ -1758,7 +1914,7 @@ else {
 vErrors.push(err26);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1781,7 +1937,7 @@ if(valid0){
 if(data.proof !== undefined){
 const _errs62 = errors;
 if(typeof data.proof !== "boolean"){
-validate35.errors = [{instancePath:instancePath+"/proof",schemaPath:"#/properties/proof/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate37.errors = [{instancePath:instancePath+"/proof",schemaPath:"#/properties/proof/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs62 === errors;
@@ -1832,7 +1988,7 @@ else {
 vErrors.push(err29);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1858,8 +2014,8 @@ const _errs70 = errors;
 const _errs71 = errors;
 let valid13 = false;
 const _errs72 = errors;
-if(!(validate36(data15, {instancePath:instancePath+"/units",parentData:data,parentDataProperty:"units",rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data15, {instancePath:instancePath+"/units",parentData:data,parentDataProperty:"units",rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var _valid11 = _errs72 === errors;
@@ -1888,7 +2044,7 @@ else {
 vErrors.push(err31);
 }
 errors++;
-validate35.errors = vErrors;
+validate37.errors = vErrors;
 return false;
 }
 else {
@@ -1924,122 +2080,11 @@ var valid0 = true;
 }
 }
 else {
-validate35.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate37.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate35.errors = vErrors;
-return errors === 0;
-}
-
-const schema19 = {"properties":{"bias":{"anyOf":[{"type":"string"},{"type":"null"}]},"input":{"type":"string"},"weight":{"type":"string"}},"required":["weight","bias","input"],"type":"object"};
-
-function validate46(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
-let vErrors = null;
-let errors = 0;
-if(errors === 0){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing0;
-if((((data.weight === undefined) && (missing0 = "weight")) || ((data.bias === undefined) && (missing0 = "bias"))) || ((data.input === undefined) && (missing0 = "input"))){
-validate46.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
-return false;
-}
-else {
-if(data.bias !== undefined){
-let data0 = data.bias;
-const _errs1 = errors;
-const _errs2 = errors;
-let valid1 = false;
-const _errs3 = errors;
-if(typeof data0 !== "string"){
-const err0 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err0];
-}
-else {
-vErrors.push(err0);
-}
-errors++;
-}
-var _valid0 = _errs3 === errors;
-valid1 = valid1 || _valid0;
-if(!valid1){
-const _errs5 = errors;
-if(data0 !== null){
-const err1 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
-if(vErrors === null){
-vErrors = [err1];
-}
-else {
-vErrors.push(err1);
-}
-errors++;
-}
-var _valid0 = _errs5 === errors;
-valid1 = valid1 || _valid0;
-}
-if(!valid1){
-const err2 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
-if(vErrors === null){
-vErrors = [err2];
-}
-else {
-vErrors.push(err2);
-}
-errors++;
-validate46.errors = vErrors;
-return false;
-}
-else {
-errors = _errs2;
-if(vErrors !== null){
-if(_errs2){
-vErrors.length = _errs2;
-}
-else {
-vErrors = null;
-}
-}
-}
-var valid0 = _errs1 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.input !== undefined){
-const _errs7 = errors;
-if(typeof data.input !== "string"){
-validate46.errors = [{instancePath:instancePath+"/input",schemaPath:"#/properties/input/type",keyword:"type",params:{type: "string"},message:"must be string"}];
-return false;
-}
-var valid0 = _errs7 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.weight !== undefined){
-const _errs9 = errors;
-if(typeof data.weight !== "string"){
-validate46.errors = [{instancePath:instancePath+"/weight",schemaPath:"#/properties/weight/type",keyword:"type",params:{type: "string"},message:"must be string"}];
-return false;
-}
-var valid0 = _errs9 === errors;
-}
-else {
-var valid0 = true;
-}
-}
-}
-}
-}
-else {
-validate46.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
-return false;
-}
-}
-validate46.errors = vErrors;
+validate37.errors = vErrors;
 return errors === 0;
 }
 
@@ -2154,9 +2199,120 @@ validate48.errors = vErrors;
 return errors === 0;
 }
 
-const schema21 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]},"input":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]},"weight":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]}},"required":[],"type":"object"};
+const schema21 = {"properties":{"bias":{"anyOf":[{"type":"string"},{"type":"null"}]},"input":{"type":"string"},"weight":{"type":"string"}},"required":["weight","bias","input"],"type":"object"};
 
 function validate50(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((((data.weight === undefined) && (missing0 = "weight")) || ((data.bias === undefined) && (missing0 = "bias"))) || ((data.input === undefined) && (missing0 = "input"))){
+validate50.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+if(data.bias !== undefined){
+let data0 = data.bias;
+const _errs1 = errors;
+const _errs2 = errors;
+let valid1 = false;
+const _errs3 = errors;
+if(typeof data0 !== "string"){
+const err0 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+var _valid0 = _errs3 === errors;
+valid1 = valid1 || _valid0;
+if(!valid1){
+const _errs5 = errors;
+if(data0 !== null){
+const err1 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+var _valid0 = _errs5 === errors;
+valid1 = valid1 || _valid0;
+}
+if(!valid1){
+const err2 = {instancePath:instancePath+"/bias",schemaPath:"#/properties/bias/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+validate50.errors = vErrors;
+return false;
+}
+else {
+errors = _errs2;
+if(vErrors !== null){
+if(_errs2){
+vErrors.length = _errs2;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs1 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.input !== undefined){
+const _errs7 = errors;
+if(typeof data.input !== "string"){
+validate50.errors = [{instancePath:instancePath+"/input",schemaPath:"#/properties/input/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs7 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.weight !== undefined){
+const _errs9 = errors;
+if(typeof data.weight !== "string"){
+validate50.errors = [{instancePath:instancePath+"/weight",schemaPath:"#/properties/weight/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs9 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+}
+else {
+validate50.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+validate50.errors = vErrors;
+return errors === 0;
+}
+
+const schema22 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]},"input":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]},"weight":{"anyOf":[{"$ref":"#/$defs/Verdict"},{"type":"null"}]}},"required":[],"type":"object"};
+
+function validate52(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
@@ -2167,8 +2323,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate35(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
-vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
+if(!(validate37(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
+vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -2197,7 +2353,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate50.errors = vErrors;
+validate52.errors = vErrors;
 return false;
 }
 else {
@@ -2223,8 +2379,8 @@ const _errs6 = errors;
 const _errs7 = errors;
 let valid2 = false;
 const _errs8 = errors;
-if(!(validate35(data1, {instancePath:instancePath+"/input",parentData:data,parentDataProperty:"input",rootData}))){
-vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
+if(!(validate37(data1, {instancePath:instancePath+"/input",parentData:data,parentDataProperty:"input",rootData}))){
+vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
 errors = vErrors.length;
 }
 var _valid1 = _errs8 === errors;
@@ -2253,7 +2409,7 @@ else {
 vErrors.push(err3);
 }
 errors++;
-validate50.errors = vErrors;
+validate52.errors = vErrors;
 return false;
 }
 else {
@@ -2279,8 +2435,8 @@ const _errs11 = errors;
 const _errs12 = errors;
 let valid3 = false;
 const _errs13 = errors;
-if(!(validate35(data2, {instancePath:instancePath+"/weight",parentData:data,parentDataProperty:"weight",rootData}))){
-vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
+if(!(validate37(data2, {instancePath:instancePath+"/weight",parentData:data,parentDataProperty:"weight",rootData}))){
+vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
 errors = vErrors.length;
 }
 var _valid2 = _errs13 === errors;
@@ -2309,7 +2465,7 @@ else {
 vErrors.push(err5);
 }
 errors++;
-validate50.errors = vErrors;
+validate52.errors = vErrors;
 return false;
 }
 else {
@@ -2332,31 +2488,31 @@ var valid0 = true;
 }
 }
 else {
-validate50.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate52.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate50.errors = vErrors;
+validate52.errors = vErrors;
 return errors === 0;
 }
 
-const schema22 = {"properties":{"name":{"type":"string"},"of":{"enum":["bias","input","output","weight"]},"verdict":{"$ref":"#/$defs/Verdict"}},"required":["name","of","verdict"],"type":"object"};
+const schema23 = {"properties":{"name":{"type":"string"},"of":{"enum":["bias","input","output","weight"]},"verdict":{"$ref":"#/$defs/Verdict"}},"required":["name","of","verdict"],"type":"object"};
 
-function validate55(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate57(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((data.name === undefined) && (missing0 = "name")) || ((data.of === undefined) && (missing0 = "of"))) || ((data.verdict === undefined) && (missing0 = "verdict"))){
-validate55.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate57.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.name !== undefined){
 const _errs1 = errors;
 if(typeof data.name !== "string"){
-validate55.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate57.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -2369,7 +2525,7 @@ if(data.of !== undefined){
 let data1 = data.of;
 const _errs3 = errors;
 if(!((((data1 === "bias") || (data1 === "input")) || (data1 === "output")) || (data1 === "weight"))){
-validate55.errors = [{instancePath:instancePath+"/of",schemaPath:"#/properties/of/enum",keyword:"enum",params:{allowedValues: schema22.properties.of.enum},message:"must be equal to one of the allowed values"}];
+validate57.errors = [{instancePath:instancePath+"/of",schemaPath:"#/properties/of/enum",keyword:"enum",params:{allowedValues: schema23.properties.of.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -2380,8 +2536,8 @@ var valid0 = true;
 if(valid0){
 if(data.verdict !== undefined){
 const _errs4 = errors;
-if(!(validate35(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
-vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
+if(!(validate37(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
+vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs4 === errors;
@@ -2394,32 +2550,32 @@ var valid0 = true;
 }
 }
 else {
-validate55.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate57.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate55.errors = vErrors;
+validate57.errors = vErrors;
 return errors === 0;
 }
 
-const schema23 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"input":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"output":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"weight":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"weight_t":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]}},"required":["input","weight","weight_t","bias","output"],"type":"object"};
-const schema24 = {"properties":{"device":{"type":"string"},"dtype":{"type":"string"},"name":{"type":"string"},"requires_grad":{"type":"boolean"},"shape":{"items":{"type":"integer"},"type":"array"}},"required":["name","shape","dtype","device","requires_grad"],"type":"object"};
+const schema24 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"input":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"output":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"weight":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]},"weight_t":{"anyOf":[{"$ref":"#/$defs/Operand"},{"type":"null"}]}},"required":["input","weight","weight_t","bias","output"],"type":"object"};
+const schema25 = {"properties":{"device":{"type":"string"},"dtype":{"type":"string"},"name":{"type":"string"},"requires_grad":{"type":"boolean"},"shape":{"items":{"type":"integer"},"type":"array"}},"required":["name","shape","dtype","device","requires_grad"],"type":"object"};
 
-function validate59(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate61(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((data.name === undefined) && (missing0 = "name")) || ((data.shape === undefined) && (missing0 = "shape"))) || ((data.dtype === undefined) && (missing0 = "dtype"))) || ((data.device === undefined) && (missing0 = "device"))) || ((data.requires_grad === undefined) && (missing0 = "requires_grad"))){
-validate59.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate61.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.device !== undefined){
 const _errs1 = errors;
 if(typeof data.device !== "string"){
-validate59.errors = [{instancePath:instancePath+"/device",schemaPath:"#/properties/device/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate61.errors = [{instancePath:instancePath+"/device",schemaPath:"#/properties/device/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -2431,7 +2587,7 @@ if(valid0){
 if(data.dtype !== undefined){
 const _errs3 = errors;
 if(typeof data.dtype !== "string"){
-validate59.errors = [{instancePath:instancePath+"/dtype",schemaPath:"#/properties/dtype/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate61.errors = [{instancePath:instancePath+"/dtype",schemaPath:"#/properties/dtype/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -2443,7 +2599,7 @@ if(valid0){
 if(data.name !== undefined){
 const _errs5 = errors;
 if(typeof data.name !== "string"){
-validate59.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate61.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs5 === errors;
@@ -2455,7 +2611,7 @@ if(valid0){
 if(data.requires_grad !== undefined){
 const _errs7 = errors;
 if(typeof data.requires_grad !== "boolean"){
-validate59.errors = [{instancePath:instancePath+"/requires_grad",schemaPath:"#/properties/requires_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+validate61.errors = [{instancePath:instancePath+"/requires_grad",schemaPath:"#/properties/requires_grad/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
 var valid0 = _errs7 === errors;
@@ -2475,7 +2631,7 @@ for(let i0=0; i0<len0; i0++){
 let data5 = data4[i0];
 const _errs11 = errors;
 if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
-validate59.errors = [{instancePath:instancePath+"/shape/" + i0,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate61.errors = [{instancePath:instancePath+"/shape/" + i0,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid1 = _errs11 === errors;
@@ -2485,7 +2641,7 @@ break;
 }
 }
 else {
-validate59.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate61.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -2501,23 +2657,23 @@ var valid0 = true;
 }
 }
 else {
-validate59.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate61.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate59.errors = vErrors;
+validate61.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate58(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate60(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((data.input === undefined) && (missing0 = "input")) || ((data.weight === undefined) && (missing0 = "weight"))) || ((data.weight_t === undefined) && (missing0 = "weight_t"))) || ((data.bias === undefined) && (missing0 = "bias"))) || ((data.output === undefined) && (missing0 = "output"))){
-validate58.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate60.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -2527,8 +2683,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate59(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
-vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
+if(!(validate61(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
+vErrors = vErrors === null ? validate61.errors : vErrors.concat(validate61.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -2557,7 +2713,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate58.errors = vErrors;
+validate60.errors = vErrors;
 return false;
 }
 else {
@@ -2583,8 +2739,8 @@ const _errs6 = errors;
 const _errs7 = errors;
 let valid2 = false;
 const _errs8 = errors;
-if(!(validate59(data1, {instancePath:instancePath+"/input",parentData:data,parentDataProperty:"input",rootData}))){
-vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
+if(!(validate61(data1, {instancePath:instancePath+"/input",parentData:data,parentDataProperty:"input",rootData}))){
+vErrors = vErrors === null ? validate61.errors : vErrors.concat(validate61.errors);
 errors = vErrors.length;
 }
 var _valid1 = _errs8 === errors;
@@ -2613,7 +2769,7 @@ else {
 vErrors.push(err3);
 }
 errors++;
-validate58.errors = vErrors;
+validate60.errors = vErrors;
 return false;
 }
 else {
@@ -2639,8 +2795,8 @@ const _errs11 = errors;
 const _errs12 = errors;
 let valid3 = false;
 const _errs13 = errors;
-if(!(validate59(data2, {instancePath:instancePath+"/output",parentData:data,parentDataProperty:"output",rootData}))){
-vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
+if(!(validate61(data2, {instancePath:instancePath+"/output",parentData:data,parentDataProperty:"output",rootData}))){
+vErrors = vErrors === null ? validate61.errors : vErrors.concat(validate61.errors);
 errors = vErrors.length;
 }
 var _valid2 = _errs13 === errors;
@@ -2669,7 +2825,7 @@ else {
 vErrors.push(err5);
 }
 errors++;
-validate58.errors = vErrors;
+validate60.errors = vErrors;
 return false;
 }
 else {
@@ -2695,8 +2851,8 @@ const _errs16 = errors;
 const _errs17 = errors;
 let valid4 = false;
 const _errs18 = errors;
-if(!(validate59(data3, {instancePath:instancePath+"/weight",parentData:data,parentDataProperty:"weight",rootData}))){
-vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
+if(!(validate61(data3, {instancePath:instancePath+"/weight",parentData:data,parentDataProperty:"weight",rootData}))){
+vErrors = vErrors === null ? validate61.errors : vErrors.concat(validate61.errors);
 errors = vErrors.length;
 }
 var _valid3 = _errs18 === errors;
@@ -2725,7 +2881,7 @@ else {
 vErrors.push(err7);
 }
 errors++;
-validate58.errors = vErrors;
+validate60.errors = vErrors;
 return false;
 }
 else {
@@ -2751,8 +2907,8 @@ const _errs21 = errors;
 const _errs22 = errors;
 let valid5 = false;
 const _errs23 = errors;
-if(!(validate59(data4, {instancePath:instancePath+"/weight_t",parentData:data,parentDataProperty:"weight_t",rootData}))){
-vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
+if(!(validate61(data4, {instancePath:instancePath+"/weight_t",parentData:data,parentDataProperty:"weight_t",rootData}))){
+vErrors = vErrors === null ? validate61.errors : vErrors.concat(validate61.errors);
 errors = vErrors.length;
 }
 var _valid4 = _errs23 === errors;
@@ -2781,7 +2937,7 @@ else {
 vErrors.push(err9);
 }
 errors++;
-validate58.errors = vErrors;
+validate60.errors = vErrors;
 return false;
 }
 else {
@@ -2807,17 +2963,17 @@ var valid0 = true;
 }
 }
 else {
-validate58.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate60.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate58.errors = vErrors;
+validate60.errors = vErrors;
 return errors === 0;
 }
 
-const schema25 = {"properties":{"cell_id":{"anyOf":[{"type":"string"},{"type":"null"}]},"execution_count":{"anyOf":[{"type":"integer"},{"type":"null"}]},"file":{"anyOf":[{"type":"string"},{"type":"null"}]},"line":{"anyOf":[{"type":"integer"},{"type":"null"}]},"source":{"anyOf":[{"type":"string"},{"type":"null"}]}},"required":[],"type":"object"};
+const schema26 = {"properties":{"cell_id":{"anyOf":[{"type":"string"},{"type":"null"}]},"execution_count":{"anyOf":[{"type":"integer"},{"type":"null"}]},"file":{"anyOf":[{"type":"string"},{"type":"null"}]},"line":{"anyOf":[{"type":"integer"},{"type":"null"}]},"source":{"anyOf":[{"type":"string"},{"type":"null"}]}},"required":[],"type":"object"};
 
-function validate66(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate68(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
@@ -2864,7 +3020,7 @@ else {
 vErrors.push(err2);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -2926,7 +3082,7 @@ else {
 vErrors.push(err5);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -2988,7 +3144,7 @@ else {
 vErrors.push(err8);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3050,7 +3206,7 @@ else {
 vErrors.push(err11);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3112,7 +3268,7 @@ else {
 vErrors.push(err14);
 }
 errors++;
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return false;
 }
 else {
@@ -3137,17 +3293,17 @@ var valid0 = true;
 }
 }
 else {
-validate66.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate68.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate66.errors = vErrors;
+validate68.errors = vErrors;
 return errors === 0;
 }
 
-const schema26 = {"properties":{"bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]}},"required":[],"type":"object"};
+const schema27 = {"properties":{"bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"grad_weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_bias":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_input":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_grad_weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"twin_output":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]},"weight":{"anyOf":[{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},{"type":"null"}]}},"required":[],"type":"object"};
 
-function validate68(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate70(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
@@ -3164,8 +3320,8 @@ var valid2 = true;
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
 const _errs5 = errors;
-if(!(validate36(data0[i0], {instancePath:instancePath+"/bias/" + i0,parentData:data0,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data0[i0], {instancePath:instancePath+"/bias/" + i0,parentData:data0,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid2 = _errs5 === errors;
@@ -3211,7 +3367,7 @@ else {
 vErrors.push(err2);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3243,8 +3399,8 @@ var valid4 = true;
 const len1 = data2.length;
 for(let i1=0; i1<len1; i1++){
 const _errs12 = errors;
-if(!(validate36(data2[i1], {instancePath:instancePath+"/grad_bias/" + i1,parentData:data2,parentDataProperty:i1,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data2[i1], {instancePath:instancePath+"/grad_bias/" + i1,parentData:data2,parentDataProperty:i1,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid4 = _errs12 === errors;
@@ -3290,7 +3446,7 @@ else {
 vErrors.push(err5);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3322,8 +3478,8 @@ var valid6 = true;
 const len2 = data4.length;
 for(let i2=0; i2<len2; i2++){
 const _errs19 = errors;
-if(!(validate36(data4[i2], {instancePath:instancePath+"/grad_input/" + i2,parentData:data4,parentDataProperty:i2,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data4[i2], {instancePath:instancePath+"/grad_input/" + i2,parentData:data4,parentDataProperty:i2,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid6 = _errs19 === errors;
@@ -3369,7 +3525,7 @@ else {
 vErrors.push(err8);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3401,8 +3557,8 @@ var valid8 = true;
 const len3 = data6.length;
 for(let i3=0; i3<len3; i3++){
 const _errs26 = errors;
-if(!(validate36(data6[i3], {instancePath:instancePath+"/grad_output/" + i3,parentData:data6,parentDataProperty:i3,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data6[i3], {instancePath:instancePath+"/grad_output/" + i3,parentData:data6,parentDataProperty:i3,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid8 = _errs26 === errors;
@@ -3448,7 +3604,7 @@ else {
 vErrors.push(err11);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3480,8 +3636,8 @@ var valid10 = true;
 const len4 = data8.length;
 for(let i4=0; i4<len4; i4++){
 const _errs33 = errors;
-if(!(validate36(data8[i4], {instancePath:instancePath+"/grad_weight/" + i4,parentData:data8,parentDataProperty:i4,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data8[i4], {instancePath:instancePath+"/grad_weight/" + i4,parentData:data8,parentDataProperty:i4,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid10 = _errs33 === errors;
@@ -3527,7 +3683,7 @@ else {
 vErrors.push(err14);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3559,8 +3715,8 @@ var valid12 = true;
 const len5 = data10.length;
 for(let i5=0; i5<len5; i5++){
 const _errs40 = errors;
-if(!(validate36(data10[i5], {instancePath:instancePath+"/input/" + i5,parentData:data10,parentDataProperty:i5,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data10[i5], {instancePath:instancePath+"/input/" + i5,parentData:data10,parentDataProperty:i5,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid12 = _errs40 === errors;
@@ -3606,7 +3762,7 @@ else {
 vErrors.push(err17);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3638,8 +3794,8 @@ var valid14 = true;
 const len6 = data12.length;
 for(let i6=0; i6<len6; i6++){
 const _errs47 = errors;
-if(!(validate36(data12[i6], {instancePath:instancePath+"/output/" + i6,parentData:data12,parentDataProperty:i6,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data12[i6], {instancePath:instancePath+"/output/" + i6,parentData:data12,parentDataProperty:i6,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid14 = _errs47 === errors;
@@ -3685,7 +3841,7 @@ else {
 vErrors.push(err20);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3717,8 +3873,8 @@ var valid16 = true;
 const len7 = data14.length;
 for(let i7=0; i7<len7; i7++){
 const _errs54 = errors;
-if(!(validate36(data14[i7], {instancePath:instancePath+"/twin_grad_bias/" + i7,parentData:data14,parentDataProperty:i7,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data14[i7], {instancePath:instancePath+"/twin_grad_bias/" + i7,parentData:data14,parentDataProperty:i7,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid16 = _errs54 === errors;
@@ -3764,7 +3920,7 @@ else {
 vErrors.push(err23);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3796,8 +3952,8 @@ var valid18 = true;
 const len8 = data16.length;
 for(let i8=0; i8<len8; i8++){
 const _errs61 = errors;
-if(!(validate36(data16[i8], {instancePath:instancePath+"/twin_grad_input/" + i8,parentData:data16,parentDataProperty:i8,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data16[i8], {instancePath:instancePath+"/twin_grad_input/" + i8,parentData:data16,parentDataProperty:i8,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid18 = _errs61 === errors;
@@ -3843,7 +3999,7 @@ else {
 vErrors.push(err26);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3875,8 +4031,8 @@ var valid20 = true;
 const len9 = data18.length;
 for(let i9=0; i9<len9; i9++){
 const _errs68 = errors;
-if(!(validate36(data18[i9], {instancePath:instancePath+"/twin_grad_weight/" + i9,parentData:data18,parentDataProperty:i9,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data18[i9], {instancePath:instancePath+"/twin_grad_weight/" + i9,parentData:data18,parentDataProperty:i9,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid20 = _errs68 === errors;
@@ -3922,7 +4078,7 @@ else {
 vErrors.push(err29);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -3954,8 +4110,8 @@ var valid22 = true;
 const len10 = data20.length;
 for(let i10=0; i10<len10; i10++){
 const _errs75 = errors;
-if(!(validate36(data20[i10], {instancePath:instancePath+"/twin_output/" + i10,parentData:data20,parentDataProperty:i10,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data20[i10], {instancePath:instancePath+"/twin_output/" + i10,parentData:data20,parentDataProperty:i10,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid22 = _errs75 === errors;
@@ -4001,7 +4157,7 @@ else {
 vErrors.push(err32);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -4033,8 +4189,8 @@ var valid24 = true;
 const len11 = data22.length;
 for(let i11=0; i11<len11; i11++){
 const _errs82 = errors;
-if(!(validate36(data22[i11], {instancePath:instancePath+"/weight/" + i11,parentData:data22,parentDataProperty:i11,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data22[i11], {instancePath:instancePath+"/weight/" + i11,parentData:data22,parentDataProperty:i11,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid24 = _errs82 === errors;
@@ -4080,7 +4236,7 @@ else {
 vErrors.push(err35);
 }
 errors++;
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return false;
 }
 else {
@@ -4112,23 +4268,23 @@ var valid0 = true;
 }
 }
 else {
-validate68.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate70.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate68.errors = vErrors;
+validate70.errors = vErrors;
 return errors === 0;
 }
 
 
-function validate30(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate32(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((((((((((data.type === undefined) && (missing0 = "type")) || ((data.id === undefined) && (missing0 = "id"))) || ((data.name === undefined) && (missing0 = "name"))) || ((data.expression === undefined) && (missing0 = "expression"))) || ((data.site === undefined) && (missing0 = "site"))) || ((data.operands === undefined) && (missing0 = "operands"))) || ((data.forward === undefined) && (missing0 = "forward"))) || ((data.gradients === undefined) && (missing0 = "gradients"))) || ((data.gradient_formulas === undefined) && (missing0 = "gradient_formulas"))) || ((data.gradient_names === undefined) && (missing0 = "gradient_names"))) || ((data.error === undefined) && (missing0 = "error"))) || ((data.values === undefined) && (missing0 = "values"))) || ((data.time === undefined) && (missing0 = "time"))){
-validate30.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate32.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -4138,8 +4294,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate31(data0, {instancePath:instancePath+"/error",parentData:data,parentDataProperty:"error",rootData}))){
-vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
+if(!(validate33(data0, {instancePath:instancePath+"/error",parentData:data,parentDataProperty:"error",rootData}))){
+vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -4168,7 +4324,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate30.errors = vErrors;
+validate32.errors = vErrors;
 return false;
 }
 else {
@@ -4191,7 +4347,7 @@ if(valid0){
 if(data.expression !== undefined){
 const _errs6 = errors;
 if(typeof data.expression !== "string"){
-validate30.errors = [{instancePath:instancePath+"/expression",schemaPath:"#/properties/expression/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate32.errors = [{instancePath:instancePath+"/expression",schemaPath:"#/properties/expression/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs6 === errors;
@@ -4202,8 +4358,8 @@ var valid0 = true;
 if(valid0){
 if(data.forward !== undefined){
 const _errs8 = errors;
-if(!(validate35(data.forward, {instancePath:instancePath+"/forward",parentData:data,parentDataProperty:"forward",rootData}))){
-vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
+if(!(validate37(data.forward, {instancePath:instancePath+"/forward",parentData:data,parentDataProperty:"forward",rootData}))){
+vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs8 === errors;
@@ -4214,8 +4370,8 @@ var valid0 = true;
 if(valid0){
 if(data.gradient_formulas !== undefined){
 const _errs9 = errors;
-if(!(validate46(data.gradient_formulas, {instancePath:instancePath+"/gradient_formulas",parentData:data,parentDataProperty:"gradient_formulas",rootData}))){
-vErrors = vErrors === null ? validate46.errors : vErrors.concat(validate46.errors);
+if(!(validate48(data.gradient_formulas, {instancePath:instancePath+"/gradient_formulas",parentData:data,parentDataProperty:"gradient_formulas",rootData}))){
+vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs9 === errors;
@@ -4226,8 +4382,8 @@ var valid0 = true;
 if(valid0){
 if(data.gradient_names !== undefined){
 const _errs10 = errors;
-if(!(validate48(data.gradient_names, {instancePath:instancePath+"/gradient_names",parentData:data,parentDataProperty:"gradient_names",rootData}))){
-vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
+if(!(validate50(data.gradient_names, {instancePath:instancePath+"/gradient_names",parentData:data,parentDataProperty:"gradient_names",rootData}))){
+vErrors = vErrors === null ? validate50.errors : vErrors.concat(validate50.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs10 === errors;
@@ -4238,8 +4394,8 @@ var valid0 = true;
 if(valid0){
 if(data.gradients !== undefined){
 const _errs11 = errors;
-if(!(validate50(data.gradients, {instancePath:instancePath+"/gradients",parentData:data,parentDataProperty:"gradients",rootData}))){
-vErrors = vErrors === null ? validate50.errors : vErrors.concat(validate50.errors);
+if(!(validate52(data.gradients, {instancePath:instancePath+"/gradients",parentData:data,parentDataProperty:"gradients",rootData}))){
+vErrors = vErrors === null ? validate52.errors : vErrors.concat(validate52.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs11 === errors;
@@ -4252,7 +4408,7 @@ if(data.id !== undefined){
 let data6 = data.id;
 const _errs12 = errors;
 if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
-validate30.errors = [{instancePath:instancePath+"/id",schemaPath:"#/properties/id/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate32.errors = [{instancePath:instancePath+"/id",schemaPath:"#/properties/id/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs12 === errors;
@@ -4270,8 +4426,8 @@ var valid2 = true;
 const len0 = data7.length;
 for(let i0=0; i0<len0; i0++){
 const _errs16 = errors;
-if(!(validate55(data7[i0], {instancePath:instancePath+"/matches/" + i0,parentData:data7,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate57(data7[i0], {instancePath:instancePath+"/matches/" + i0,parentData:data7,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
 errors = vErrors.length;
 }
 var valid2 = _errs16 === errors;
@@ -4281,7 +4437,7 @@ break;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/matches",schemaPath:"#/properties/matches/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate32.errors = [{instancePath:instancePath+"/matches",schemaPath:"#/properties/matches/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4294,7 +4450,7 @@ if(valid0){
 if(data.name !== undefined){
 const _errs17 = errors;
 if(typeof data.name !== "string"){
-validate30.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate32.errors = [{instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs17 === errors;
@@ -4305,8 +4461,8 @@ var valid0 = true;
 if(valid0){
 if(data.operands !== undefined){
 const _errs19 = errors;
-if(!(validate58(data.operands, {instancePath:instancePath+"/operands",parentData:data,parentDataProperty:"operands",rootData}))){
-vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors);
+if(!(validate60(data.operands, {instancePath:instancePath+"/operands",parentData:data,parentDataProperty:"operands",rootData}))){
+vErrors = vErrors === null ? validate60.errors : vErrors.concat(validate60.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs19 === errors;
@@ -4315,11 +4471,61 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.site !== undefined){
+if(data.rank !== undefined){
+let data11 = data.rank;
 const _errs20 = errors;
-if(!(validate66(data.site, {instancePath:instancePath+"/site",parentData:data,parentDataProperty:"site",rootData}))){
-vErrors = vErrors === null ? validate66.errors : vErrors.concat(validate66.errors);
-errors = vErrors.length;
+const _errs21 = errors;
+let valid3 = false;
+const _errs22 = errors;
+if(!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))){
+const err2 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/anyOf/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+var _valid1 = _errs22 === errors;
+valid3 = valid3 || _valid1;
+if(!valid3){
+const _errs24 = errors;
+if(data11 !== null){
+const err3 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+var _valid1 = _errs24 === errors;
+valid3 = valid3 || _valid1;
+}
+if(!valid3){
+const err4 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+validate32.errors = vErrors;
+return false;
+}
+else {
+errors = _errs21;
+if(vErrors !== null){
+if(_errs21){
+vErrors.length = _errs21;
+}
+else {
+vErrors = null;
+}
+}
 }
 var valid0 = _errs20 === errors;
 }
@@ -4327,38 +4533,50 @@ else {
 var valid0 = true;
 }
 if(valid0){
+if(data.site !== undefined){
+const _errs26 = errors;
+if(!(validate68(data.site, {instancePath:instancePath+"/site",parentData:data,parentDataProperty:"site",rootData}))){
+vErrors = vErrors === null ? validate68.errors : vErrors.concat(validate68.errors);
+errors = vErrors.length;
+}
+var valid0 = _errs26 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
 if(data.time !== undefined){
-let data12 = data.time;
-const _errs21 = errors;
-if(!((typeof data12 == "number") && (isFinite(data12)))){
-validate30.errors = [{instancePath:instancePath+"/time",schemaPath:"#/properties/time/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+let data13 = data.time;
+const _errs27 = errors;
+if(!((typeof data13 == "number") && (isFinite(data13)))){
+validate32.errors = [{instancePath:instancePath+"/time",schemaPath:"#/properties/time/type",keyword:"type",params:{type: "number"},message:"must be number"}];
 return false;
 }
-var valid0 = _errs21 === errors;
+var valid0 = _errs27 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.type !== undefined){
-const _errs23 = errors;
+const _errs29 = errors;
 if(!(data.type === "call")){
-validate30.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema12.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate32.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema13.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid0 = _errs23 === errors;
+var valid0 = _errs29 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.values !== undefined){
-const _errs24 = errors;
-if(!(validate68(data.values, {instancePath:instancePath+"/values",parentData:data,parentDataProperty:"values",rootData}))){
-vErrors = vErrors === null ? validate68.errors : vErrors.concat(validate68.errors);
+const _errs30 = errors;
+if(!(validate70(data.values, {instancePath:instancePath+"/values",parentData:data,parentDataProperty:"values",rootData}))){
+vErrors = vErrors === null ? validate70.errors : vErrors.concat(validate70.errors);
 errors = vErrors.length;
 }
-var valid0 = _errs24 === errors;
+var valid0 = _errs30 === errors;
 }
 else {
 var valid0 = true;
@@ -4378,26 +4596,27 @@ var valid0 = true;
 }
 }
 }
+}
 else {
-validate30.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate32.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate30.errors = vErrors;
+validate32.errors = vErrors;
 return errors === 0;
 }
 
-export const checkRun = validate82;
-const schema27 = {"properties":{"after":{"items":{"type":"number"},"type":"array"},"first":{"type":"integer"},"like":{"items":{"type":"integer"},"type":"array"},"reason":{"type":"string"},"shape":{"items":{"type":"integer"},"type":"array"},"shapes":{"items":{"items":{"type":"integer"},"type":"array"},"type":"array"},"time":{"type":"number"},"type":{"enum":["run"]}},"required":["type","first","like","shapes","shape","time","after","reason"],"type":"object"};
+export const checkRun = validate84;
+const schema28 = {"properties":{"after":{"items":{"type":"number"},"type":"array"},"first":{"type":"integer"},"like":{"items":{"type":"integer"},"type":"array"},"reason":{"type":"string"},"shape":{"items":{"type":"integer"},"type":"array"},"shapes":{"items":{"items":{"type":"integer"},"type":"array"},"type":"array"},"time":{"type":"number"},"type":{"enum":["run"]}},"required":["type","first","like","shapes","shape","time","after","reason"],"type":"object"};
 
-function validate82(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate84(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((((((((data.type === undefined) && (missing0 = "type")) || ((data.first === undefined) && (missing0 = "first"))) || ((data.like === undefined) && (missing0 = "like"))) || ((data.shapes === undefined) && (missing0 = "shapes"))) || ((data.shape === undefined) && (missing0 = "shape"))) || ((data.time === undefined) && (missing0 = "time"))) || ((data.after === undefined) && (missing0 = "after"))) || ((data.reason === undefined) && (missing0 = "reason"))){
-validate82.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate84.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -4412,7 +4631,7 @@ for(let i0=0; i0<len0; i0++){
 let data1 = data0[i0];
 const _errs3 = errors;
 if(!((typeof data1 == "number") && (isFinite(data1)))){
-validate82.errors = [{instancePath:instancePath+"/after/" + i0,schemaPath:"#/properties/after/items/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+validate84.errors = [{instancePath:instancePath+"/after/" + i0,schemaPath:"#/properties/after/items/type",keyword:"type",params:{type: "number"},message:"must be number"}];
 return false;
 }
 var valid1 = _errs3 === errors;
@@ -4422,7 +4641,7 @@ break;
 }
 }
 else {
-validate82.errors = [{instancePath:instancePath+"/after",schemaPath:"#/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate84.errors = [{instancePath:instancePath+"/after",schemaPath:"#/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4436,7 +4655,7 @@ if(data.first !== undefined){
 let data2 = data.first;
 const _errs5 = errors;
 if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
-validate82.errors = [{instancePath:instancePath+"/first",schemaPath:"#/properties/first/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate84.errors = [{instancePath:instancePath+"/first",schemaPath:"#/properties/first/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs5 === errors;
@@ -4456,7 +4675,7 @@ for(let i1=0; i1<len1; i1++){
 let data4 = data3[i1];
 const _errs9 = errors;
 if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
-validate82.errors = [{instancePath:instancePath+"/like/" + i1,schemaPath:"#/properties/like/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate84.errors = [{instancePath:instancePath+"/like/" + i1,schemaPath:"#/properties/like/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid2 = _errs9 === errors;
@@ -4466,7 +4685,7 @@ break;
 }
 }
 else {
-validate82.errors = [{instancePath:instancePath+"/like",schemaPath:"#/properties/like/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate84.errors = [{instancePath:instancePath+"/like",schemaPath:"#/properties/like/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4479,7 +4698,7 @@ if(valid0){
 if(data.reason !== undefined){
 const _errs11 = errors;
 if(typeof data.reason !== "string"){
-validate82.errors = [{instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate84.errors = [{instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs11 === errors;
@@ -4499,7 +4718,7 @@ for(let i2=0; i2<len2; i2++){
 let data7 = data6[i2];
 const _errs15 = errors;
 if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
-validate82.errors = [{instancePath:instancePath+"/shape/" + i2,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate84.errors = [{instancePath:instancePath+"/shape/" + i2,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid3 = _errs15 === errors;
@@ -4509,7 +4728,7 @@ break;
 }
 }
 else {
-validate82.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate84.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/properties/shape/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4537,7 +4756,7 @@ for(let i4=0; i4<len4; i4++){
 let data10 = data9[i4];
 const _errs21 = errors;
 if(!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10)))){
-validate82.errors = [{instancePath:instancePath+"/shapes/" + i3+"/" + i4,schemaPath:"#/properties/shapes/items/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate84.errors = [{instancePath:instancePath+"/shapes/" + i3+"/" + i4,schemaPath:"#/properties/shapes/items/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid5 = _errs21 === errors;
@@ -4547,7 +4766,7 @@ break;
 }
 }
 else {
-validate82.errors = [{instancePath:instancePath+"/shapes/" + i3,schemaPath:"#/properties/shapes/items/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate84.errors = [{instancePath:instancePath+"/shapes/" + i3,schemaPath:"#/properties/shapes/items/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4558,7 +4777,7 @@ break;
 }
 }
 else {
-validate82.errors = [{instancePath:instancePath+"/shapes",schemaPath:"#/properties/shapes/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate84.errors = [{instancePath:instancePath+"/shapes",schemaPath:"#/properties/shapes/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4572,7 +4791,7 @@ if(data.time !== undefined){
 let data11 = data.time;
 const _errs23 = errors;
 if(!((typeof data11 == "number") && (isFinite(data11)))){
-validate82.errors = [{instancePath:instancePath+"/time",schemaPath:"#/properties/time/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+validate84.errors = [{instancePath:instancePath+"/time",schemaPath:"#/properties/time/type",keyword:"type",params:{type: "number"},message:"must be number"}];
 return false;
 }
 var valid0 = _errs23 === errors;
@@ -4584,7 +4803,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs25 = errors;
 if(!(data.type === "run")){
-validate82.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema27.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate84.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema28.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs25 === errors;
@@ -4602,32 +4821,32 @@ var valid0 = true;
 }
 }
 else {
-validate82.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate84.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate82.errors = vErrors;
+validate84.errors = vErrors;
 return errors === 0;
 }
 
-export const checkCleared = validate83;
-const schema28 = {"properties":{"type":{"enum":["cleared"]},"up_to":{"type":"integer"}},"required":["type","up_to"],"type":"object"};
+export const checkCleared = validate85;
+const schema29 = {"properties":{"type":{"enum":["cleared"]},"up_to":{"type":"integer"}},"required":["type","up_to"],"type":"object"};
 
-function validate83(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate85(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((data.type === undefined) && (missing0 = "type")) || ((data.up_to === undefined) && (missing0 = "up_to"))){
-validate83.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate85.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.type !== undefined){
 const _errs1 = errors;
 if(!(data.type === "cleared")){
-validate83.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema28.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate85.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema29.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -4640,57 +4859,7 @@ if(data.up_to !== undefined){
 let data1 = data.up_to;
 const _errs2 = errors;
 if(!(((typeof data1 == "number") && (!(data1 % 1) && !isNaN(data1))) && (isFinite(data1)))){
-validate83.errors = [{instancePath:instancePath+"/up_to",schemaPath:"#/properties/up_to/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
-return false;
-}
-var valid0 = _errs2 === errors;
-}
-else {
-var valid0 = true;
-}
-}
-}
-}
-else {
-validate83.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
-return false;
-}
-}
-validate83.errors = vErrors;
-return errors === 0;
-}
-
-export const checkComparison = validate84;
-const schema29 = {"properties":{"actual":{"type":"string"},"expected":{"type":"string"},"gradients":{"items":{"$ref":"#/$defs/ComparedGradient"},"type":"array"},"type":{"enum":["comparison"]},"verdict":{"$ref":"#/$defs/Verdict"}},"required":["type","actual","expected","verdict","gradients"],"type":"object"};
-const schema30 = {"properties":{"verdict":{"$ref":"#/$defs/Verdict"},"wrt":{"type":"string"}},"required":["wrt","verdict"],"type":"object"};
-
-function validate85(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
-let vErrors = null;
-let errors = 0;
-if(errors === 0){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing0;
-if(((data.wrt === undefined) && (missing0 = "wrt")) || ((data.verdict === undefined) && (missing0 = "verdict"))){
-validate85.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
-return false;
-}
-else {
-if(data.verdict !== undefined){
-const _errs1 = errors;
-if(!(validate35(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
-vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
-errors = vErrors.length;
-}
-var valid0 = _errs1 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.wrt !== undefined){
-const _errs2 = errors;
-if(typeof data.wrt !== "string"){
-validate85.errors = [{instancePath:instancePath+"/wrt",schemaPath:"#/properties/wrt/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate85.errors = [{instancePath:instancePath+"/up_to",schemaPath:"#/properties/up_to/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs2 === errors;
@@ -4710,22 +4879,72 @@ validate85.errors = vErrors;
 return errors === 0;
 }
 
+export const checkComparison = validate86;
+const schema30 = {"properties":{"actual":{"type":"string"},"expected":{"type":"string"},"gradients":{"items":{"$ref":"#/$defs/ComparedGradient"},"type":"array"},"type":{"enum":["comparison"]},"verdict":{"$ref":"#/$defs/Verdict"}},"required":["type","actual","expected","verdict","gradients"],"type":"object"};
+const schema31 = {"properties":{"verdict":{"$ref":"#/$defs/Verdict"},"wrt":{"type":"string"}},"required":["wrt","verdict"],"type":"object"};
 
-function validate84(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate87(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if(((data.wrt === undefined) && (missing0 = "wrt")) || ((data.verdict === undefined) && (missing0 = "verdict"))){
+validate87.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+if(data.verdict !== undefined){
+const _errs1 = errors;
+if(!(validate37(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
+vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
+errors = vErrors.length;
+}
+var valid0 = _errs1 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.wrt !== undefined){
+const _errs2 = errors;
+if(typeof data.wrt !== "string"){
+validate87.errors = [{instancePath:instancePath+"/wrt",schemaPath:"#/properties/wrt/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+else {
+validate87.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+validate87.errors = vErrors;
+return errors === 0;
+}
+
+
+function validate86(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((((data.type === undefined) && (missing0 = "type")) || ((data.actual === undefined) && (missing0 = "actual"))) || ((data.expected === undefined) && (missing0 = "expected"))) || ((data.verdict === undefined) && (missing0 = "verdict"))) || ((data.gradients === undefined) && (missing0 = "gradients"))){
-validate84.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate86.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.actual !== undefined){
 const _errs1 = errors;
 if(typeof data.actual !== "string"){
-validate84.errors = [{instancePath:instancePath+"/actual",schemaPath:"#/properties/actual/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate86.errors = [{instancePath:instancePath+"/actual",schemaPath:"#/properties/actual/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -4737,7 +4956,7 @@ if(valid0){
 if(data.expected !== undefined){
 const _errs3 = errors;
 if(typeof data.expected !== "string"){
-validate84.errors = [{instancePath:instancePath+"/expected",schemaPath:"#/properties/expected/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate86.errors = [{instancePath:instancePath+"/expected",schemaPath:"#/properties/expected/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs3 === errors;
@@ -4755,8 +4974,8 @@ var valid1 = true;
 const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 const _errs7 = errors;
-if(!(validate85(data2[i0], {instancePath:instancePath+"/gradients/" + i0,parentData:data2,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate85.errors : vErrors.concat(validate85.errors);
+if(!(validate87(data2[i0], {instancePath:instancePath+"/gradients/" + i0,parentData:data2,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate87.errors : vErrors.concat(validate87.errors);
 errors = vErrors.length;
 }
 var valid1 = _errs7 === errors;
@@ -4766,7 +4985,7 @@ break;
 }
 }
 else {
-validate84.errors = [{instancePath:instancePath+"/gradients",schemaPath:"#/properties/gradients/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate86.errors = [{instancePath:instancePath+"/gradients",schemaPath:"#/properties/gradients/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -4779,7 +4998,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs8 = errors;
 if(!(data.type === "comparison")){
-validate84.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema29.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate86.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema30.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs8 === errors;
@@ -4790,8 +5009,8 @@ var valid0 = true;
 if(valid0){
 if(data.verdict !== undefined){
 const _errs9 = errors;
-if(!(validate35(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
-vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
+if(!(validate37(data.verdict, {instancePath:instancePath+"/verdict",parentData:data,parentDataProperty:"verdict",rootData}))){
+vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
 errors = vErrors.length;
 }
 var valid0 = _errs9 === errors;
@@ -4806,56 +5025,56 @@ var valid0 = true;
 }
 }
 else {
-validate84.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate86.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate84.errors = vErrors;
+validate86.errors = vErrors;
 return errors === 0;
 }
 
-export const checkDone = validate89;
-const schema31 = {"properties":{"type":{"enum":["done"]}},"required":["type"],"type":"object"};
+export const checkDone = validate91;
+const schema32 = {"properties":{"type":{"enum":["done"]}},"required":["type"],"type":"object"};
 
-function validate89(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate91(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((data.type === undefined) && (missing0 = "type")){
-validate89.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate91.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.type !== undefined){
 if(!(data.type === "done")){
-validate89.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate91.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema32.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 }
 }
 }
 else {
-validate89.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate91.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate89.errors = vErrors;
+validate91.errors = vErrors;
 return errors === 0;
 }
 
-export const checkElementTerms = validate90;
-const schema32 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"bias_name":{"anyOf":[{"type":"string"},{"type":"null"}]},"layer":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"left":{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},"left_name":{"type":"string"},"right":{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},"right_name":{"type":"string"},"type":{"enum":["element"]}},"required":["type","left","right","left_name","right_name","bias","bias_name","layer"],"type":"object"};
+export const checkElementTerms = validate92;
+const schema33 = {"properties":{"bias":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"bias_name":{"anyOf":[{"type":"string"},{"type":"null"}]},"layer":{"anyOf":[{"$ref":"#/$defs/ElementValue"},{"type":"null"}]},"left":{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},"left_name":{"type":"string"},"right":{"items":{"$ref":"#/$defs/ElementValue"},"type":"array"},"right_name":{"type":"string"},"type":{"enum":["element"]}},"required":["type","left","right","left_name","right_name","bias","bias_name","layer"],"type":"object"};
 
-function validate90(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate92(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((((((((data.type === undefined) && (missing0 = "type")) || ((data.left === undefined) && (missing0 = "left"))) || ((data.right === undefined) && (missing0 = "right"))) || ((data.left_name === undefined) && (missing0 = "left_name"))) || ((data.right_name === undefined) && (missing0 = "right_name"))) || ((data.bias === undefined) && (missing0 = "bias"))) || ((data.bias_name === undefined) && (missing0 = "bias_name"))) || ((data.layer === undefined) && (missing0 = "layer"))){
-validate90.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate92.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -4865,8 +5084,8 @@ const _errs1 = errors;
 const _errs2 = errors;
 let valid1 = false;
 const _errs3 = errors;
-if(!(validate36(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data0, {instancePath:instancePath+"/bias",parentData:data,parentDataProperty:"bias",rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs3 === errors;
@@ -4895,7 +5114,7 @@ else {
 vErrors.push(err1);
 }
 errors++;
-validate90.errors = vErrors;
+validate92.errors = vErrors;
 return false;
 }
 else {
@@ -4957,7 +5176,7 @@ else {
 vErrors.push(err4);
 }
 errors++;
-validate90.errors = vErrors;
+validate92.errors = vErrors;
 return false;
 }
 else {
@@ -4983,8 +5202,8 @@ const _errs12 = errors;
 const _errs13 = errors;
 let valid3 = false;
 const _errs14 = errors;
-if(!(validate36(data2, {instancePath:instancePath+"/layer",parentData:data,parentDataProperty:"layer",rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data2, {instancePath:instancePath+"/layer",parentData:data,parentDataProperty:"layer",rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var _valid2 = _errs14 === errors;
@@ -5013,7 +5232,7 @@ else {
 vErrors.push(err6);
 }
 errors++;
-validate90.errors = vErrors;
+validate92.errors = vErrors;
 return false;
 }
 else {
@@ -5042,8 +5261,8 @@ var valid4 = true;
 const len0 = data3.length;
 for(let i0=0; i0<len0; i0++){
 const _errs19 = errors;
-if(!(validate36(data3[i0], {instancePath:instancePath+"/left/" + i0,parentData:data3,parentDataProperty:i0,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data3[i0], {instancePath:instancePath+"/left/" + i0,parentData:data3,parentDataProperty:i0,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid4 = _errs19 === errors;
@@ -5053,7 +5272,7 @@ break;
 }
 }
 else {
-validate90.errors = [{instancePath:instancePath+"/left",schemaPath:"#/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate92.errors = [{instancePath:instancePath+"/left",schemaPath:"#/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -5066,7 +5285,7 @@ if(valid0){
 if(data.left_name !== undefined){
 const _errs20 = errors;
 if(typeof data.left_name !== "string"){
-validate90.errors = [{instancePath:instancePath+"/left_name",schemaPath:"#/properties/left_name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate92.errors = [{instancePath:instancePath+"/left_name",schemaPath:"#/properties/left_name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs20 === errors;
@@ -5084,8 +5303,8 @@ var valid5 = true;
 const len1 = data6.length;
 for(let i1=0; i1<len1; i1++){
 const _errs24 = errors;
-if(!(validate36(data6[i1], {instancePath:instancePath+"/right/" + i1,parentData:data6,parentDataProperty:i1,rootData}))){
-vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+if(!(validate38(data6[i1], {instancePath:instancePath+"/right/" + i1,parentData:data6,parentDataProperty:i1,rootData}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
 errors = vErrors.length;
 }
 var valid5 = _errs24 === errors;
@@ -5095,7 +5314,7 @@ break;
 }
 }
 else {
-validate90.errors = [{instancePath:instancePath+"/right",schemaPath:"#/properties/right/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate92.errors = [{instancePath:instancePath+"/right",schemaPath:"#/properties/right/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -5108,7 +5327,7 @@ if(valid0){
 if(data.right_name !== undefined){
 const _errs25 = errors;
 if(typeof data.right_name !== "string"){
-validate90.errors = [{instancePath:instancePath+"/right_name",schemaPath:"#/properties/right_name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate92.errors = [{instancePath:instancePath+"/right_name",schemaPath:"#/properties/right_name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs25 === errors;
@@ -5120,7 +5339,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs27 = errors;
 if(!(data.type === "element")){
-validate90.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema32.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate92.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema33.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs27 === errors;
@@ -5138,25 +5357,25 @@ var valid0 = true;
 }
 }
 else {
-validate90.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate92.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate90.errors = vErrors;
+validate92.errors = vErrors;
 return errors === 0;
 }
 
-export const checkRefused = validate95;
-const schema33 = {"properties":{"code":{"enum":["failed","gone","invalid","too_large","unknown"]},"message":{"type":"string"},"type":{"enum":["refused"]}},"required":["type","code","message"],"type":"object"};
+export const checkRefused = validate97;
+const schema34 = {"properties":{"code":{"enum":["failed","gone","invalid","too_large","unknown"]},"message":{"type":"string"},"type":{"enum":["refused"]}},"required":["type","code","message"],"type":"object"};
 
-function validate95(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate97(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((((data.type === undefined) && (missing0 = "type")) || ((data.code === undefined) && (missing0 = "code"))) || ((data.message === undefined) && (missing0 = "message"))){
-validate95.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate97.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -5164,7 +5383,7 @@ if(data.code !== undefined){
 let data0 = data.code;
 const _errs1 = errors;
 if(!(((((data0 === "failed") || (data0 === "gone")) || (data0 === "invalid")) || (data0 === "too_large")) || (data0 === "unknown"))){
-validate95.errors = [{instancePath:instancePath+"/code",schemaPath:"#/properties/code/enum",keyword:"enum",params:{allowedValues: schema33.properties.code.enum},message:"must be equal to one of the allowed values"}];
+validate97.errors = [{instancePath:instancePath+"/code",schemaPath:"#/properties/code/enum",keyword:"enum",params:{allowedValues: schema34.properties.code.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -5176,7 +5395,7 @@ if(valid0){
 if(data.message !== undefined){
 const _errs2 = errors;
 if(typeof data.message !== "string"){
-validate95.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate97.errors = [{instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs2 === errors;
@@ -5188,7 +5407,7 @@ if(valid0){
 if(data.type !== undefined){
 const _errs4 = errors;
 if(!(data.type === "refused")){
-validate95.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema33.properties.type.enum},message:"must be equal to one of the allowed values"}];
+validate97.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema34.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid0 = _errs4 === errors;
@@ -5201,25 +5420,25 @@ var valid0 = true;
 }
 }
 else {
-validate95.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate97.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate95.errors = vErrors;
+validate97.errors = vErrors;
 return errors === 0;
 }
 
-export const checkPageFrame = validate96;
-const schema34 = {"properties":{"after":{"type":"integer"},"envelopes":{"type":"array","items":{"properties":{"event":{"type":"object","required":["type"],"properties":{"type":{"type":"string"}}},"protocol":{"type":"integer"},"seq":{"type":"integer"},"session":{"type":"string"}},"required":["protocol","session","seq","event"],"type":"object"}},"latest":{"type":"integer"},"protocol":{"type":"integer"},"session":{"type":"string"},"upto":{"type":"integer"}},"required":["protocol","session","after","upto","latest","envelopes"],"type":"object"};
+export const checkPageFrame = validate98;
+const schema35 = {"properties":{"after":{"type":"integer"},"envelopes":{"type":"array","items":{"properties":{"event":{"type":"object","required":["type"],"properties":{"type":{"type":"string"}}},"protocol":{"type":"integer"},"seq":{"type":"integer"},"session":{"type":"string"}},"required":["protocol","session","seq","event"],"type":"object"}},"latest":{"type":"integer"},"protocol":{"type":"integer"},"session":{"type":"string"},"upto":{"type":"integer"}},"required":["protocol","session","after","upto","latest","envelopes"],"type":"object"};
 
-function validate96(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate98(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((((((data.protocol === undefined) && (missing0 = "protocol")) || ((data.session === undefined) && (missing0 = "session"))) || ((data.after === undefined) && (missing0 = "after"))) || ((data.upto === undefined) && (missing0 = "upto"))) || ((data.latest === undefined) && (missing0 = "latest"))) || ((data.envelopes === undefined) && (missing0 = "envelopes"))){
-validate96.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate98.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -5227,7 +5446,7 @@ if(data.after !== undefined){
 let data0 = data.after;
 const _errs1 = errors;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-validate96.errors = [{instancePath:instancePath+"/after",schemaPath:"#/properties/after/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate98.errors = [{instancePath:instancePath+"/after",schemaPath:"#/properties/after/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs1 === errors;
@@ -5250,7 +5469,7 @@ if(errors === _errs5){
 if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
 let missing1;
 if(((((data2.protocol === undefined) && (missing1 = "protocol")) || ((data2.session === undefined) && (missing1 = "session"))) || ((data2.seq === undefined) && (missing1 = "seq"))) || ((data2.event === undefined) && (missing1 = "event"))){
-validate96.errors = [{instancePath:instancePath+"/envelopes/" + i0,schemaPath:"#/properties/envelopes/items/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'"}];
+validate98.errors = [{instancePath:instancePath+"/envelopes/" + i0,schemaPath:"#/properties/envelopes/items/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'"}];
 return false;
 }
 else {
@@ -5261,20 +5480,20 @@ if(errors === _errs7){
 if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
 let missing2;
 if((data3.type === undefined) && (missing2 = "type")){
-validate96.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event",schemaPath:"#/properties/envelopes/items/properties/event/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
+validate98.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event",schemaPath:"#/properties/envelopes/items/properties/event/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
 return false;
 }
 else {
 if(data3.type !== undefined){
 if(typeof data3.type !== "string"){
-validate96.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event/type",schemaPath:"#/properties/envelopes/items/properties/event/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate98.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event/type",schemaPath:"#/properties/envelopes/items/properties/event/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 }
 }
 }
 else {
-validate96.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event",schemaPath:"#/properties/envelopes/items/properties/event/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate98.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/event",schemaPath:"#/properties/envelopes/items/properties/event/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -5288,7 +5507,7 @@ if(data2.protocol !== undefined){
 let data5 = data2.protocol;
 const _errs11 = errors;
 if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
-validate96.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/protocol",schemaPath:"#/properties/envelopes/items/properties/protocol/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate98.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/protocol",schemaPath:"#/properties/envelopes/items/properties/protocol/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid2 = _errs11 === errors;
@@ -5301,7 +5520,7 @@ if(data2.seq !== undefined){
 let data6 = data2.seq;
 const _errs13 = errors;
 if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
-validate96.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/seq",schemaPath:"#/properties/envelopes/items/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate98.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/seq",schemaPath:"#/properties/envelopes/items/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid2 = _errs13 === errors;
@@ -5313,7 +5532,7 @@ if(valid2){
 if(data2.session !== undefined){
 const _errs15 = errors;
 if(typeof data2.session !== "string"){
-validate96.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/session",schemaPath:"#/properties/envelopes/items/properties/session/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate98.errors = [{instancePath:instancePath+"/envelopes/" + i0+"/session",schemaPath:"#/properties/envelopes/items/properties/session/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid2 = _errs15 === errors;
@@ -5327,7 +5546,7 @@ var valid2 = true;
 }
 }
 else {
-validate96.errors = [{instancePath:instancePath+"/envelopes/" + i0,schemaPath:"#/properties/envelopes/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate98.errors = [{instancePath:instancePath+"/envelopes/" + i0,schemaPath:"#/properties/envelopes/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -5338,7 +5557,7 @@ break;
 }
 }
 else {
-validate96.errors = [{instancePath:instancePath+"/envelopes",schemaPath:"#/properties/envelopes/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate98.errors = [{instancePath:instancePath+"/envelopes",schemaPath:"#/properties/envelopes/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -5352,7 +5571,7 @@ if(data.latest !== undefined){
 let data8 = data.latest;
 const _errs17 = errors;
 if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
-validate96.errors = [{instancePath:instancePath+"/latest",schemaPath:"#/properties/latest/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate98.errors = [{instancePath:instancePath+"/latest",schemaPath:"#/properties/latest/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs17 === errors;
@@ -5365,7 +5584,7 @@ if(data.protocol !== undefined){
 let data9 = data.protocol;
 const _errs19 = errors;
 if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
-validate96.errors = [{instancePath:instancePath+"/protocol",schemaPath:"#/properties/protocol/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate98.errors = [{instancePath:instancePath+"/protocol",schemaPath:"#/properties/protocol/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs19 === errors;
@@ -5377,7 +5596,7 @@ if(valid0){
 if(data.session !== undefined){
 const _errs21 = errors;
 if(typeof data.session !== "string"){
-validate96.errors = [{instancePath:instancePath+"/session",schemaPath:"#/properties/session/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate98.errors = [{instancePath:instancePath+"/session",schemaPath:"#/properties/session/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid0 = _errs21 === errors;
@@ -5390,7 +5609,7 @@ if(data.upto !== undefined){
 let data11 = data.upto;
 const _errs23 = errors;
 if(!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))){
-validate96.errors = [{instancePath:instancePath+"/upto",schemaPath:"#/properties/upto/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate98.errors = [{instancePath:instancePath+"/upto",schemaPath:"#/properties/upto/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid0 = _errs23 === errors;
@@ -5406,42 +5625,42 @@ var valid0 = true;
 }
 }
 else {
-validate96.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate98.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate96.errors = vErrors;
+validate98.errors = vErrors;
 return errors === 0;
 }
 
-export const checkReplyFrame = validate97;
-const schema35 = {"type":"object","required":["type"],"properties":{"type":{"type":"string"}}};
+export const checkReplyFrame = validate99;
+const schema36 = {"type":"object","required":["type"],"properties":{"type":{"type":"string"}}};
 
-function validate97(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate99(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if((data.type === undefined) && (missing0 = "type")){
-validate97.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate99.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 if(data.type !== undefined){
 if(typeof data.type !== "string"){
-validate97.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate99.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 }
 }
 }
 else {
-validate97.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate99.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate97.errors = vErrors;
+validate99.errors = vErrors;
 return errors === 0;
 }
 

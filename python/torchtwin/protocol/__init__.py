@@ -29,6 +29,7 @@ from torchtwin.protocol.events import (
     State,
     TensorRow,
     Tensors,
+    Unseen,
     Values,
     Verdict,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "State",
     "TensorRow",
     "Tensors",
+    "Unseen",
     "Values",
     "Verdict",
 ]

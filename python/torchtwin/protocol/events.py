@@ -224,6 +224,8 @@ class Call(msgspec.Struct, frozen=True, gc=False, tag="call"):
     """When the call was made, in seconds since the epoch."""
     matches: list[Match] = []
     """The newest match of each name and value."""
+    rank: int | None = None
+    """Rank of the process within `torch.distributed`; null outside of it."""
 
 
 class Run(msgspec.Struct, frozen=True, gc=False, tag="run"):
@@ -295,6 +297,20 @@ class Cost(msgspec.Struct, frozen=True, gc=False):
     """By the user's code, without that."""
 
 
+class Unseen(msgspec.Struct, frozen=True, gc=False):
+    """Layers that run where the tap can't see them: nothing is known of these calls but that they may be made."""
+
+    kind: Literal["early_bound", "fused", "compiled", "scripted"]
+    """`early_bound`: the function was bound to a name before the watch; `fused`: torch took a fast path that computes
+    several layers at once; `compiled`: `torch.compile`; `scripted`: `torch.jit`."""
+    where: str
+    """In the user's words: "`linear` in `mylib.layers`", "`encoder.layers[0]`", "`compiled_model`"."""
+    calls: int | None
+    """How many calls ran unseen since the start or the last clear; null where they can't be counted."""
+    message: str
+    """One sentence: what is not seen, and what to do; code in backticks."""
+
+
 class State(msgspec.Struct, frozen=True, gc=False, tag="state"):
     """The watch, and what the buffer holds."""
 
@@ -312,6 +328,8 @@ class State(msgspec.Struct, frozen=True, gc=False, tag="state"):
     """How much of the user's running time the watch may take in mode `auto`."""
     cost: Cost | None = None
     """Null before anything ran."""
+    unseen: list[Unseen] = []
+    """What is known to run, or to have run, unseen."""
 
 
 class ComparedGradient(msgspec.Struct, frozen=True, gc=False):

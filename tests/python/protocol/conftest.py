@@ -53,14 +53,16 @@ def full_call() -> p.Call:
         values=p.Values(input=[10.0, 20.0], output=["nan", "inf", "-inf"], grad_output=[]),
         time=1_700_000_000.25,
         matches=[p.Match("by_hand", "output", full_verdict())],
+        rank=1,
     )
 
 
 def events() -> list[p.Event]:
     row = p.TensorRow("x", [1, 2], "float32", "cpu", False, False, ["fc.weight"], "fc(x)", True, new=True)
     errors = p.InternalErrors(1, "Traceback ...")
+    unseen = p.Unseen("fused", "`encoder.layers[0]`", 4, "4 calls ran in torch's fast path.")
     return [
-        p.State(True, "2.13.0", "0.1.0", 20_000, 10_000, errors, "every", 0.05, p.Cost(0.25, 12.5)),
+        p.State(True, "2.13.0", "0.1.0", 20_000, 10_000, errors, "every", 0.05, p.Cost(0.25, 12.5), [unseen]),
         p.Tensors([row], 3, unmatched=2),
         full_call(),
         p.Run(8, [7, 7], [[1, 2], [4, 2]], [0, 1], 1_700_000_001.5, [0.0, 0.25], "over the budget"),
