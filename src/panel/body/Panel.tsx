@@ -28,7 +28,9 @@ function Content({ snapshot: { view, screen, sync } }: { snapshot: Snapshot }) {
   const key = `${view.id} ${sync?.records.session}`;
   return (
     <div className='jp-Torchtwin-content' tabIndex={-1} aria-busy={view.restarting}>
-      {counted && <CountsBar key={`counts ${key}`} counts={countsOf(sync.records)} busy={view.busy} />}
+      {counted && (
+        <CountsBar key={`counts ${key}`} counts={countsOf(sync.records)} state={sync.records.state} busy={view.busy} />
+      )}
       {sync && screen.type === 'data' && <Data key={`data ${key}`} sync={sync} />}
       <Empty screen={screen} />
     </div>
