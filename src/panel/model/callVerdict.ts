@@ -34,3 +34,12 @@ export const MARK: Record<CallVerdict, string> = {
   identical: SIGN.identical,
   unchecked: SIGN.unchecked,
 };
+
+/** The style of the words. */
+export const TONE: Record<CallVerdict, string> = {
+  failed: 'error',
+  differs: 'error',
+  rounding: 'success',
+  identical: 'success',
+  unchecked: 'quiet',
+};

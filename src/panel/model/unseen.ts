@@ -1,5 +1,5 @@
 import type { State } from '../../protocol';
-import { count } from './numbers';
+import { callsText } from './tallyText';
 
 export type Unseen = NonNullable<State['unseen']>[number];
 
@@ -14,8 +14,4 @@ export function unseenText(unseen: readonly Unseen[]): string {
 /** How many calls one entry stands for. */
 export function unseenCalls({ calls }: Unseen): string {
   return calls === null ? 'not counted' : callsText(calls);
-}
-
-function callsText(calls: number): string {
-  return `${count(calls)} ${calls === 1 ? 'call' : 'calls'}`;
 }
