@@ -12,38 +12,17 @@ interface Props {
   findWorst: (node: ModuleNode) => void;
 }
 
-const ROW = 24;
-
 /** The model's modules as a tree of which only the rows in sight are drawn. One tab stop; the keys are WAI-ARIA's. */
 export function ModelTree({ roots, browsing, findWorst }: Props) {
   const id = useId();
   const frame = useRef<HTMLDivElement>(null);
   const rows = treeRows(roots, browsing.isOpen);
   const active = activeRow(rows, browsing);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => frame.current,
-    estimateSize: () => ROW,
-    getItemKey: (index) => rows[index]?.node.path ?? index,
-    overscan: 10,
-    rangeExtractor: (range) => withRow(range, active),
-  });
-  const path = browsing.active;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it is in sight when it becomes the active one, not always
-  useEffect(() => {
-    if (path !== null && active >= 0) virtual.scrollToIndex(active, { align: 'auto' });
-  }, [path]);
+  const virtual = useRows(frame, rows, active);
+  useInSight(browsing.active, () => virtual.scrollToIndex(active, { align: 'auto' }));
   const press = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const row = rows[active];
-    const isChoice = event.key === 'Enter' || event.key === ' ';
-    const move = isChoice ? null : treeMove(rows, active, event.key);
-    if (!row || (!isChoice && !move)) return;
-    event.preventDefault();
-    if (isChoice) pick(browsing, row);
-    for (const fold of move?.folds ?? []) browsing.fold(fold.path, fold.open);
-    const next = move && rows[move.to];
-    if (next) browsing.activate(next.node.path);
+    const withModifier = event.ctrlKey || event.metaKey || event.altKey;
+    if (!withModifier && obey(browsing, rows, active, event.key)) event.preventDefault();
   };
   return (
     <div
@@ -58,34 +37,68 @@ export function ModelTree({ roots, browsing, findWorst }: Props) {
       <div role='presentation' style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map(({ index, key, start }) => {
           const row = rows[index];
-          return (
-            row && (
-              <TreeItem
-                key={key}
-                id={`${id}${index}`}
-                index={index}
-                start={start}
-                measure={virtual.measureElement}
-                row={row}
-                active={index === active}
-                chosen={row.node.path === browsing.chosen}
-                pick={() => pick(browsing, row)}
-                fold={() => fold(browsing, row)}
-                findWorst={findWorst}
-              />
-            )
-          );
+          if (!row) return null;
+          const does = { pick: () => pick(browsing, row), fold: () => fold(browsing, row), findWorst };
+          const at = { id: `${id}${index}`, index, start, measure: virtual.measureElement };
+          const chosen = row.node.path === browsing.chosen;
+          return <TreeItem key={key} {...at} {...does} row={row} active={index === active} chosen={chosen} />;
         })}
       </div>
     </div>
   );
 }
 
+const ROW = 24;
+
+function useRows(frame: { current: HTMLDivElement | null }, rows: readonly TreeRow[], active: number) {
+  return useVirtualizer<HTMLDivElement, Element>({
+    count: rows.length,
+    getScrollElement: () => frame.current,
+    estimateSize: () => ROW,
+    getItemKey: (index) => rows[index]?.node.path ?? index,
+    overscan: 10,
+    rangeExtractor: (range) => withRow(range, active),
+  });
+}
+
+/** The rows in sight and the active one, to which assistive technology is pointed. */
+function withRow(range: Range, row: number): number[] {
+  const inSight = defaultRangeExtractor(range);
+  if (row >= range.count || inSight.includes(row)) return inSight;
+  return [...inSight, row].sort((a, b) => a - b);
+}
+
+/** Brings the active row into sight when another one becomes it; a person may scroll away from it then. */
+function useInSight(active: string | null, scroll: () => void): void {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: as said
+  useEffect(() => {
+    if (active !== null) scroll();
+  }, [active]);
+}
+
+/** Whether the key means something here. */
+function obey(browsing: Browsing, rows: readonly TreeRow[], active: number, key: string): boolean {
+  const row = rows[active];
+  if (row && (key === 'Enter' || key === ' ')) {
+    pick(browsing, row);
+    return true;
+  }
+  const move = treeMove(rows, active, key);
+  for (const { path, open } of move?.folds ?? []) browsing.fold(path, open);
+  const next = move && rows[move.to];
+  if (next) browsing.activate(next.node.path);
+  return move !== null;
+}
+
 /** Shows a layer's calls, or puts them away again; folds what has none of its own. */
-function pick(browsing: Browsing, { node, open }: TreeRow): void {
-  browsing.activate(node.path);
-  if (node.layer) browsing.choose(browsing.chosen === node.path ? null : node.path);
-  else browsing.fold(node.path, !open);
+function pick(browsing: Browsing, row: TreeRow): void {
+  if (row.node.layer) choose(browsing, row.node.path);
+  else fold(browsing, row);
+}
+
+function choose(browsing: Browsing, path: string): void {
+  browsing.activate(path);
+  browsing.choose(browsing.chosen === path ? null : path);
 }
 
 function fold(browsing: Browsing, { node, open }: TreeRow): void {
@@ -95,15 +108,6 @@ function fold(browsing: Browsing, { node, open }: TreeRow): void {
 
 /** Where the keyboard is: on the first row where it was nowhere yet, or its row is gone. */
 function activeRow(rows: readonly TreeRow[], { active }: Browsing): number {
-  return Math.max(
-    0,
-    rows.findIndex(({ node }) => node.path === active),
-  );
-}
-
-/** The rows in sight and the active one, to which assistive technology is pointed. */
-function withRow(range: Range, row: number): number[] {
-  const inSight = defaultRangeExtractor(range);
-  if (row >= range.count || inSight.includes(row)) return inSight;
-  return [...inSight, row].sort((a, b) => a - b);
+  const at = rows.findIndex(({ node }) => node.path === active);
+  return Math.max(at, 0);
 }
