@@ -43,16 +43,11 @@ async function bundle() {
 }
 
 /** The fixtures as one kernel would have sent them: one after the other, calls and sequence numbers counted on. */
-function pagesOf({ pages: names, change = (event) => event }) {
+function pagesOf({ pages: names, change = (event) => event, remake = (events) => events }) {
   const pages = names.map((name) => JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), 'utf8')).value);
-  const envelopes = pages
-    .flatMap((page) => page.envelopes)
-    .map((envelope, index) => ({
-      ...envelope,
-      seq: index + 1,
-      event: change(envelope.event),
-    }));
   const first = pages[0];
+  const events = pages.flatMap((page) => page.envelopes).map(({ event }) => change(event));
+  const envelopes = remake(events).map((event, index) => ({ ...first.envelopes[0], seq: index + 1, event }));
   return first ? [{ ...first, after: 0, upto: envelopes.length, latest: envelopes.length, envelopes }] : [];
 }
 

@@ -1,5 +1,7 @@
 // What look.mjs draws: pages as a kernel sends them, what is done to the panel, and how it is seen.
 
+import { encoder } from './encoder.mjs';
+
 const exercise = ['page-exercise'];
 const mixed = ['page-exercise', 'page-rounding', 'page-different', 'page-nonfinite', 'page-long-names', 'page-failed'];
 const matches = ['page-matches'];
@@ -62,7 +64,17 @@ const unchecked = calls(() => ({
   gradients: { weight: UNCHECKED, bias: UNCHECKED, input: UNCHECKED },
 }));
 
+const UNSEEN = [
+  { kind: 'fused', where: '`encoder.layers[0]`', calls: 4, message: '4 calls ran in torch’s fused fast path.' },
+  { kind: 'compiled', where: '`compiled_model`', calls: null, message: 'Layers of `compiled_model` run compiled.' },
+];
+const states = (change) => (event) => (event.type === 'state' ? { ...event, ...change } : event);
+const overBudget = states({ cost: { spent: 0.62, running: 12.4 }, unseen: UNSEEN });
+const unfoldNote = (page) => page.locator('.jp-Torchtwin-note summary').click();
+
 export const SCENES = [
+  { name: 'cost', pages: exercise, change: overBudget, act: unfoldNote },
+  { name: 'cost-dark-narrow', pages: exercise, change: overBudget, act: unfoldNote, dark: true, width: 250 },
   { name: 'exercise', pages: exercise, act: openAndChoose },
   { name: 'exercise-dark', pages: exercise, act: openAndChoose, dark: true },
   { name: 'exercise-340', pages: exercise, act: openAndChoose, width: 340 },
