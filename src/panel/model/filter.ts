@@ -1,4 +1,6 @@
-import { CALL_VERDICTS, type CallVerdict } from './callVerdict';
+import { CALL_VERDICTS, type CallVerdict, emptyVerdicts, type VerdictTally } from './callVerdict';
+import type { Group } from './group';
+import { siteText } from './site';
 
 /** Which calls a person wants to see: those with a text in their words, and of these those of certain verdicts. */
 export interface Filter {
@@ -22,6 +24,36 @@ export function withText(filter: Filter, text: string): Filter {
 export function withVerdict({ text, verdicts }: Filter, verdict: CallVerdict): Filter {
   const others = [...verdicts].filter((each) => each !== verdict);
   return { text, verdicts: new Set(verdicts.has(verdict) ? others : [...others, verdict]) };
+}
+
+/** What is found: the groups with the calls that are wanted, and how many calls of each verdict have the text. */
+export interface Found {
+  groups: readonly Group[];
+  tally: VerdictTally;
+}
+
+/** `part`: of a group, the calls of these verdicts. */
+export function found(
+  groups: readonly Group[],
+  { text, verdicts }: Filter,
+  part: (group: Group, verdicts: ReadonlySet<CallVerdict>) => Group,
+): Found {
+  const named = text.trim() ? groups.filter((group) => has(group, text.trim().toLowerCase())) : groups;
+  const wanted = verdicts.size
+    ? named.filter(({ tally }) => [...verdicts].some((verdict) => tally[verdict] > 0))
+    : named;
+  return { groups: verdicts.size ? wanted.map((group) => part(group, verdicts)) : wanted, tally: tallyOf(named) };
+}
+
+/** Whether the text, in small letters, is in the name, the expression or the place. */
+function has({ name, expression, site }: Group, text: string): boolean {
+  return [name, expression, siteText(site), site.file ?? ''].some((words) => words.toLowerCase().includes(text));
+}
+
+export function tallyOf(groups: readonly Group[]): VerdictTally {
+  const total = emptyVerdicts();
+  for (const { tally } of groups) for (const verdict of CALL_VERDICTS) total[verdict] += tally[verdict];
+  return total;
 }
 
 const PHRASE: Record<CallVerdict, string> = {

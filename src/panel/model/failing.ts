@@ -1,0 +1,30 @@
+import type { Group } from './group';
+import type { ModuleNode } from './moduleTree';
+
+/** A group with a call that raised or differs, and the oldest such call. */
+export interface Failing {
+  group: Group;
+  call: number;
+}
+
+export function failingOf(groups: readonly Group[]): Failing[] {
+  return groups.flatMap((group) => (group.firstFailing === null ? [] : [{ group, call: group.firstFailing }]));
+}
+
+/** The one after that of the call, and after the last the first again. Null where there is none. */
+export function nextFailing(failing: readonly Failing[], after: number | null): Failing | null {
+  const at = failing.findIndex(({ call }) => call === after);
+  return failing[(at + 1) % failing.length] ?? null;
+}
+
+/** The groups as their layers stand in the tree. */
+export function inTreeOrder(groups: readonly Group[], roots: readonly ModuleNode[]): Group[] {
+  const byName = new Map<string, Group[]>();
+  for (const group of groups) byName.set(group.name, [...(byName.get(group.name) ?? []), group]);
+  return names(roots).flatMap((name) => byName.get(name) ?? []);
+}
+
+/** Of the layers in these trees, from top to bottom. */
+function names(nodes: readonly ModuleNode[]): string[] {
+  return nodes.flatMap(({ layer, children }) => [...(layer ? [layer.name] : []), ...names(children)]);
+}
