@@ -43,6 +43,8 @@ export class CallLog {
   /** Calls that fell off here. */
   fellOff = 0;
   readonly tally: Tally = emptyTally();
+  /** Another number after every change. */
+  version = 0;
   private readonly columns = new Columns();
   private readonly whole = new Map<number, Whole>();
   private readonly patterns = new Patterns();
@@ -73,6 +75,7 @@ export class CallLog {
   put(call: Call, seq: number): void {
     const known = this.whole.get(call.id);
     if (known && known.seq >= seq) return;
+    this.version += 1;
     if (call.id > this.gone) this.place(known ? shared(call, known.call) : call, seq);
     else this.teach(call, this.grouped.of(call), seq);
     this.dropBeyondCapacity();
@@ -80,6 +83,7 @@ export class CallLog {
 
   /** Adds calls that were told in short. Those that are here already stay. */
   putRun({ first, like, shape, shapes, time, after, reason }: Run): void {
+    this.version += 1;
     for (const [at, id] of like.entries()) {
       const of = shapes[shape[at] ?? 0] ?? [];
       this.placeShort({ id: first + at, shape: of, time: time + (after[at] ?? 0), reason }, id);
@@ -90,6 +94,7 @@ export class CallLog {
   /** Forgets the calls with an id of at most `upTo`; a late event about one of them is not taken any more. */
   clear(upTo: number): void {
     if (upTo <= this.gone) return;
+    this.version += 1;
     for (let id = this.columns.oldest; id !== null && id <= upTo; id = this.columns.oldest) this.forget(id);
     this.gone = upTo;
     this.fellOff = 0;
