@@ -19,15 +19,17 @@ interface Told {
   id: number;
   first: number;
   time: number;
-  after: number[];
+  seconds: number;
+  like: number[];
 }
 
 function note(event: object, times: Map<number, number>): void {
-  const { type, id, first, time, after } = event as Told;
+  const { type, id, first, time, seconds, like } = event as Told;
   // A call may be told again, when a gradient has reached it.
   if (type === 'call' && !times.has(id)) times.set(id, 1000 * time);
   if (type !== 'run') return;
-  for (const [at, later] of after.entries()) times.set(first + at, 1000 * (time + later));
+  const apart = seconds / Math.max(1, like.length - 1);
+  for (const at of like.keys()) times.set(first + at, 1000 * (time + at * apart));
 }
 
 export interface Paint {

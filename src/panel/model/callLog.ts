@@ -9,7 +9,7 @@ import { Pool, shared } from './shared';
 import { type Short, uncheckedCall } from './uncheckedCall';
 
 /** How many calls the panel keeps of one kernel. */
-export const CAPACITY = 200_000;
+export const CAPACITY = 250_000;
 
 /** How many calls that were told in short are kept whole, once drawn. */
 const MADE = 1000;
@@ -82,11 +82,12 @@ export class CallLog {
   }
 
   /** Adds calls that were told in short. Those that are here already stay. */
-  putRun({ first, like, shape, shapes, time, after, reason }: Run): void {
+  putRun({ first, like, shape, shapes, time, seconds, reason }: Run): void {
     this.version += 1;
+    const apart = seconds / Math.max(1, like.length - 1);
     for (const [at, id] of like.entries()) {
       const of = shapes[shape[at] ?? 0] ?? [];
-      this.placeShort({ id: first + at, shape: of, time: time + (after[at] ?? 0), reason }, id);
+      this.placeShort({ id: first + at, shape: of, time: time + at * apart, reason }, id);
     }
     this.dropBeyondCapacity();
   }

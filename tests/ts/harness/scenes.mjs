@@ -75,7 +75,7 @@ const loop = (events) => {
     shapes: [[8, 2], ...whole.map(({ operands }) => operands.input.shape)],
     shape: whole.map((_, at) => (round % 7 ? at + 1 : 0)),
     time: 1_700_000_000,
-    after: whole.map((_, at) => at / 1000),
+    seconds: size / 1000,
     reason,
   });
   const again = rounds.flatMap((round) => {
