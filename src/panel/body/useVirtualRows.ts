@@ -1,12 +1,18 @@
-import { defaultRangeExtractor, type Range, useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
+import {
+  defaultRangeExtractor,
+  measureElement,
+  type Range,
+  useVirtualizer,
+  type Virtualizer,
+} from '@tanstack/react-virtual';
 import { type RefObject, useCallback, useLayoutEffect, useRef, useState } from 'react';
-import type { Row, RowKey, Rows } from '../model/rows';
+import type { RowKey, RowKind, Rows } from '../model/rows';
 import { SCROLLER } from './focus';
 
 export type VirtualRows = Virtualizer<HTMLElement, HTMLElement>;
 
-/** Pixels, before a row has been measured. */
-const HEIGHT = { group: 96, call: 86, among: 29 };
+/** Pixels, before a row of the kind has been measured. */
+const HEIGHT: Record<RowKind, number> = { group: 96, alone: 86, among: 27 };
 
 /** Rows beyond those in sight. */
 const BEYOND = 8;
@@ -21,13 +27,14 @@ interface Options {
 /** The rows of a list that are drawn: those in sight of the panel's scrolled part, and those that are kept. */
 export function useVirtualRows({ rows, list, kept }: Options): VirtualRows {
   const scroller = useCallback(() => list.current?.closest<HTMLElement>(SCROLLER) ?? null, [list]);
-  const top = useTop(list, scroller);
+  const top = useTop(list, scroller, rows);
+  const heights = useHeights(rows);
   const virtual = useRef<VirtualRows | null>(null);
   const reading = (virtual.current?.scrollOffset ?? 0) > top;
   virtual.current = useVirtualizer<HTMLElement, HTMLElement>({
     count: rows.count,
     getScrollElement: scroller,
-    estimateSize: useCallback((index: number) => heightOf(rows.at(index)), [rows]),
+    ...heights,
     getItemKey: useCallback((index: number): RowKey => rows.keyAt(index), [rows]),
     rangeExtractor: (range) => withKept(range, [...kept(), headAt(rows, range.startIndex)]),
     scrollMargin: top,
@@ -39,9 +46,20 @@ export function useVirtualRows({ rows, list, kept }: Options): VirtualRows {
   return virtual.current;
 }
 
-function heightOf(row: Row | undefined): number {
-  if (row?.type === 'group') return HEIGHT.group;
-  return row?.alone ? HEIGHT.call : HEIGHT.among;
+/**
+ * Rows of one kind are about as high as the last one that was seen: where that is right, nothing has to be put elsewhere
+ * once it is drawn.
+ */
+function useHeights(rows: Rows) {
+  const known = useRef({ ...HEIGHT });
+  const estimateSize = useCallback((index: number) => known.current[rows.kindAt(index)], [rows]);
+  const measure = (element: HTMLElement, entry: ResizeObserverEntry | undefined, instance: VirtualRows) => {
+    const height = measureElement(element, entry, instance);
+    const open = element.firstElementChild?.classList.contains('jp-mod-open');
+    if (!open) known.current[rows.kindAt(instance.indexFromElement(element))] = height;
+    return height;
+  };
+  return { estimateSize, measureElement: measure };
 }
 
 /** The head of the group that is read: the keyboard's way back to it. */
@@ -57,7 +75,7 @@ function withKept(range: Range, kept: number[]): number[] {
 }
 
 /** How far below the top of what is scrolled the list begins. What changes above it moves nothing that is read. */
-function useTop(list: RefObject<HTMLElement>, scroller: () => HTMLElement | null): number {
+function useTop(list: RefObject<HTMLElement>, scroller: () => HTMLElement | null, rows: Rows): number {
   const [top, setTop] = useState(0);
   const known = useRef(0);
   const measure = useCallback(() => {
@@ -69,7 +87,9 @@ function useTop(list: RefObject<HTMLElement>, scroller: () => HTMLElement | null
     known.current = now;
     setTop(now);
   }, [list, scroller]);
-  useLayoutEffect(measure);
+  // Not while scrolling: to ask where something is costs a layout.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what brings other rows may bring other things above them
+  useLayoutEffect(measure, [measure, rows]);
   useLayoutEffect(() => {
     const content = scroller()?.firstElementChild;
     if (!content || typeof ResizeObserver === 'undefined') return;

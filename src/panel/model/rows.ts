@@ -7,6 +7,9 @@ export type Row =
 
 export type RowKey = number | string;
 
+/** What a row looks like from afar: a call by itself, one among others of its kind, or the head of these. */
+export type RowKind = 'alone' | 'among' | 'group';
+
 interface Stretch {
   group: Group;
   start: number;
@@ -45,6 +48,12 @@ export class Rows {
     if (id === undefined) return undefined;
     if (count === 1) return { type: 'call', id, group, alone: true, place: place1, of };
     return { type: 'call', id, group, alone: false, place: index - start, of: count };
+  }
+
+  kindAt(index: number): RowKind {
+    const stretch = this.stretches[this.stretchAt(index)];
+    if (!stretch || stretch.count === 1) return 'alone';
+    return index === stretch.start ? 'group' : 'among';
   }
 
   /** A call keeps its key when others join it. */
