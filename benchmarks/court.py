@@ -102,7 +102,7 @@ def honest_pairs(seed: int, count: int, failures: list[str]) -> dict[str, Row]:
     """Outputs of single layers, a quarter as many gradients, and a quarter as many pairs of whole networks."""
     rows: dict[str, Row] = collections.defaultdict(Row)
     of_layers = honest.outputs(seed, count), honest.gradients(seed, count // 4)
-    with torchtwin.watch():
+    with torchtwin.watch("every"):
         for number, pair in enumerate(chain(*of_layers, networks.pairs(seed, count // 4))):
             verdict = torchtwin.compare(*(pair.actual, pair.expected)[:: (-1) ** number])  # in either order
             rows[pair.group].count(verdict, peers.verdicts(pair.actual, pair.expected))
@@ -115,7 +115,7 @@ def honest_pairs(seed: int, count: int, failures: list[str]) -> dict[str, Row]:
 
 def planted(seed: int, count: int, failures: list[str]) -> dict[str, Row]:
     rows: dict[str, Row] = collections.defaultdict(Row)
-    with torchtwin.watch():
+    with torchtwin.watch("every"):
         for number, mutant in enumerate(mutants.mutants(seed, count)):
             verdict = torchtwin.compare(*(mutant.actual, mutant.expected)[:: (-1) ** number])
             row = rows[mutant.group]

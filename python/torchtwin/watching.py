@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torchtwin.protocol import Mode
+
+MODES = ("shapes", "auto", "every")
 
 
 class Watch:
-    """What `watch()` returns: as a context manager it ends the watch that it began."""
+    """What `watch()` returns: as a context manager it ends the watch that it began, and restores the mode."""
 
-    def __init__(self, began: bool) -> None:
+    def __init__(self, began: bool, mode: Mode, budget: float) -> None:
         self._began = began
+        self._mode: Mode = mode
+        self._budget = budget
 
     def __enter__(self) -> Watch:
         return self
@@ -18,20 +25,35 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        from torchtwin.kernel.session import session
+
         if self._began:
-            unwatch()
+            session.unwatch()
+        session.set_mode(self._mode, self._budget)
 
 
-def watch() -> Watch:
+def watch(mode: Mode | None = None, budget: float | None = None) -> Watch:
     """Records every `nn.Linear` and `F.linear` call from now on, once torch is imported.
 
-    Use it as a statement, or as `with torchtwin.watch():`. A block inside an outer watch leaves the outer one on.
+    `mode`: `"auto"` (the default) checks as many calls as a share of the running time allows, of each layer the first
+    and later ones in turn; `"every"` checks each call, forward and gradient; `"shapes"` records only. `budget`: that
+    share, 0.03 for 3 %. What is left out stays as it is.
+
+    Use it as a statement, or as `with torchtwin.watch():`, after which mode and budget are as before. A block inside an
+    outer watch leaves the outer one on.
+
+    Raises:
+        ValueError: the mode is another word, or the budget is not above 0 and at most 1.
     """
     from torchtwin.kernel.session import session
 
-    began = not session.watching
-    session.watch()
-    return Watch(began)
+    if mode is not None and mode not in MODES:
+        raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(map(repr, MODES))}")
+    if budget is not None and not 0 < budget <= 1:
+        raise ValueError(f"budget is {budget!r}; it is a share of the running time, above 0 and at most 1: 0.03 is 3 %")
+    before = Watch(not session.watching, session.mode, session.budget)
+    session.watch(mode, budget)
+    return before
 
 
 def unwatch() -> None:
@@ -64,7 +86,7 @@ def records() -> list[dict[str, Any]]:
     `bound`, `outside` (row-major places of elements that rounding cannot explain), `coverage`, `probe` (what a probe
     would have seen: `smallest`, `probability`, `alarms`), `proof`, `diagnosis` (`code`, `message`, `also`) and `note`.
     """
-    from torchtwin.kernel.recorder import plain
+    from torchtwin.kernel.recorder import MAX_CALLS, plain
     from torchtwin.kernel.session import session
 
-    return [plain(call) for call in session.calls()]
+    return [plain(call) for call in session.latest(MAX_CALLS)]

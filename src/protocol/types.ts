@@ -259,10 +259,10 @@ export interface Values {
  *     its input and output differ, its time, and that nothing was compared. A `Call` of the same id replaces one of them.
  */
 export interface Run {
-  after: number[];
   first: number;
   like: number[];
   reason: string;
+  seconds: number;
   shape: number[];
   shapes: number[][];
   time: number;

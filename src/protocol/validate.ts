@@ -4607,7 +4607,7 @@ return errors === 0;
 }
 
 export const checkRun = validate84;
-const schema28 = {"properties":{"after":{"items":{"type":"number"},"type":"array"},"first":{"type":"integer"},"like":{"items":{"type":"integer"},"type":"array"},"reason":{"type":"string"},"shape":{"items":{"type":"integer"},"type":"array"},"shapes":{"items":{"items":{"type":"integer"},"type":"array"},"type":"array"},"time":{"type":"number"},"type":{"enum":["run"]}},"required":["type","first","like","shapes","shape","time","after","reason"],"type":"object"};
+const schema28 = {"properties":{"first":{"type":"integer"},"like":{"items":{"type":"integer"},"type":"array"},"reason":{"type":"string"},"seconds":{"type":"number"},"shape":{"items":{"type":"integer"},"type":"array"},"shapes":{"items":{"items":{"type":"integer"},"type":"array"},"type":"array"},"time":{"type":"number"},"type":{"enum":["run"]}},"required":["type","first","like","shapes","shape","time","seconds","reason"],"type":"object"};
 
 function validate84(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -4615,35 +4615,17 @@ let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
-if(((((((((data.type === undefined) && (missing0 = "type")) || ((data.first === undefined) && (missing0 = "first"))) || ((data.like === undefined) && (missing0 = "like"))) || ((data.shapes === undefined) && (missing0 = "shapes"))) || ((data.shape === undefined) && (missing0 = "shape"))) || ((data.time === undefined) && (missing0 = "time"))) || ((data.after === undefined) && (missing0 = "after"))) || ((data.reason === undefined) && (missing0 = "reason"))){
+if(((((((((data.type === undefined) && (missing0 = "type")) || ((data.first === undefined) && (missing0 = "first"))) || ((data.like === undefined) && (missing0 = "like"))) || ((data.shapes === undefined) && (missing0 = "shapes"))) || ((data.shape === undefined) && (missing0 = "shape"))) || ((data.time === undefined) && (missing0 = "time"))) || ((data.seconds === undefined) && (missing0 = "seconds"))) || ((data.reason === undefined) && (missing0 = "reason"))){
 validate84.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
-if(data.after !== undefined){
-let data0 = data.after;
+if(data.first !== undefined){
+let data0 = data.first;
 const _errs1 = errors;
-if(errors === _errs1){
-if(Array.isArray(data0)){
-var valid1 = true;
-const len0 = data0.length;
-for(let i0=0; i0<len0; i0++){
-let data1 = data0[i0];
-const _errs3 = errors;
-if(!((typeof data1 == "number") && (isFinite(data1)))){
-validate84.errors = [{instancePath:instancePath+"/after/" + i0,schemaPath:"#/properties/after/items/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
+validate84.errors = [{instancePath:instancePath+"/first",schemaPath:"#/properties/first/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
-}
-var valid1 = _errs3 === errors;
-if(!valid1){
-break;
-}
-}
-}
-else {
-validate84.errors = [{instancePath:instancePath+"/after",schemaPath:"#/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"}];
-return false;
-}
 }
 var valid0 = _errs1 === errors;
 }
@@ -4651,35 +4633,22 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.first !== undefined){
-let data2 = data.first;
+if(data.like !== undefined){
+let data1 = data.like;
+const _errs3 = errors;
+if(errors === _errs3){
+if(Array.isArray(data1)){
+var valid1 = true;
+const len0 = data1.length;
+for(let i0=0; i0<len0; i0++){
+let data2 = data1[i0];
 const _errs5 = errors;
 if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
-validate84.errors = [{instancePath:instancePath+"/first",schemaPath:"#/properties/first/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate84.errors = [{instancePath:instancePath+"/like/" + i0,schemaPath:"#/properties/like/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-var valid0 = _errs5 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.like !== undefined){
-let data3 = data.like;
-const _errs7 = errors;
-if(errors === _errs7){
-if(Array.isArray(data3)){
-var valid2 = true;
-const len1 = data3.length;
-for(let i1=0; i1<len1; i1++){
-let data4 = data3[i1];
-const _errs9 = errors;
-if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
-validate84.errors = [{instancePath:instancePath+"/like/" + i1,schemaPath:"#/properties/like/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
-return false;
-}
-var valid2 = _errs9 === errors;
-if(!valid2){
+var valid1 = _errs5 === errors;
+if(!valid1){
 break;
 }
 }
@@ -4689,40 +4658,53 @@ validate84.errors = [{instancePath:instancePath+"/like",schemaPath:"#/properties
 return false;
 }
 }
-var valid0 = _errs7 === errors;
+var valid0 = _errs3 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.reason !== undefined){
-const _errs11 = errors;
+const _errs7 = errors;
 if(typeof data.reason !== "string"){
 validate84.errors = [{instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
-var valid0 = _errs11 === errors;
+var valid0 = _errs7 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.seconds !== undefined){
+let data4 = data.seconds;
+const _errs9 = errors;
+if(!((typeof data4 == "number") && (isFinite(data4)))){
+validate84.errors = [{instancePath:instancePath+"/seconds",schemaPath:"#/properties/seconds/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+return false;
+}
+var valid0 = _errs9 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.shape !== undefined){
-let data6 = data.shape;
+let data5 = data.shape;
+const _errs11 = errors;
+if(errors === _errs11){
+if(Array.isArray(data5)){
+var valid2 = true;
+const len1 = data5.length;
+for(let i1=0; i1<len1; i1++){
+let data6 = data5[i1];
 const _errs13 = errors;
-if(errors === _errs13){
-if(Array.isArray(data6)){
-var valid3 = true;
-const len2 = data6.length;
-for(let i2=0; i2<len2; i2++){
-let data7 = data6[i2];
-const _errs15 = errors;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
-validate84.errors = [{instancePath:instancePath+"/shape/" + i2,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
+validate84.errors = [{instancePath:instancePath+"/shape/" + i1,schemaPath:"#/properties/shape/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-var valid3 = _errs15 === errors;
-if(!valid3){
+var valid2 = _errs13 === errors;
+if(!valid2){
 break;
 }
 }
@@ -4732,14 +4714,21 @@ validate84.errors = [{instancePath:instancePath+"/shape",schemaPath:"#/propertie
 return false;
 }
 }
-var valid0 = _errs13 === errors;
+var valid0 = _errs11 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.shapes !== undefined){
-let data8 = data.shapes;
+let data7 = data.shapes;
+const _errs15 = errors;
+if(errors === _errs15){
+if(Array.isArray(data7)){
+var valid3 = true;
+const len2 = data7.length;
+for(let i2=0; i2<len2; i2++){
+let data8 = data7[i2];
 const _errs17 = errors;
 if(errors === _errs17){
 if(Array.isArray(data8)){
@@ -4748,30 +4737,23 @@ const len3 = data8.length;
 for(let i3=0; i3<len3; i3++){
 let data9 = data8[i3];
 const _errs19 = errors;
-if(errors === _errs19){
-if(Array.isArray(data9)){
-var valid5 = true;
-const len4 = data9.length;
-for(let i4=0; i4<len4; i4++){
-let data10 = data9[i4];
-const _errs21 = errors;
-if(!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10)))){
-validate84.errors = [{instancePath:instancePath+"/shapes/" + i3+"/" + i4,schemaPath:"#/properties/shapes/items/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
+validate84.errors = [{instancePath:instancePath+"/shapes/" + i2+"/" + i3,schemaPath:"#/properties/shapes/items/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-var valid5 = _errs21 === errors;
-if(!valid5){
+var valid4 = _errs19 === errors;
+if(!valid4){
 break;
 }
 }
 }
 else {
-validate84.errors = [{instancePath:instancePath+"/shapes/" + i3,schemaPath:"#/properties/shapes/items/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate84.errors = [{instancePath:instancePath+"/shapes/" + i2,schemaPath:"#/properties/shapes/items/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
-var valid4 = _errs19 === errors;
-if(!valid4){
+var valid3 = _errs17 === errors;
+if(!valid3){
 break;
 }
 }
@@ -4781,32 +4763,32 @@ validate84.errors = [{instancePath:instancePath+"/shapes",schemaPath:"#/properti
 return false;
 }
 }
-var valid0 = _errs17 === errors;
+var valid0 = _errs15 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.time !== undefined){
-let data11 = data.time;
-const _errs23 = errors;
-if(!((typeof data11 == "number") && (isFinite(data11)))){
+let data10 = data.time;
+const _errs21 = errors;
+if(!((typeof data10 == "number") && (isFinite(data10)))){
 validate84.errors = [{instancePath:instancePath+"/time",schemaPath:"#/properties/time/type",keyword:"type",params:{type: "number"},message:"must be number"}];
 return false;
 }
-var valid0 = _errs23 === errors;
+var valid0 = _errs21 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.type !== undefined){
-const _errs25 = errors;
+const _errs23 = errors;
 if(!(data.type === "run")){
 validate84.errors = [{instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema28.properties.type.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid0 = _errs25 === errors;
+var valid0 = _errs23 === errors;
 }
 else {
 var valid0 = true;

@@ -24,7 +24,7 @@ TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _SWAPS = os.path.join(TORCH, "nn", "utils", "stateless.py")
 _STORES = ("STORE_NAME", "STORE_FAST", "STORE_GLOBAL", "STORE_DEREF")
 # What lies between the user's `fc(x)` and the layer's `forward`.
-_MODULE_CALL = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
+MODULE_CALL = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
 
 Route = Literal["module", "forward", "function", "inside"]
 """How the user's code got to `F.linear`: `fc(x)`, `fc.forward(x)`, `F.linear(x, w)`, or inside other torch code."""
@@ -64,10 +64,8 @@ class Caller:
 
 def caller(frame: FrameType) -> Caller:
     """The user's side of the call of `F.linear` that was made in `frame`."""
-    torch_frames = list(itertools.takewhile(_in_torch, _outwards(frame)))
-    user = torch_frames[-1].f_back if torch_frames else frame
-    if user is None:  # torch itself is the program
-        user = frame
+    torch_frames = list(itertools.takewhile(_in_torch, outwards(frame)))
+    user = user_frame(frame)
     route = _route([f.f_code for f in torch_frames])
     plain = bool(torch_frames) and torch_frames[0].f_code is nn.Linear.forward.__code__
     words = words_of_call(user)
@@ -75,12 +73,18 @@ def caller(frame: FrameType) -> Caller:
     return Caller(user, route, _module(torch_frames), plain, swapped, words)
 
 
+def user_frame(frame: FrameType) -> FrameType:
+    """The first frame outside torch, from `frame` on; where torch itself is the program, `frame`."""
+    return next((it for it in outwards(frame) if not _in_torch(it)), frame)
+
+
 def words_of_call(frame: FrameType) -> Text:
     """The words of the call that is running in `frame`."""
     return _text(frame.f_code, frame.f_code.co_filename, frame.f_lasti)
 
 
-def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+def outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frame and those that called it, one after the other."""
     while frame is not None:
         yield frame
         frame = frame.f_back
@@ -97,7 +101,7 @@ def _route(codes: list[CodeType]) -> Route:
         return "inside"
     if len(codes) == 1:
         return "forward"
-    return "module" if tuple(codes[1:]) == _MODULE_CALL else "inside"
+    return "module" if tuple(codes[1:]) == MODULE_CALL else "inside"
 
 
 def _module(torch_frames: list[FrameType]) -> nn.Module | None:

@@ -47,6 +47,11 @@ class Cells:
         return self._running[-1] if self._running else None
 
     @property
+    def began(self) -> bool:
+        """Whether any cell has: else this is no notebook."""
+        return bool(self._running)
+
+    @property
     def is_running(self) -> bool:
         return self._depth > 0
 

@@ -53,13 +53,14 @@ class Extension:
         Without a parent: JupyterLab's debugger asks for all variables after each message that has one.
         """
         kernel = self._kernel
-        kernel.session.send(
-            kernel.iopub_socket,
-            "comm_msg",
-            {"comm_id": COMM_ID, "data": msgspec.to_builtins(page)},
-            parent=None,
-            ident=b"comm-" + COMM_ID.encode(),
-        )
+        with self._session.charged():
+            kernel.session.send(
+                kernel.iopub_socket,
+                "comm_msg",
+                {"comm_id": COMM_ID, "data": msgspec.to_builtins(page)},
+                parent=None,
+                ident=b"comm-" + COMM_ID.encode(),
+            )
 
     def _before_cell(self, info: Any) -> None:
         self._session.guard(self._cell_begins)(info)

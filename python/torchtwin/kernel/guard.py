@@ -55,3 +55,23 @@ class Guard:
                 self.caught(error)
 
         return guarded
+
+
+class ChargingGuard(Guard):
+    """Another guard's, which also charges what it wraps to a budget."""
+
+    def __init__(self, guard: Guard, charged: Callable[[Callable[..., object]], Callable[..., object]]) -> None:
+        self._guard = guard
+        self._charged = charged
+
+    def forked(self) -> None:
+        self._guard.forked()
+
+    def caught(self, error: BaseException) -> None:
+        self._guard.caught(error)
+
+    def report(self) -> InternalErrors | None:
+        return self._guard.report()
+
+    def __call__(self, function: Callable[P, object]) -> Callable[P, None]:
+        return self._guard(self._charged(function))

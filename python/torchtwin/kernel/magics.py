@@ -14,9 +14,14 @@ from torchtwin.kernel.recorder import MAX_CALLS
 from torchtwin.kernel.report import Report, summary
 from torchtwin.kernel.session import Session
 from torchtwin.kernel.twin_cell import ASSERT, REPORT_AT_END, CellReports, PlainCell
-from torchtwin.protocol import Call
+from torchtwin.protocol import Call, Mode
 
-WORDS = ("on", "off", "clear", "report")
+FAULT = "{word} failed by a fault of Torchtwin's own: {error}. The panel has the details to report."
+MODE_HELP = (
+    "%twin mode takes `auto` (as many calls are checked as 3 % of the running time allow; `%twin mode auto 5%` sets "
+    "another share), `every` (each call is checked) or `shapes` (none is, calls are recorded only); {!r} was not used."
+)
+WORDS = ("on", "off", "mode", "clear", "report")
 
 
 @magics_class
@@ -54,8 +59,10 @@ class TwinMagics(Magics):
     def twin(self, line: str, cell: str | None = None) -> None:
         """Shows what the layers of this notebook computed, beside their matmuls.
 
-        `%twin` says what is watched; `%twin on|off|clear|report`; `%twin a == b` compares two results; `%twin a` tells
-        what is known of one; `%%twin` runs the cell and reports its calls; `%%twin --assert` fails it if one differs.
+        `%twin` says what is watched; `%twin on|off|clear|report`; `%twin mode auto|every|shapes` sets which calls are
+        checked (`%twin mode auto 5%` of the running time); `%twin a == b` compares two results; `%twin a` tells what is
+        known of one; `%%twin` runs the cell, checks all its calls and reports them; `%%twin --assert` fails it if one
+        differs.
         """
         if cell is not None:  # called by code, as an exported notebook does; a cell's own `%%twin` is rewritten before
             self._shell.run_cell(f"%%twin {line}\n{cell}").raise_error()
@@ -64,7 +71,7 @@ class TwinMagics(Magics):
         if word == REPORT_AT_END:
             self._begin_cell(rest)
         else:
-            self._word(line.strip())
+            self._answered(self._word, line.strip())
 
     def _on(self) -> None:
         self._session.watch()
@@ -75,16 +82,41 @@ class TwinMagics(Magics):
             print(f"%%twin takes {ASSERT} or nothing; {argument!r} was not used.", file=sys.stderr)
         self._cells.begin(must_agree=argument == ASSERT)
 
+    def _answered(self, action: Callable[[str], None], word: str) -> None:
+        """A fault of ours is told as one: who asked shall not look for it in their own code, nor be left in silence."""
+        try:
+            action(word)
+        except Exception as error:
+            self._session.guard.caught(error)
+            print(FAULT.format(word=f"%twin {word}".rstrip(), error=repr(error)), file=sys.stderr)
+
     def _word(self, word: str) -> None:
+        first, _, rest = word.partition(" ")
         if word == "report":
-            self._report(0, self._session.calls())
+            self._report(0, self._session.latest(MAX_CALLS))
+        elif first == "mode" and not is_name(word, self._shell.user_ns):
+            self._mode(rest)
         elif not word or word in self._actions:
             self._actions.get(word, lambda: None)()
-            print(summary(self._session.state(), self._session.calls()))
+            self._session.look_for_unseen()
+            self._summarise()
         elif (asked := question(word)) is not None and is_name(word, self._shell.user_ns):
             self._answer(asked)
         else:
             print(unknown_word(word), file=sys.stderr)
+
+    def _mode(self, words: str) -> None:
+        chosen = mode_meant(words)
+        if chosen is None:
+            print(MODE_HELP.format(words), file=sys.stderr)
+            return
+        self._session.set_mode(*chosen)
+        if chosen[0] is not None:
+            self._cells.keep_mode(chosen[0])
+        self._summarise()
+
+    def _summarise(self) -> None:
+        print(summary(self._session.state(), self._session.calls(), self._session.recorder.alike))
 
     def _answer(self, asked: Question) -> None:
         """Under a watch, so that calls made in the expressions themselves are known."""
@@ -95,7 +127,7 @@ class TwinMagics(Magics):
             if wrong := next((error for _, error in values if error is not None), None):
                 print(wrong, file=sys.stderr)
                 return
-            self._session.guard(self._show_answer)(asked, [value for value, _ in values], was_watched)
+            self._show_answer(asked, [value for value, _ in values], was_watched)
         finally:
             if not was_watched:
                 self._session.unwatch()
@@ -125,3 +157,24 @@ def unknown_word(word: str) -> str:
         f"%twin does not know {word!r}. It takes one of {', '.join(WORDS)}, an expression (`a == b` compares), "
         "or nothing for a summary."
     )
+
+
+def mode_meant(words: str) -> tuple[Mode | None, float | None] | None:
+    """The mode and the budget of `%twin mode auto 5%`, null where they are not told; null if the words say nothing."""
+    match words.split():
+        case []:
+            return None, None
+        case ["shapes" | "auto" | "every" as mode]:
+            return mode, None
+        case ["auto", share] if (budget := share_meant(share)) is not None:
+            return "auto", budget
+    return None
+
+
+def share_meant(word: str) -> float | None:
+    """`5%` and `0.05` are the same share; null for what is none above 0 and at most 1."""
+    try:
+        share = float(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
+    except ValueError:
+        return None
+    return share if 0 < share <= 1 else None

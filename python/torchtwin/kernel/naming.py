@@ -46,6 +46,13 @@ class Names:
     """Those of the names that stand for a tensor without one: `input`, which nobody can look up."""
     gradients: dict[str, str]
     """Where autograd puts the gradient of each operand: `fc.weight.grad`."""
+    found: str | None = None
+    """The input's name, where it was found among the variables, and does not stand in the call itself."""
+
+    @property
+    def operands(self) -> tuple[str, str, str, str]:
+        """The names of weight and bias, those of the very objects too."""
+        return self.weight, self.bias, self.weight_itself, self.bias_itself
 
 
 class Namer:
@@ -66,7 +73,8 @@ class Namer:
         """The names of the operands of one call, tensors or whatever else the user passed."""
         view = View(caller)
         placeholder = {role: view.free(role) for role in ("input", "weight", "bias")}
-        written = view.input(input)
+        passed = view.passed(input)
+        written = passed or view.same(input)
         input_text = written if written and _can_stand(written, view) else view.same(input)
         weight_itself = self._itself(view, weight, "weight", 1) or placeholder["weight"]
         bias_itself = self._itself(view, bias, "bias", 2) or placeholder["bias"]
@@ -80,6 +88,7 @@ class Namer:
             weight_itself=weight_itself,
             bias_itself=bias_itself,
             placeholders=frozenset(placeholder.values()),
+            found=None if input_text == passed else input_text,
             gradients={
                 "input": view.gradient(input_text, input),
                 "weight": view.gradient(weight_itself, weight),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import msgspec
 from torch import Tensor
 
 from torchtwin.kernel import callsite, failure
 from torchtwin.kernel.backward import GradOutput
+from torchtwin.kernel.budget import Budget
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.causes.hypotheses import LinearNames
 from torchtwin.kernel.cells import Cells
@@ -22,39 +23,52 @@ from torchtwin.kernel.comparing.matches import SECONDS, Matcher
 from torchtwin.kernel.comparing.multiples import multiples_of_gradients
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import reason_not_to_check
-from torchtwin.kernel.describe import operand, transposed
-from torchtwin.kernel.fitting import Attempt
-from torchtwin.kernel.gradient import GradientCheck, Share, Watched
-from torchtwin.kernel.guard import Guard
+from torchtwin.kernel.fastpath import FastPath
+from torchtwin.kernel.forms import Form, Forms, Key, key_of, leading, place_of
+from torchtwin.kernel.gradient import GradientCheck, Share
+from torchtwin.kernel.guard import ChargingGuard, Guard
 from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import Past
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.kernel.quiet import quietly
+from torchtwin.kernel.rank import rank
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
+from torchtwin.kernel.sampler import Sampler
 from torchtwin.kernel.swap import SwapTap
 from torchtwin.kernel.tensors import TensorTable
+from torchtwin.kernel.told import attempt, attempted, gradient_names, operands_of, shapes, watched
 from torchtwin.kernel.twin import Twin, expression, gradient_formulas, twin
 from torchtwin.kernel.values import Allowance
 from torchtwin.protocol import (
     Call,
     GradientFormulas,
-    GradientNames,
     Gradients,
     Match,
-    Operand,
-    Operands,
+    Mode,
     Tensors,
     Values,
     Verdict,
 )
 
+BEATS_OF_TRUST = 20
+"""After so many, each layer's next call is looked at again: its words may mean something else, or it has moved."""
+
 
 class Recording:
     """The observer of the tap. Exists only once torch is imported."""
 
-    def __init__(self, recorder: Recorder, guard: Guard, cells: Cells) -> None:
+    def __init__(
+        self, recorder: Recorder, guard: Guard, cells: Cells, budget: Budget | None = None, mode: Mode = "every"
+    ) -> None:
+        self._budget = budget or Budget()
+        guard = ChargingGuard(guard, self._budget.charged)
         self._recorder = recorder
+        self.fast = FastPath(recorder.pending)
+        self._forms = Forms(self.fast)
+        self._sampler = Sampler(self._budget, self.fast)
+        self._is_beating = False
+        self._beats = 0
         self._guard = guard
         self._cells = cells
         self._namer = Namer(lambda: cells.loop_variables)
@@ -73,10 +87,38 @@ class Recording:
         self._swaps = SwapTap(guard(self._let_go))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
+        self.turn_to(mode)
+
+    def turn_to(self, mode: Mode) -> None:
+        """Says which calls are checked from now on."""
+        self._count_pending()
+        self._sampler.turn_to(mode)
+        self._recorder.reason = self._sampler.reason
+
+    def beat(self) -> None:
+        """To be called some times a second while the user's code runs."""
+        self._is_beating = True
+        with self._budget.thread():
+            self._count_pending()
+            self._sampler.look()
+            self._beats += 1
+            if self._beats % BEATS_OF_TRUST == 0:
+                self.fast.patterns.clear()
+
+    def rest(self) -> None:
+        """Nobody will call `beat` for a while: the cell has ended, or this is the child of a fork."""
+        self._is_beating = False
+        self._count_pending()
+        self.fast.look_at_next(True)
+
+    def _count_pending(self) -> None:
+        self._budget.count(self._recorder.settle())
 
     def cell_begins(self) -> None:
         """The namespace may be another than before."""
         self._namer.forget()
+        self._forms.forget()
+        self._sampler.cell_begins()
         self._allowance.renew()
         self.past.stretch += 1
 
@@ -121,49 +163,85 @@ class Recording:
         self.clear()
 
     def clear(self) -> None:
+        self._forms.clear()
         self.past.clear()
         self._matcher.forget()
 
     def _returned(self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor) -> None:
         if _is_symbolic(input) or _is_symbolic(weight):
             return
-        caller = callsite.caller(frame)
+        key = key_of(frame, input, weight, bias, output)
+        form = self._forms.find(key, frame, input)
+        kin = self._forms.kin(key, frame, input) if form is None else None
+        if form is not None and not self._sampler.checks_again(form.layer):
+            self._forms.lets_pass(form, key, frame)
+            self._count(form, input)
+        elif kin is not None and not self._sampler.checks_first(kin.layer):
+            self._count(kin, input)
+        else:
+            self._tell(frame, key, form, Operation(input, weight, bias, output))
+
+    def _count(self, form: Form, input: Tensor) -> None:
+        """A call like one that was told whole is not told again."""
+        self.fast.take(form.like(input.shape))
+        if not self._is_beating:
+            self._count_pending()
+
+    def _tell(self, frame: FrameType, key: Key | None, form: Form | None, done: Operation) -> None:
+        """Tells a call whole, and checks it where calls are checked."""
+        caller = None if form is not None else callsite.caller(frame)
+        if caller is not None:
+            place = None if key is None else place_of(caller, frame, key)
+            known = self._forms.at(place)
+            if known is not None and not self._sampler.checks_more():
+                self._count(known, done.input)
+                return
+            form = self._form(caller, place, done)
+        assert form is not None
+        forward, values = self._checked(done, form.words)
+        told = msgspec.structs.replace(
+            form.told, id=self._recorder.next_id(), forward=forward, values=values, time=time.time(), rank=rank()
+        )
+        self._recorder.add(told)
+        self.past.hold(told.id, done.operands, form.text, copy=forward.kind != "unchecked")
+        if done.output.grad_fn is not None:
+            self._watch_gradients(told, form.names, done)
+        self._sampler.checked(form.layer)
+        if key is not None:
+            self._forms.add(key, form.of(told), frame, done.weight)
+
+    def _form(self, caller: Caller, place: Hashable, done: Operation) -> Form:
+        """All that is told of a call but for what it gave."""
+        input, weight, bias, dtype = done.input, done.weight, done.bias, done.output.dtype
         names = self._namer.names(caller, input, weight, bias)
-        text = expression(names, input, weight, bias, output.dtype)
+        text = expression(names, input, weight, bias, dtype)
         used = names.placeholders & {names.input_text, names.weight, names.bias if bias is not None else ""}
-        words = LinearNames(names.input_text, names.weight, names.bias, text, used)
-        forward, values = self._checked(input, weight, bias, output, words)
-        operands = {"input": input, "weight": weight, "bias": bias, "output": output}
-        id = self._recorder.next_id()
-        call = Call(
-            id=id,
+        blank = Call(
+            id=0,
             name=names.call,
             expression=text,
             site=self._cells.site(caller.text),
-            operands=_operands(names, input, weight, bias, output),
-            forward=forward,
+            operands=operands_of(names, input, weight, bias, done.output),
+            forward=unchecked(""),
             gradients=Gradients(),
-            gradient_formulas=gradient_formulas(names, input, weight, bias, output.dtype),
-            gradient_names=_gradient_names(names, bias),
+            gradient_formulas=gradient_formulas(names, input, weight, bias, dtype),
+            gradient_names=gradient_names(names, bias),
             error=None,
-            values=values,
-            time=time.time(),
+            values=Values(),
+            time=0.0,
         )
-        self._recorder.add(call)
-        self.past.hold(id, operands, caller.text.call, copy=forward.kind != "unchecked")
-        if output.grad_fn is not None:
-            self._watch_gradients(id, names, operands, input, output, forward)
+        words = LinearNames(names.input_text, names.weight, names.bias, text, used)
+        meant = leading(names, caller.frame)
+        return Form(blank, names, words, meant, caller.text.call, place, self._forms.layer(weight), caller.frame.f_code)
 
-    def _checked(
-        self, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor, names: LinearNames
-    ) -> tuple[Verdict, Values]:
+    def _checked(self, done: Operation, names: LinearNames) -> tuple[Verdict, Values]:
         """A fault of ours costs the verdict, not the record. What is not checked may not be readable at all."""
-        if reason := reason_not_to_check(input, weight, bias, output):
+        if reason := self._sampler.reason_for_none or reason_not_to_check(*done):
             return unchecked(reason), Values()
         try:
-            used = twin(input, weight, bias, output)
-            forward, formula = check_output(used, output, names)
-            return forward, self._values(used, output, formula if forward.kind != "identical" else None)
+            used = twin(*done)
+            forward, formula = check_output(used, done.output, names)
+            return forward, self._values(used, done.output, formula if forward.kind != "identical" else None)
         except Exception as error:
             self._guard.caught(error)
             return unchecked("an internal error of Torchtwin"), Values()
@@ -178,22 +256,15 @@ class Recording:
             twin_output=take(formula),
         )
 
-    def _watch_gradients(
-        self,
-        id: int,
-        names: Names,
-        operands: dict[str, Tensor | None],
-        input: Tensor,
-        output: Tensor,
-        forward: Verdict,
-    ) -> None:
-        is_checked = forward.kind != "unchecked"
-        reason = self._gradients.watch(_watched(id, names, operands), input, output) if is_checked else forward.reason
+    def _watch_gradients(self, call: Call, names: Names, done: Operation) -> None:
+        reason = call.forward.reason
+        if call.forward.kind != "unchecked":
+            reason = self._gradients.watch(watched(call.id, names, done.operands), done.input, done.output)
         if reason is None:
             return
         verdict = unchecked(reason)
-        gradients = Gradients(verdict, None if operands["bias"] is None else verdict, verdict)
-        self._recorder.update(id, lambda call: msgspec.structs.replace(call, gradients=gradients))
+        gradients = Gradients(verdict, None if done.bias is None else verdict, verdict)
+        self._recorder.update(call.id, lambda call: msgspec.structs.replace(call, gradients=gradients))
 
     def _gradient_arrived(self, id: int, shares: list[Share], grad_output: GradOutput | None) -> None:
         verdicts = {share.operand: share.verdict for share in shares}
@@ -232,11 +303,11 @@ class Recording:
     def _raised(self, frame: FrameType, input: object, weight: object, bias: object, error: Exception) -> None:
         caller = callsite.caller(frame)
         names = self._namer.names(caller, input, weight, bias)
-        explained = failure.explain(_attempt(caller, names, input, weight, bias), error, self._guard.caught)
-        text = _attempted(names, input, weight, bias)
-        operands = _operands(names, input, weight, bias, None)
+        explained = failure.explain(attempt(caller, names, input, weight, bias), error, self._guard.caught)
+        text = attempted(names, input, weight, bias)
+        operands = operands_of(names, input, weight, bias, None)
         if failure.says_more(explained):
-            BaseException.add_note(error, failure.note(explained, text, _shapes(operands)))
+            BaseException.add_note(error, failure.note(explained, text, shapes(operands)))
         self._recorder.add(
             Call(
                 id=self._recorder.next_id(),
@@ -247,12 +318,26 @@ class Recording:
                 forward=unchecked("the call raised"),
                 gradients=Gradients(),
                 gradient_formulas=GradientFormulas("", None, ""),
-                gradient_names=_gradient_names(names, bias),
+                gradient_names=gradient_names(names, bias),
                 error=explained,
                 values=Values(),
                 time=time.time(),
+                rank=rank(),
             )
         )
+
+
+class Operation(NamedTuple):
+    """What a call multiplied, and what came of it. Made for one call and gone with it."""
+
+    input: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    output: Tensor
+
+    @property
+    def operands(self) -> dict[str, Tensor | None]:
+        return self._asdict()
 
 
 def _with_match(matches: list[Match], new: Match) -> list[Match]:
@@ -262,53 +347,3 @@ def _with_match(matches: list[Match], new: Match) -> list[Match]:
 def _is_symbolic(tensor: Tensor) -> bool:
     """Whether a tracer follows the sizes: reading one as a number would fix it in the user's graph."""
     return not tensor.is_nested and any(type(size) is not int for size in tensor.shape)
-
-
-def _gradient_names(names: Names, bias: object) -> GradientNames:
-    where = names.gradients
-    return GradientNames(where["weight"], None if bias is None else where["bias"], where["input"])
-
-
-def _watched(id: int, names: Names, operands: dict[str, Tensor | None]) -> Watched:
-    shapes = {role: None if tensor is None else tensor.shape for role, tensor in operands.items()}
-    return Watched(
-        id=id,
-        shapes=shapes,
-        names={"input": names.input, "weight": names.weight_itself, "bias": names.bias_itself},
-        gradients=names.gradients,
-        requires_grad={role: tensor is not None and tensor.requires_grad for role, tensor in operands.items()},
-    )
-
-
-def _operands(names: Names, input: object, weight: object, bias: object, output: object) -> Operands:
-    of_weight = _operand(names.weight, weight)
-    return Operands(
-        input=_operand(names.input, input),
-        weight=of_weight,
-        weight_t=None if of_weight is None else transposed(of_weight),
-        bias=_operand(names.bias, bias),
-        output=_operand(names.output, output),
-    )
-
-
-def _operand(name: str, value: object) -> Operand | None:
-    is_array = (type(value).__module__, type(value).__qualname__) == ("numpy", "ndarray")
-    return operand(name, value) if isinstance(value, Tensor) or is_array else None
-
-
-def _attempted(names: Names, input: object, weight: object, bias: object) -> str:
-    if isinstance(input, Tensor) and isinstance(weight, Tensor):
-        return expression(names, input, weight, bias if isinstance(bias, Tensor) else None, None)
-    return f"{names.input_text} @ {names.weight}.T" + (f" + {names.bias}" if isinstance(bias, Tensor) else "")
-
-
-def _attempt(caller: Caller, names: Names, input: object, weight: object, bias: object) -> Attempt:
-    made_by: Literal["layer", "function", "inside"]
-    made_by = "layer" if caller.plain else "function" if caller.route == "function" else "inside"
-    return Attempt(names, made_by, input, weight, bias)
-
-
-def _shapes(operands: Operands) -> list[str]:
-    """`[1, 2]`, `[2, 3]`, `[1, 3]`; `?` for what has none."""
-    known = [operands.input, operands.weight_t, *([operands.bias] if operands.bias else [])]
-    return ["?" if it is None else str(it.shape) for it in known]

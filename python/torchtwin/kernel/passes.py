@@ -166,7 +166,9 @@ class Passes:
             if target is not None and state is not None:
                 _count(state, target)
                 self._tell(state, gradients[0])
-                Variable._execution_engine.queue_callback(functools.partial(_remember, state, parameter))
+                # What a callback raises would come out of the user's own `backward()`.
+                remember = self._guard(_remember)
+                Variable._execution_engine.queue_callback(functools.partial(remember, state, parameter))
 
         return _unless_compiling(hook)
 

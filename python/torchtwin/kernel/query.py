@@ -18,6 +18,7 @@ from torchtwin.protocol import (
     Replay,
     Reply,
     Request,
+    SetMode,
     SetWatch,
 )
 
@@ -74,6 +75,8 @@ class Query:
                 return Pages(self._session.page(after, max(1, min(limit, MAX_EVENTS))))
             case SetWatch(on):
                 self._session.watch() if on else self._session.unwatch()
+            case SetMode(mode, budget):
+                self._session.set_mode(mode, budget)
             case Clear():
                 self._session.clear()
             case ElementRequest():

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
-from collections.abc import Callable, Hashable
-from itertools import takewhile
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from itertools import accumulate, takewhile
 
 import msgspec
 
-from torchtwin.protocol import PROTOCOL, Call, Cleared, Envelope, Event, Page
+from torchtwin.kernel.runs import MAX_IN_RUN, Alike, Runs, runs, told_whole
+from torchtwin.protocol import PROTOCOL, Call, Cleared, Envelope, Event, Page, Run
 
 MAX_CALLS = 10_000
+"""That are told whole."""
+MAX_ALIKE = 200_000
+"""That are told in short."""
+
+
+_EVENTS_IN_RUN = 10
+"""As many events a full run counts for in a page: its size on the wire."""
 
 
 class Recorder:
     """The events of one session. Safe to use from several threads."""
 
-    def __init__(self, session: str, max_calls: int = MAX_CALLS) -> None:
+    def __init__(self, session: str, max_calls: int = MAX_CALLS, max_alike: int = MAX_ALIKE) -> None:
         self.session = session
+        self.reason = ""
+        """Why calls that are told in short are not checked."""
+        self.pending: deque[Alike] = deque(maxlen=max_alike)
+        """Calls that are like another, not yet counted. To append to it is all that such a call costs."""
         self._max_calls = max_calls
+        self._max_alike = max_alike
         self._lock = threading.RLock()
         self._seq = 0
         self._recorded = 0
         self._dropped = 0
         self._last_id = 0
+        self._settled = time.time()
         self._calls: dict[int, Call] = {}  # oldest first
+        self._runs = Runs()
         self._events: dict[Hashable, tuple[int, Event]] = {}  # in the order of seq
         self._listener: Callable[[], None] = lambda: None
 
@@ -38,8 +56,9 @@ class Recorder:
         self._listener = listener
 
     def next_id(self) -> int:
-        """The id of a new call."""
+        """The id of a new call, after those that are pending."""
         with self._lock:
+            self.settle()
             self._last_id += 1
             return self._last_id
 
@@ -49,14 +68,29 @@ class Recorder:
         with self._lock:
             return self._recorded, self._dropped
 
+    @property
+    def alike(self) -> int:
+        """How many of the calls that are kept are told in short."""
+        with self._lock:
+            return self._runs.calls
+
     def calls(self) -> list[Call]:
-        """Oldest first."""
+        """Those that are told whole, oldest first."""
         with self._lock:
             return sorted(self._calls.values(), key=lambda call: call.id)
 
+    def latest(self, count: int) -> list[Call]:
+        """The newest `count` calls, oldest first; those told in short, too, as if they were told whole."""
+        with self._lock:
+            self.settle()
+            each = heapq.merge(reversed(self.calls()), self._newest_alike(), key=lambda call: -call.id)
+            return [call for call, _ in zip(each, range(count), strict=False)][::-1]
+
     def call(self, id: int) -> Call | None:
         with self._lock:
-            return self._calls.get(id)
+            found = self._calls.get(id)
+            run = self._runs.with_call(id) if found is None else None
+            return found if run is None else self._whole(run, id)
 
     def add(self, call: Call) -> None:
         """A new call; the oldest falls off a full ring."""
@@ -67,6 +101,23 @@ class Recorder:
             if len(self._calls) > self._max_calls:
                 self._drop_oldest()
         self._listener()
+
+    def settle(self) -> int:
+        """Counts the calls that are pending, and returns how many there were."""
+        with self._lock:
+            taken = [self.pending.popleft() for _ in range(len(self.pending))]
+            began, self._settled = self._settled, time.time()
+            if not taken:
+                return 0
+            for run in runs(self._last_id + 1, taken, began, self._settled, self.reason):
+                self._runs.add(run)
+                self._put(("run", run.first), run)
+            self._last_id += len(taken)
+            self._recorded += len(taken)
+            while self._runs.calls > self._max_alike:
+                self._drop_oldest_run()
+        self._listener()
+        return len(taken)
 
     def update(self, id: int, change: Callable[[Call], Call]) -> None:
         """Replaces a call by what `change` makes of it. A call that is gone stays gone."""
@@ -90,32 +141,56 @@ class Recorder:
     def clear(self) -> None:
         """Drops all calls. Their ids are not used again."""
         with self._lock:
-            self._events = {key: entry for key, entry in self._events.items() if not isinstance(entry[1], Call)}
+            self.settle()
+            self._events = {key: entry for key, entry in self._events.items() if not isinstance(entry[1], Call | Run)}
             self._calls.clear()
+            self._runs.clear()
             self._recorded = self._dropped = 0
             self._put(Cleared, Cleared(self._last_id))
         self._listener()
 
     def page(self, after: int, limit: int) -> Page:
-        """What happened after `after`, at most `limit` events of it."""
+        """What happened after `after`, at most `limit` events of it, as a run of calls counts by its length."""
         with self._lock:
+            self.settle()
             newest_first = takewhile(lambda entry: entry[0] > after, reversed(self._events.values()))
             events = list(newest_first)[::-1]
-            shown = events[:limit]
+            sizes = accumulate(_size(event) for _, event in events)
+            shown = events[: max(1, sum(size <= limit for size in sizes))]
             upto = shown[-1][0] if len(shown) < len(events) else self._seq
             envelopes = [Envelope(PROTOCOL, self.session, seq, event) for seq, event in shown]
             return Page(PROTOCOL, self.session, min(after, upto), upto, self._seq, envelopes)
 
+    def _newest_alike(self) -> Iterator[Call]:
+        for run in reversed(list(self._runs)):
+            for id in reversed(range(run.first, run.first + len(run.like))):
+                if id not in self._calls and (call := self._whole(run, id)) is not None:
+                    yield call
+
+    def _whole(self, run: Run, id: int) -> Call | None:
+        like = self._calls.get(run.like[id - run.first])
+        return None if like is None else told_whole(run, id, like)
+
     def _drop_oldest(self) -> None:
-        oldest = next(iter(self._calls))
+        """Of the calls that none is like any more, or of all."""
+        oldest = next((id for id in self._calls if not self._runs.refer_to(id)), next(iter(self._calls)))
         self._dropped += 1
         self._calls.pop(oldest)
         self._events.pop(("call", oldest), None)  # an interrupt may have come before it was put there
+
+    def _drop_oldest_run(self) -> None:
+        run = self._runs.drop_oldest()
+        self._dropped += len(run.like)
+        self._events.pop(("run", run.first), None)
 
     def _put(self, key: Hashable, event: Event) -> None:
         self._seq += 1
         self._events.pop(key, None)  # so that the order of the dict stays that of seq
         self._events[key] = (self._seq, event)
+
+
+def _size(event: Event) -> int:
+    return 1 + len(event.like) * _EVENTS_IN_RUN // MAX_IN_RUN if isinstance(event, Run) else 1
 
 
 def plain(call: Call) -> dict[str, object]:

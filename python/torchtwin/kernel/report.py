@@ -19,7 +19,7 @@ MAX_SENT = 1_000
 """Calls in the MIME payload."""
 MAX_WITH_VALUES = 100
 """Of these, so many carry their elements."""
-WORDS = "on | off | clear | report"
+WORDS = "on | off | mode auto|every|shapes | clear | report"
 
 
 class Report:
@@ -63,23 +63,35 @@ def _bare(envelope: Envelope) -> Envelope:
     return msgspec.structs.replace(envelope, event=event)
 
 
-def summary(state: State, calls: Sequence[Call]) -> str:
-    """What `%twin` prints. `calls` are those still in the buffer."""
+def summary(state: State, calls: Sequence[Call], alike: int = 0) -> str:
+    """What `%twin` prints. `calls` are those still in the buffer, without the `alike` that were only counted."""
     torch = f"torch {state.torch}" if state.torch else "torch is not imported yet"
-    lines = [f"Torchtwin {state.torchtwin}: {'watching' if state.watching else 'off'}, {torch}", _kept(state, calls)]
+    watch = f"Torchtwin {state.torchtwin}: {'watching' if state.watching else 'off'}, {torch}"
+    lines = [watch, _kept(state, calls, alike), _mode(state)]
+    lines += [f"  unseen: {it.message}" for it in state.unseen]
     if state.internal_errors is not None:
         lines.append(_faults(state.internal_errors.count, state.internal_errors.first))
     return "\n".join([*lines, f"%twin {WORDS}"])
 
 
-def _kept(state: State, calls: Sequence[Call]) -> str:
-    if not calls:
+def _mode(state: State) -> str:
+    chosen = {
+        "every": "every call is checked",
+        "shapes": "calls are recorded, none is checked",
+        "auto": f"as many calls are checked as {100 * state.budget:.3g} % of the running time allow",
+    }[state.mode]
+    if state.cost is None:
+        return f"mode {state.mode}: {chosen}"
+    return f"mode {state.mode}: {chosen}; {state.cost.spent:.2g} s of {state.cost.running:.2g} s so far"
+
+
+def _kept(state: State, calls: Sequence[Call], alike: int) -> str:
+    told = counts(calls, alike)
+    if not told:
         return count_of(state.calls, "call")
     if not state.dropped:
-        return f"{count_of(state.calls, 'call')}: {counts(calls)}"
-    return (
-        f"{count_of(state.calls, 'call')}, the oldest {state.dropped:,} no longer kept; of the others: {counts(calls)}"
-    )
+        return f"{count_of(state.calls, 'call')}: {told}"
+    return f"{count_of(state.calls, 'call')}, the oldest {state.dropped:,} no longer kept; of the others: {told}"
 
 
 def _faults(count: int, traceback: str) -> str:

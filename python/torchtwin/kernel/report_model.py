@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -38,10 +39,11 @@ def outcome(call: Call) -> Outcome:
     return "unchecked" if call.forward.kind == "unchecked" else "agrees"
 
 
-def counts(calls: Iterable[Call]) -> str:
-    """`1 failed, 2 agree`; empty for no calls."""
-    outcomes = [outcome(call) for call in calls]
-    numbers = {word: outcomes.count(word) for word in _WORDS}
+def counts(calls: Iterable[Call], unchecked: int = 0) -> str:
+    """`1 failed, 2 agree`; empty for no calls. So many more are `unchecked`."""
+    outcomes = Counter(outcome(call) for call in calls)
+    outcomes["unchecked"] += unchecked
+    numbers = {word: outcomes[word] for word in _WORDS}
     return ", ".join(f"{n:,} {_WORDS[word][n != 1]}" for word, n in numbers.items() if n)
 
 

@@ -9,11 +9,13 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from torchtwin.kernel.budget import Budget
 from torchtwin.kernel.cells import Cell, Cells
 from torchtwin.kernel.guard import Guard
+from torchtwin.kernel.pulse import Pulse
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.torch_import import WhenTorchIsImported, fully_imported
-from torchtwin.protocol import Call, ElementRequest, Page, Reply, State
+from torchtwin.protocol import Call, ElementRequest, Mode, Page, Reply, State
 from torchtwin.protocol.requests import Refused
 from torchtwin.version import __version__
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from torchtwin.kernel.comparing.origin import Tracer
     from torchtwin.kernel.observe import Recording
     from torchtwin.kernel.tap import Tap
+    from torchtwin.kernel.unseen import Lookout
 
 
 class Session:
@@ -36,25 +39,50 @@ class Session:
         self._lock = threading.RLock()
         self._when_torch = WhenTorchIsImported(self.guard(self._torch_is_here))
         self.cells = Cells()
+        self.mode: Mode = "auto"
+        self._budget = Budget()
+        self._pulse = Pulse(self.guard(self._beat))
         self._recording: Recording | None = None
         self._tap: Tap | None = None
+        self._lookout: Lookout | None = None
 
-    def watch(self) -> None:
-        """Records calls from now on. Harmless when it does already."""
+    def watch(self, mode: Mode | None = None, budget: float | None = None) -> None:
+        """Records calls from now on. Harmless when it does already. Null leaves the mode or the budget as it is."""
         with self._lock:
+            self.set_mode(mode, budget)
             self.watching = True
             self._when_torch.start()
+            if self.cells.is_running or not self.cells.began:
+                self._run()
         self.say_state()
+
+    def set_mode(self, mode: Mode | None, budget: float | None = None) -> None:
+        """Says which calls are checked, whether the watch is on or not."""
+        with self._lock:
+            self.mode = mode or self.mode
+            self._budget.share = budget or self._budget.share
+            if self._recording is not None:
+                self._recording.turn_to(self.mode)
+        self.say_state()
+
+    @property
+    def budget(self) -> float:
+        """Share of the running time that mode `auto` may take."""
+        return self._budget.share
 
     def unwatch(self) -> None:
         """Records no more; leaves neither patch nor hook behind. What was recorded stays."""
         with self._lock:
             self.watching = False
             self._when_torch.stop()
+            self._rest()
             if self._tap is not None:
                 self._tap.take_off()
             if self._recording is not None:
                 self._recording.stop()
+            if self._lookout is not None:
+                self._lookout.stop()
+        self.look_for_unseen()
         self.say_state()
 
     def clear(self) -> None:
@@ -62,10 +90,17 @@ class Session:
         self.recorder.clear()
         if self._recording is not None:
             self._recording.clear()
+        if self._lookout is not None:
+            self._lookout.clear()
         self.say_state()
 
     def calls(self) -> list[Call]:
+        """Those that are told whole."""
         return self.recorder.calls()
+
+    def latest(self, count: int) -> list[Call]:
+        """The newest calls, oldest first; those that were only counted, too."""
+        return self.recorder.latest(count)
 
     def state(self) -> State:
         calls, dropped = self.recorder.counts
@@ -76,11 +111,15 @@ class Session:
             calls=calls,
             dropped=dropped,
             internal_errors=self.guard.report(),
+            mode=self.mode,
+            budget=self._budget.share,
+            cost=self._budget.cost() if calls else None,
+            unseen=[] if self._lookout is None else self._lookout.entries,
         )
 
     def say_state(self) -> None:
         """Tells the hosts, if anything about the watch has changed."""
-        self.recorder.say(self.state())
+        self.guard(self.recorder.say)(self.state())
 
     def page(self, after: int, limit: int) -> Page:
         """What happened since `after`, with the state as it is now."""
@@ -89,18 +128,33 @@ class Session:
 
     def cell_begins(self, cell: Cell) -> None:
         """A cell is about to run."""
+        is_inner = self.cells.is_running
         self.cells.begins(cell)
+        if not is_inner:
+            self._budget.begins()
         if self._recording is not None:
             self._recording.cell_begins()
+        if self.watching:
+            self._run()
 
     def cell_ended(self) -> None:
         """The names in the notebook have settled."""
         self.cells.ended()
+        if not self.cells.is_running:
+            self._rest()
         if self._recording is not None and self.watching:
             from torchtwin.kernel.scopes import notebook
 
             self.recorder.say(self._recording.cell_ended(notebook()))
+        self.look_for_unseen()
         self.say_state()
+
+    def look_for_unseen(self) -> None:
+        """What runs where the tap can't see it; `state` tells it as of the last look."""
+        if self._lookout is not None:
+            from torchtwin.kernel.scopes import notebook
+
+            self.guard(self._lookout.look)(notebook(), self.watching)
 
     def match(self, patient: bool = False) -> set[str]:
         """Looks now, before the cell has ended, which variables are outputs or gradients of calls.
@@ -151,17 +205,44 @@ class Session:
         self._lock = threading.RLock()
         self.guard.forked()
         self.recorder.forked()
+        self._pulse.forked()
+        if self._recording is not None:
+            self._recording.rest()
+        if self._lookout is not None:
+            self._lookout.forked()
+
+    def charged(self) -> AbstractContextManager[None]:
+        """What a thread of ours does meanwhile is charged to the budget."""
+        return self._budget.thread()
+
+    def _beat(self) -> None:
+        if self._recording is not None:
+            self._recording.beat()
+        self.say_state()
+
+    def _run(self) -> None:
+        self._budget.goes_on()
+        self._pulse.start()
+
+    def _rest(self) -> None:
+        self._budget.stops()
+        self._pulse.stop()
+        if self._recording is not None:
+            self._recording.rest()
 
     def _torch_is_here(self) -> None:
         from torchtwin.kernel.observe import Recording
         from torchtwin.kernel.tap import Tap
+        from torchtwin.kernel.unseen import Lookout
 
         with self._lock:
             if self._tap is None or self._recording is None:
-                self._recording = Recording(self.recorder, self.guard, self.cells)
-                self._tap = Tap(self._recording)
+                self._recording = Recording(self.recorder, self.guard, self.cells, self._budget, self.mode)
+                self._tap = Tap(self._recording, self._recording.fast)
+            self._lookout = self._lookout or Lookout(self.guard.caught)
             self._recording.start()
             self._tap.put_on()
+            self._lookout.start()
         self.say_state()
 
 

@@ -8,15 +8,23 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from sys import _getframe
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.autograd.graph import Node
+import torch.nn.functional as functional
+from torch import Tensor, is_anomaly_enabled, nn
+from torch._C import _get_tracing_state, _has_torch_function_unary
+from torch.autograd.graph import Node
+from torch.compiler import is_compiling, is_dynamo_compiling
+from torch.jit._builtins import _register_builtin
+
+from torchtwin.kernel.fastpath import FastPath
+
+_FORWARD = nn.Linear.forward.__code__
 
 
 class Observer(Protocol):
@@ -43,7 +51,9 @@ def reporting_to(observer: Observer) -> Iterator[None]:
     """The calls that this thread makes meanwhile are reported to `observer` alone, whether anybody watches or not."""
     before, _elsewhere.observer = _elsewhere.observer, observer
     try:
-        with _unwatched:
+        with _unwatched, contextlib.ExitStack() as closed:
+            for watched in _kept:
+                closed.enter_context(watched.fast.closed())
             yield
     finally:
         _elsewhere.observer = before
@@ -60,7 +70,7 @@ class _Unwatched:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tap = Tap(_Nobody())
+        self._tap = Tap(_Nobody(), FastPath(deque()))
         self._users = 0
 
     def __enter__(self) -> None:
@@ -77,8 +87,6 @@ class _Unwatched:
 
 
 def _is_on() -> bool:
-    import torch.nn.functional as functional
-
     linear: object = functional.linear
     return isinstance(linear, WatchedLinear) and linear.observing
 
@@ -86,8 +94,9 @@ def _is_on() -> bool:
 class Tap:
     """Puts the stand-in on and takes it off again. Needs torch to be imported when it goes on."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, fast: FastPath) -> None:
         self._observer = observer
+        self._fast = fast
         self._watched: WatchedLinear | None = None
 
     @property
@@ -96,12 +105,10 @@ class Tap:
 
     def put_on(self) -> None:
         """Harmless when it is on already."""
-        import torch.nn.functional as functional
-
         if self.on:
             return
         if self._watched is None or self._watched.original is not functional.linear:
-            self._watched = made_for(functional.linear, self._observer)
+            self._watched = made_for(functional.linear, self._observer, self._fast)
         self._watched.observing = True
         functional.linear = self._watched
 
@@ -109,8 +116,6 @@ class Tap:
         """Leaves another's wrapper, put on after ours, where it is; ours then passes calls through unseen."""
         if self._watched is None or not self.on:
             return
-        import torch.nn.functional as functional
-
         if functional.linear is self._watched:
             functional.linear = self._watched.original
         self._watched.observing = False
@@ -121,17 +126,19 @@ _kept: list[WatchedLinear] = []
 """Torch's table of builtins goes by `id`, so what was entered there must never make room for another object."""
 
 
-def made_for(original: Callable[..., Any], observer: Observer) -> WatchedLinear:
+def made_for(original: Callable[..., Any], observer: Observer, fast: FastPath) -> WatchedLinear:
     """A stand-in that `torch.jit.script` knows as the operator, also where user code holds on to it after the watch."""
-    from torch.jit._builtins import _register_builtin
-
     for known in _kept:
         if known.original is original and known.reports_to(observer):
             return known
-    watched = WatchedLinear(original, observer)
+    watched = WatchedLinear(original, observer, fast)
     _register_builtin(watched, "aten::linear")
     _kept.append(watched)
     return watched
+
+
+class _Missing:
+    """In place of an argument that was not given."""
 
 
 class WatchedLinear:
@@ -140,42 +147,70 @@ class WatchedLinear:
     Equal to the original, and of the same hash, so that tables keyed by `F.linear` find either by the other.
     """
 
-    def __init__(self, original: Callable[..., Any], observer: Observer) -> None:
-        from torch import Tensor, is_anomaly_enabled
-        from torch._C import _get_tracing_state
-        from torch.compiler import is_compiling
-
+    def __init__(self, original: Callable[..., Any], observer: Observer, fast: FastPath) -> None:
         self.original = original
         self.observing = False
+        self.fast = fast
+        self._pattern = fast.patterns.get
+        self._take = fast.take
         self._observer = observer
-        self._tensor = Tensor
-        self._tracing = _get_tracing_state
-        self._compiling = is_compiling
-        self._anomaly = is_anomaly_enabled
         functools.update_wrapper(self, original, updated=())
 
     def reports_to(self, observer: Observer) -> bool:
         return self._observer is observer
 
-    def __call__(self, *operands: Any, **named: Any) -> Any:
-        # Under torch.compile this line is decided while tracing: no graph break.
-        # Under torch.jit.trace even a look at a shape would become part of the trace.
-        if self._compiling() or not self.observing or self._tracing() is not None:
-            return self.original(*operands, **named)
+    def __call__(
+        self, input: Any = _Missing, weight: Any = _Missing, bias: Any = _Missing, /, *others: Any, **named: Any
+    ) -> Any:
+        # Under torch.compile this is decided while tracing: no graph break, and nothing of the rest is traced.
+        if is_dynamo_compiling():
+            return self.original(*_given(input, weight, bias, *others), **named)
+        is_usual = bias is not _Missing and not others and not named
         try:
-            output = self.original(*operands, **named)
+            if is_usual:
+                output = self.original(input, weight, bias)
+            else:
+                output = self.original(*_given(input, weight, bias, *others), **named)
         except Exception as error:
-            self._report_failure(sys._getframe(1), operands, named, error)
+            self._report_failure(_getframe(1), _given(input, weight, bias, *others), named, error)
             # A bare `raise` adds no entry for this frame: the user's traceback ends where it would without us.
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
             raise
-        observer = _elsewhere.observer or self._observer
-        if self._anomaly():
-            _take_from_anomaly_traceback(getattr(output, "grad_fn", None))
-        input, weight, bias, *others = _arranged(operands, named)
-        if not others and self._are_tensors(input, weight, bias, output):
-            observer.returned(sys._getframe(1), input, weight, bias, output)
+        # From here to the return is what nearly every call takes: not a word more than it needs, nor a function call.
+        pattern = self._pattern(id(weight))
+        if pattern is not None and is_usual and not self.fast.due:
+            try:
+                # Under torch.jit.trace even a look at a shape would become part of the trace, and under a function mode
+                # it would call the user's code. Four frames out from a layer's `forward` is who called the layer.
+                if (
+                    _get_tracing_state() is None
+                    and not _has_torch_function_unary(input)
+                    and _getframe(1).f_code is _FORWARD
+                    and (frame := _getframe(4)).f_lasti == pattern.instruction
+                    and frame.f_code is pattern.code
+                    and output.dtype is pattern.dtype
+                    and output.requires_grad is pattern.requires_grad
+                    and id(bias) == pattern.bias
+                    and input.shape == pattern.shape
+                    and not (pattern.requires_grad and is_anomaly_enabled())
+                ):
+                    self._take(pattern.alike)
+                    return output
+            except Exception:  # no such frame, or a tensor without one shape: it is looked at whole
+                pass
+        self._report(_getframe(1), _arranged(_given(input, weight, bias, *others), named), output)
         return output
+
+    def _report(self, frame: FrameType, arguments: tuple[Any, ...], output: Any) -> None:
+        if not self._is_observing():
+            return
+        if is_anomaly_enabled():
+            _take_from_anomaly_traceback(getattr(output, "grad_fn", None))
+        if len(arguments) == 3 and _are_tensors(*arguments, output):
+            (_elsewhere.observer or self._observer).returned(frame, *arguments, output)
+
+    def _is_observing(self) -> bool:
+        return self.observing and not is_compiling() and _get_tracing_state() is None
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self.original
@@ -199,18 +234,14 @@ class WatchedLinear:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
 
-    def _are_tensors(self, input: object, weight: object, bias: object, output: object) -> bool:
-        """Not the proxies of torch.fx and the like, for which the original has made whatever it makes."""
-        operands = (input, weight, output) if bias is None else (input, weight, bias, output)
-        return all(isinstance(operand, self._tensor) for operand in operands)
-
     def _report_failure(
         self, frame: FrameType, operands: tuple[Any, ...], named: dict[str, Any], error: Exception
     ) -> None:
-        if type(error).__module__ == "torch.utils.checkpoint":  # how a recomputation says that it has enough
+        # By `torch.utils.checkpoint` a recomputation says that it has enough.
+        if not self._is_observing() or type(error).__module__ == "torch.utils.checkpoint":
             return
         input, weight, bias, *_ = _arranged(operands, named)
-        if not any(_stands_for_a_tensor(value, self._tensor) for value in (input, weight, bias)):
+        if not any(_stands_for_a_tensor(value) for value in (input, weight, bias)):
             (_elsewhere.observer or self._observer).raised(frame, input, weight, bias, error)
 
 
@@ -231,5 +262,15 @@ def _arranged(operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ..
     return (given.pop("input", None), given.pop("weight", None), given.pop("bias", None), *given)
 
 
-def _stands_for_a_tensor(value: object, tensor: type) -> bool:
-    return not isinstance(value, tensor) and hasattr(type(value), "__torch_function__")
+def _given(*arguments: Any) -> tuple[Any, ...]:
+    return tuple(it for it in arguments if it is not _Missing)
+
+
+def _are_tensors(input: object, weight: object, bias: object, output: object) -> bool:
+    """Not the proxies of torch.fx and the like, for which the original has made whatever it makes."""
+    operands = (input, weight, output) if bias is None else (input, weight, bias, output)
+    return all(isinstance(operand, Tensor) for operand in operands)
+
+
+def _stands_for_a_tensor(value: object) -> bool:
+    return not isinstance(value, Tensor) and hasattr(type(value), "__torch_function__")

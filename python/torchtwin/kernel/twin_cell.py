@@ -16,7 +16,7 @@ from IPython.core.inputtransformer2 import cell_magic, leading_indent
 
 from torchtwin.kernel.report_model import differences, is_near
 from torchtwin.kernel.session import Session
-from torchtwin.protocol import Call, Gradients
+from torchtwin.protocol import Call, Gradients, Mode
 
 ASSERT = "--assert"
 """The argument of `%%twin` that fails the cell if a twin or a match in it is different."""
@@ -51,6 +51,8 @@ class _Begun:
     after: int
     """The sequence number before its first call."""
     was_watched: bool
+    mode: Mode
+    """Which calls were checked before; of this cell all are."""
     must_agree: bool
     """Whether the cell fails if something in it differs."""
     gradients: dict[int, Gradients]
@@ -91,14 +93,22 @@ class CellReports:
 
     def begin(self, must_agree: bool = False) -> None:
         """The cell that runs is to be watched, and reported."""
+        self._session.guard(self._begin)(must_agree)
+
+    def _begin(self, must_agree: bool) -> None:
         after = self._session.page(0, limit=1).latest
         gradients = {call.id: call.gradients for call in self._session.calls()}
-        self._due.append(_Begun(self._depth, after, self._session.watching, must_agree, gradients))
-        self._session.watch()
+        session = self._session
+        self._due.append(_Begun(self._depth, after, session.watching, session.mode, must_agree, gradients))
+        session.watch("every")
 
     def keep_watching(self) -> None:
         """The cell itself has said that the watch shall go on."""
         self._due = [replace(begun, was_watched=True) for begun in self._due]
+
+    def keep_mode(self, mode: Mode) -> None:
+        """The cell itself has said which calls are checked from now on."""
+        self._due = [replace(begun, mode=mode) for begun in self._due]
 
     def _cell_begins(self) -> None:
         self._depth += 1
@@ -114,7 +124,8 @@ class CellReports:
     def _end(self, begun: _Begun) -> None:
         self._session.guard(self._tell)(begun)
         if not begun.was_watched:
-            self._session.unwatch()
+            self._session.guard(self._session.unwatch)()
+        self._session.guard(self._session.set_mode)(begun.mode)
 
     def _tell(self, begun: _Begun) -> None:
         changed = self._session.match(patient=begun.must_agree)

@@ -52,11 +52,11 @@ class View:
         args = text.args[1:] if self._passes_the_module() else text.args
         return args[position] if position < len(args) else text.keywords.get(keyword)
 
-    def input(self, tensor: object) -> str | None:
-        """The argument as written where the user's call is the layer's own call; else a variable that is the tensor."""
+    def passed(self, tensor: object) -> str | None:
+        """The argument as written, where the user's call is the layer's own call, unless it leads to something else."""
         written = self.argument("input", 0) if self._passes_its_argument() else None
         leads_to = None if written is None else self._resolve(written)
-        return written if written and (leads_to is None or leads_to is tensor) else self.same(tensor)
+        return written if written and (leads_to is None or leads_to is tensor) else None
 
     def same(self, tensor: object) -> str | None:
         """A variable that is the very object, if that is a tensor."""

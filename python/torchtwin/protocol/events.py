@@ -245,8 +245,8 @@ class Run(msgspec.Struct, frozen=True, gc=False, tag="run"):
     """For each, the place of its input's shape in `shapes`."""
     time: float
     """When the first was made, in seconds since the epoch."""
-    after: list[float]
-    """For each, how many seconds later it was made."""
+    seconds: float
+    """How much later the last was made. When each of the others was is not noted: they are taken as evenly spread."""
     reason: str
     """Why they were not checked."""
 

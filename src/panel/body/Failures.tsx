@@ -1,6 +1,6 @@
 import { useRef, useState } from 'react';
 import type { Call } from '../../protocol';
-import { CAPACITY, type CallLog } from '../model/callLog';
+import type { CallLog } from '../model/callLog';
 import { Button } from './Button';
 import { Sentence } from './Code';
 import { useReading } from './context';
@@ -18,7 +18,8 @@ export function Failures({ calls }: { calls: CallLog }) {
   const section = useRef<HTMLElement>(null);
   const focusAfter = useFocusAfter();
   if (calls.tally.failed === 0) return null;
-  const failed = calls.newest(CAPACITY, (outcome, id) => outcome === 'failed' && id > reading.dismissed);
+  const all = calls.newest(calls.tally.failed, (outcome) => outcome === 'failed');
+  const failed = all.filter(({ id }) => id > reading.dismissed);
   const more = failed.length - shown;
   const showEarlier = () => {
     setShown(shown + STEP);

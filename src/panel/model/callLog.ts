@@ -9,7 +9,7 @@ import { Pool, shared } from './shared';
 import { type Short, uncheckedCall } from './uncheckedCall';
 
 /** How many calls the panel keeps of one kernel. */
-export const CAPACITY = 200_000;
+export const CAPACITY = 250_000;
 
 /** How many calls that were told in short are kept whole, once drawn. */
 const MADE = 1000;
@@ -43,6 +43,8 @@ export class CallLog {
   /** Calls that fell off here. */
   fellOff = 0;
   readonly tally: Tally = emptyTally();
+  /** Another number after every change. */
+  version = 0;
   private readonly columns = new Columns();
   private readonly whole = new Map<number, Whole>();
   private readonly patterns = new Patterns();
@@ -73,16 +75,19 @@ export class CallLog {
   put(call: Call, seq: number): void {
     const known = this.whole.get(call.id);
     if (known && known.seq >= seq) return;
+    this.version += 1;
     if (call.id > this.gone) this.place(known ? shared(call, known.call) : call, seq);
     else this.teach(call, this.grouped.of(call), seq);
     this.dropBeyondCapacity();
   }
 
   /** Adds calls that were told in short. Those that are here already stay. */
-  putRun({ first, like, shape, shapes, time, after, reason }: Run): void {
+  putRun({ first, like, shape, shapes, time, seconds, reason }: Run): void {
+    this.version += 1;
+    const apart = seconds / Math.max(1, like.length - 1);
     for (const [at, id] of like.entries()) {
       const of = shapes[shape[at] ?? 0] ?? [];
-      this.placeShort({ id: first + at, shape: of, time: time + (after[at] ?? 0), reason }, id);
+      this.placeShort({ id: first + at, shape: of, time: time + at * apart, reason }, id);
     }
     this.dropBeyondCapacity();
   }
@@ -90,6 +95,7 @@ export class CallLog {
   /** Forgets the calls with an id of at most `upTo`; a late event about one of them is not taken any more. */
   clear(upTo: number): void {
     if (upTo <= this.gone) return;
+    this.version += 1;
     for (let id = this.columns.oldest; id !== null && id <= upTo; id = this.columns.oldest) this.forget(id);
     this.gone = upTo;
     this.fellOff = 0;

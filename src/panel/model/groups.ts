@@ -66,3 +66,8 @@ function newestFirst(a: Standing, b: Standing): number {
 function keyOf({ name, expression, rank, site: { cell_id, execution_count, file, line } }: Call): string {
   return JSON.stringify([name, expression, rank, cell_id ?? file, execution_count, line]);
 }
+
+/** Those that are listed: calls that raised are told apart, so groups of nothing else are not. */
+export function listed(groups: readonly Group[]): readonly Group[] {
+  return groups.filter(({ count, tally }) => tally.failed < count);
+}

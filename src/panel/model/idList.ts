@@ -4,6 +4,8 @@ export class IdList {
   private start = 0;
   private end = 0;
   private sorted = true;
+  /** Of `ids`, as they are now; null where that has to be made anew. */
+  private view: Uint32Array | null = null;
 
   get size(): number {
     return this.end - this.start;
@@ -14,12 +16,14 @@ export class IdList {
     if (this.end === this.ids.length) this.makeRoom();
     if (this.size && (this.ids[this.end - 1] as number) > id) this.sorted = false;
     this.ids[this.end++] = id;
+    this.view = null;
   }
 
   remove(id: number): void {
     const ids = this.ascending();
     const at = ids[0] === id ? 0 : this.placeOf(id);
     if (ids[at] !== id) return;
+    this.view = null;
     if (at === 0) this.start += 1;
     else {
       ids.copyWithin(at, at + 1);
@@ -29,10 +33,10 @@ export class IdList {
 
   /** Oldest first; good until the next change. */
   ascending(): Uint32Array {
-    const ids = this.ids.subarray(this.start, this.end);
-    if (!this.sorted) ids.sort();
+    this.view ??= this.ids.subarray(this.start, this.end);
+    if (!this.sorted) this.view.sort();
     this.sorted = true;
-    return ids;
+    return this.view;
   }
 
   /** 0: the newest. Undefined beyond the oldest. */

@@ -53,7 +53,7 @@ class Notebook:
 def session() -> Iterator[Session]:
     """A watching session, apart from the process's own."""
     fresh = Session()
-    fresh.watch()
+    fresh.watch("every")
     yield fresh
     fresh.unwatch()
     assert fresh.guard.report() is None

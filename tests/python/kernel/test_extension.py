@@ -13,7 +13,19 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
-from torchtwin.protocol import COMM_ID, MIME_TYPE, QUERY_TARGET, Answered, Call, Comparison, Page, Pages, State, Tensors
+from torchtwin.protocol import (
+    COMM_ID,
+    MIME_TYPE,
+    QUERY_TARGET,
+    Answered,
+    Call,
+    Comparison,
+    Page,
+    Pages,
+    Run,
+    State,
+    Tensors,
+)
 
 TIMEOUT = 30
 
@@ -146,13 +158,19 @@ def test_the_state_tells_when_torch_comes(kernel: Kernel) -> None:
     assert events(kernel.pages, State)[-1].watching
 
 
+def ids_told(pages: list[Page]) -> list[int]:
+    """Of the calls told whole and in runs."""
+    runs = [id for run in events(pages, Run) for id in range(run.first, run.first + len(run.like))]
+    return sorted({*runs, *(call.id for call in events(pages, Call))})
+
+
 def test_twenty_thousand_calls_arrive_complete_and_in_order(kernel: Kernel) -> None:
     ran = kernel.run(
         LAYER + "with torch.no_grad():\n    for i in range(20_000):\n        fc(x)\n        if i % 1000 == 0: print(i)"
     )
     assert ran.text.split() == [str(i) for i in range(0, 20_000, 1000)]
-    kernel.wait_for(lambda pages: len(events(pages, Call)) >= 20_000)
-    ids = [call.id for call in events(kernel.pages, Call)]
+    kernel.wait_for(lambda pages: len(ids_told(pages)) >= 20_000)
+    ids = ids_told(kernel.pages)
     assert ids == list(range(ids[0], ids[0] + 20_000))
     assert all(b.after == a.upto for a, b in zip(kernel.pages, kernel.pages[1:], strict=False))
 
@@ -224,11 +242,27 @@ def test_twin_says_the_state_and_a_summary(kernel: Kernel) -> None:
     assert "0 calls" in kernel.run("%twin clear").text
 
 
+def test_what_ran_unseen_arrives_after_the_cell_and_twin_tells_it(kernel: Kernel) -> None:
+    kernel.run("import torch\nlin = torch._C._nn.linear")
+    kernel.run("enc = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()")
+    kernel.run("with torch.no_grad(): enc(torch.ones(1, 1, 8))")
+    kernel.wait_for(lambda pages: any(len(state.unseen) == 2 for state in events(pages, State)))
+    assert [(it.kind, it.where, it.calls) for it in events(kernel.pages, State)[-1].unseen] == [
+        ("early_bound", "`lin`", None),
+        ("fused", "`enc`", 4),
+    ]
+    assert [line for line in kernel.run("%twin").text.splitlines() if "unseen" in line] == [
+        "  unseen: `lin` was bound before the watch began: calls by it are not seen. Bind it again.",
+        "  unseen: 4 linear calls of `enc` ran in a fused fast path of torch's: not seen. "
+        "With `torch.backends.mha.set_fastpath_enabled(False)` they are.",
+    ]
+
+
 def test_an_unknown_word_gets_the_valid_ones(kernel: Kernel) -> None:
     ran = kernel.run("%twin ofd")
     assert ran.status == "ok"
     assert ran.text.strip() == (
-        "%twin does not know 'ofd'. It takes one of on, off, clear, report, an expression (`a == b` compares), "
+        "%twin does not know 'ofd'. It takes one of on, off, mode, clear, report, an expression (`a == b` compares), "
         "or nothing for a summary."
     )
 

@@ -9,6 +9,7 @@ import pickle
 import re
 import signal
 import threading
+from collections import deque
 from random import Random
 
 import pytest
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 import torchtwin
 from torchtwin.kernel import tap
+from torchtwin.kernel.fastpath import FastPath
 from torchtwin.kernel.session import Session
 from torchtwin.kernel.tap import Tap, reporting_to
 
@@ -320,7 +322,7 @@ def test_putting_on_and_taking_off_can_be_repeated() -> None:
         def returned(self, *_: object) -> None: ...
         def raised(self, *_: object) -> None: ...
 
-    before, tap = F.linear, Tap(Nothing())
+    before, tap = F.linear, Tap(Nothing(), FastPath(deque()))
     for _ in range(3):
         tap.put_on()
         tap.take_off()

@@ -65,7 +65,7 @@ def events() -> list[p.Event]:
         p.State(True, "2.13.0", "0.1.0", 20_000, 10_000, errors, "every", 0.05, p.Cost(0.25, 12.5), [unseen]),
         p.Tensors([row], 3, unmatched=2),
         full_call(),
-        p.Run(8, [7, 7], [[1, 2], [4, 2]], [0, 1], 1_700_000_001.5, [0.0, 0.25], "over the budget"),
+        p.Run(8, [7, 7], [[1, 2], [4, 2]], [0, 1], 1_700_000_001.5, 0.25, "over the budget"),
         p.Cleared(7),
         p.Comparison("by_hand", "fc", full_verdict(), [p.ComparedGradient("w", full_verdict())]),
     ]

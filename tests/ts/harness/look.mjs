@@ -43,11 +43,16 @@ async function bundle() {
 }
 
 /** The fixtures as one kernel would have sent them: one after the other, calls and sequence numbers counted on. */
-function pagesOf({ pages: names, change = (event) => event, remake = (events) => events }) {
+function pagesOf({ pages: names, change = (event) => event, loop = (events) => events }) {
   const pages = names.map((name) => JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), 'utf8')).value);
+  const events = loop(pages.flatMap((page) => page.envelopes).map(({ event }) => change(event)));
   const first = pages[0];
-  const events = pages.flatMap((page) => page.envelopes).map(({ event }) => change(event));
-  const envelopes = remake(events).map((event, index) => ({ ...first.envelopes[0], seq: index + 1, event }));
+  const envelopes = events.map((event, index) => ({
+    protocol: first.protocol,
+    session: first.session,
+    seq: index + 1,
+    event,
+  }));
   return first ? [{ ...first, after: 0, upto: envelopes.length, latest: envelopes.length, envelopes }] : [];
 }
 

@@ -72,9 +72,56 @@ const states = (change) => (event) => (event.type === 'state' ? { ...event, ...c
 const overBudget = states({ cost: { spent: 0.62, running: 12.4 }, unseen: UNSEEN });
 const unfoldNote = (page) => page.locator('.jp-Torchtwin-note summary').click();
 
+/** As if the calls of these pages were the first of a loop, in which now and then one is checked. */
+const loop = (events) => {
+  const whole = events.filter(({ type }) => type === 'call');
+  const rounds = Array.from({ length: 400 }, (_, round) => round + 1);
+  const reason = 'the budget of 3 % of the running time is used up';
+  const size = whole.length;
+  const run = (first, round) => ({
+    type: 'run',
+    first,
+    like: whole.map((_, at) => at + 1),
+    shapes: [[8, 2], ...whole.map(({ operands }) => operands.input.shape)],
+    shape: whole.map((_, at) => (round % 7 ? at + 1 : 0)),
+    time: 1_700_000_000,
+    seconds: size / 1000,
+    reason,
+  });
+  const again = rounds.flatMap((round) => {
+    const first = round * size + 1;
+    if (round % 40) return [run(first, round)];
+    return whole.map((call, at) => ({ ...call, id: first + at, time: 1_700_000_000 }));
+  });
+  return [
+    ...whole.map((call, at) => ({ ...call, id: at + 1 })),
+    ...again,
+    ...events.filter(({ type }) => type !== 'call'),
+  ];
+};
+const layers = ['page-exercise', 'page-rounding', 'page-long-names', 'page-before-backward'];
+const window375 = { width: 375, height: 808, framed: true };
+const window250 = { width: 250, height: 808, framed: true };
+const unfold = async (page) => {
+  await page.locator('.jp-mod-group h3 button').last().click();
+  await page.locator('.jp-mod-among h3 button').nth(2).click();
+};
+const middle = async (page) => {
+  await unfold(page);
+  await page.locator('.jp-Torchtwin-content').evaluate((element) => element.scrollTo(0, 3000));
+  await page.waitForTimeout(200);
+};
+
 export const SCENES = [
   { name: 'cost', pages: exercise, change: overBudget, act: unfoldNote },
   { name: 'cost-dark-narrow', pages: exercise, change: overBudget, act: unfoldNote, dark: true, width: 250 },
+  { name: 'loop', pages: layers, loop },
+  { name: 'loop-dark', pages: layers, loop, dark: true },
+  { name: 'loop-narrow', pages: layers, loop, width: 250 },
+  { name: 'loop-differs', pages: [...layers, 'page-different'], loop, act: unfold, ...window375 },
+  { name: 'loop-differs-dark', pages: [...layers, 'page-different'], loop, act: unfold, dark: true, ...window250 },
+  { name: 'loop-framed', pages: layers, loop, act: middle, ...window375 },
+  { name: 'loop-framed-zoom', pages: layers, loop, act: middle, width: 250, height: 350, framed: true, zoom: 2 },
   { name: 'exercise', pages: exercise, act: openAndChoose },
   { name: 'exercise-dark', pages: exercise, act: openAndChoose, dark: true },
   { name: 'exercise-340', pages: exercise, act: openAndChoose, width: 340 },

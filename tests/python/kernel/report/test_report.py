@@ -10,7 +10,7 @@ import pytest
 
 from torchtwin.kernel.report import MAX_SENT, MAX_SHOWN, MAX_WITH_VALUES, Report, bounded, summary
 from torchtwin.kernel.report_model import fold, headline, outcome, place
-from torchtwin.protocol import MIME_TYPE, Call, Gradients, InternalErrors, Page, Site, State
+from torchtwin.protocol import MIME_TYPE, Call, Cost, Gradients, InternalErrors, Page, Site, State, Unseen
 
 
 def report(make: Any, calls: list[Call]) -> Report:
@@ -148,7 +148,8 @@ def test_the_summary_tells_state_counts_and_words(make: Any) -> None:
     assert summary(state(), [make.exercise(), make.failed()]).splitlines() == [
         "Torchtwin 0.1.0: watching, torch 2.13.0",
         "2 calls: 1 failed, 1 agrees",
-        "%twin on | off | clear | report",
+        "mode auto: as many calls are checked as 3 % of the running time allow",
+        "%twin on | off | mode auto|every|shapes | clear | report",
     ]
 
 
@@ -164,7 +165,33 @@ def test_the_summary_counts_what_fell_off(make: Any) -> None:
     assert lines[1] == "20,002 calls, the oldest 20,000 no longer kept; of the others: 2 agree"
 
 
+@pytest.mark.parametrize(
+    ("mode", "cost", "told"),
+    [
+        ("every", None, "every call is checked"),
+        ("shapes", Cost(0.5, 20.0), "calls are recorded, none is checked; 0.5 s of 20 s so far"),
+        (
+            "auto",
+            Cost(0.0123, 2.0),
+            "as many calls are checked as 5 % of the running time allow; 0.012 s of 2 s so far",
+        ),
+    ],
+)
+def test_the_summary_tells_the_mode_and_what_it_took(mode: str, cost: Cost | None, told: str) -> None:
+    assert summary(state(mode=mode, cost=cost, budget=0.05), []).splitlines()[2] == f"mode {mode}: {told}"
+
+
+def test_the_summary_counts_calls_that_were_not_told_whole(make: Any) -> None:
+    lines = summary(state(calls=1_001), [make.exercise()], alike=1_000).splitlines()
+    assert lines[1] == "1,001 calls: 1 agrees, 1,000 unchecked"
+
+
+def test_the_summary_tells_what_runs_unseen() -> None:
+    unseen = [Unseen("compiled", "`fast`", None, "Layers of `fast` run compiled: not seen.")]
+    assert summary(state(unseen=unseen), []).splitlines()[3] == "  unseen: Layers of `fast` run compiled: not seen."
+
+
 def test_the_summary_owns_up_to_faults() -> None:
     errors = InternalErrors(2, "Traceback (most recent call last):\n  ...\nValueError: \x1b[2J oh\n")
     lines = summary(state(internal_errors=errors), []).splitlines()
-    assert lines[2] == "2 faults of Torchtwin's own, kept away from your code; the first: ValueError: \\x1b[2J oh"
+    assert lines[3] == "2 faults of Torchtwin's own, kept away from your code; the first: ValueError: \\x1b[2J oh"

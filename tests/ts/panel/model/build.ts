@@ -37,7 +37,7 @@ export function run(first: number, count: number, like = 1, change: Partial<Run>
     shapes: [[4, 2]],
     shape: each(0),
     time: 1_700_000_000,
-    after: Array.from({ length: count }, (_, index) => index / 1000),
+    seconds: (count - 1) / 1000,
     reason: 'over the budget',
     ...change,
   };

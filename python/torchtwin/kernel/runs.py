@@ -1,0 +1,114 @@
+"""Calls that are like another one, in short: a run of them on its way out, and one of them told whole again."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from torchtwin.protocol import Call, Gradients, Operand, Run, Values, Verdict
+
+MAX_IN_RUN = 1_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alike:
+    """A call that was not told whole."""
+
+    call: int
+    """The id of the call that it is like."""
+    shape: tuple[int, ...]
+    """Of its input."""
+
+
+def runs(first: int, calls: Sequence[Alike], began: float, ended: float, reason: str) -> Iterator[Run]:
+    """The calls from `first` on, made between `began` and `ended` (seconds since the epoch).
+
+    To note when each was made would cost every call a tenth of a microsecond.
+    """
+    step = (ended - began) / len(calls)
+    for start in range(0, len(calls), MAX_IN_RUN):
+        some = calls[start : start + MAX_IN_RUN]
+        different = list(dict.fromkeys(some))
+        shapes = list(dict.fromkeys(it.shape for it in different))
+        shape = {it: shapes.index(it.shape) for it in different}
+        yield Run(
+            first=first + start,
+            like=[it.call for it in some],
+            shapes=[list(it) for it in shapes],
+            shape=[shape[it] for it in some],
+            time=began + step * (start + 1),
+            seconds=step * (len(some) - 1),
+            reason=reason,
+        )
+
+
+def told_whole(run: Run, id: int, like: Call) -> Call:
+    """A call of `run`, as the one that it is `like` but for its sizes and time, and unchecked."""
+    place = id - run.first
+    shape = run.shapes[run.shape[place]]
+    return msgspec.structs.replace(
+        like,
+        id=id,
+        operands=msgspec.structs.replace(
+            like.operands, input=_resized(like.operands.input, shape), output=_output(like, shape)
+        ),
+        forward=Verdict(kind="unchecked", message=f"not checked: {run.reason}", reason=run.reason),
+        gradients=Gradients(),
+        values=Values(),
+        time=run.time + run.seconds * place / max(len(run.like) - 1, 1),
+        matches=[],
+    )
+
+
+def _output(like: Call, shape: list[int]) -> Operand | None:
+    input, output = like.operands.input, like.operands.output
+    if input is None or output is None:
+        return output
+    return _resized(output, shape[:-1] + output.shape[len(input.shape) - 1 :])
+
+
+def _resized(operand: Operand | None, shape: list[int]) -> Operand | None:
+    return operand if operand is None or operand.shape == shape else msgspec.structs.replace(operand, shape=shape)
+
+
+class Runs:
+    """The runs that are kept, oldest first, and which calls they are like."""
+
+    def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._like: Counter[int] = Counter()
+        self.calls = 0
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs)
+
+    def add(self, run: Run) -> None:
+        self._runs.append(run)
+        self._like.update(run.like)
+        self.calls += len(run.like)
+
+    def drop_oldest(self) -> Run:
+        run = self._runs.pop(0)
+        self._like.subtract(run.like)
+        self.calls -= len(run.like)
+        for id in {id for id in run.like if not self._like[id]}:
+            del self._like[id]
+        return run
+
+    def refer_to(self, id: int) -> bool:
+        """Whether one of them is like that call."""
+        return id in self._like
+
+    def with_call(self, id: int) -> Run | None:
+        """The run that the call `id` is in."""
+        at = bisect.bisect_right(self._runs, id, key=lambda run: run.first) - 1
+        return self._runs[at] if at >= 0 and id < self._runs[at].first + len(self._runs[at].like) else None
+
+    def clear(self) -> None:
+        self._runs.clear()
+        self._like.clear()
+        self.calls = 0

@@ -1,0 +1,89 @@
+"""Which calls are checked: all, none, or as many as the budget allows, each layer in its turn."""
+
+from __future__ import annotations
+
+from torchtwin.kernel.budget import Budget
+from torchtwin.kernel.fastpath import FastPath
+from torchtwin.kernel.forms import Layer
+from torchtwin.protocol import Mode
+
+MAX_FORMS = 8
+"""So many forms of a layer's calls are checked when they come first, whatever is left of the budget."""
+
+
+class Sampler:
+    """In mode `auto` the first call of a layer is always checked, and the first with another shape, dtype or place.
+
+    Beyond that a layer is checked while the budget lasts, and again only when all others of the cell have been: nobody
+    stays unchecked for ever, nor is one checked at the cost of others because it runs first.
+    """
+
+    def __init__(self, budget: Budget, fast: FastPath) -> None:
+        self.mode: Mode = "auto"
+        self._budget = budget
+        self._fast = fast
+        self._present: set[Layer] = set()
+        """The layers that were looked at in this cell."""
+        self._waiting: set[Layer] = set()
+        """Those that were not checked in this turn."""
+        self._passed = 0
+
+    @property
+    def reason_for_none(self) -> str | None:
+        """Why no call at all is checked."""
+        return "in mode `shapes` calls are recorded only" if self.mode == "shapes" else None
+
+    @property
+    def reason(self) -> str:
+        """Why a call is not checked that is only counted."""
+        return self.reason_for_none or f"over the budget of {100 * self._budget.share:.3g} % of the running time"
+
+    def turn_to(self, mode: Mode) -> None:
+        self.mode = mode
+        self.look()
+
+    def cell_begins(self) -> None:
+        """Other layers may run than before."""
+        self._present.clear()
+        self._waiting.clear()
+        self.look()
+
+    def look(self) -> None:
+        """Opens the way for the next call to be looked at, where that may lead to a check."""
+        self._fast.look_at_next(self.checks_more())
+
+    def checks_more(self) -> bool:
+        """Whether a call may be checked that need not be."""
+        return self.mode == "every" or (self.mode == "auto" and self._budget.left() > 0)
+
+    def checks_first(self, layer: Layer) -> bool:
+        """Whether a call is told whole, and checked where calls are, that is like none before but for its layer."""
+        return layer.forms < MAX_FORMS or self.checks_again(layer)
+
+    def checks_again(self, layer: Layer) -> bool:
+        """Whether a call is checked that is like one that was told."""
+        if self.mode != "auto":
+            return self.mode == "every"
+        if not self.checks_more():
+            self._fast.look_at_next(False)
+            return False
+        if layer not in self._present:
+            self._present.add(layer)
+            self._waiting.add(layer)
+        return layer in self._waiting or self._is_turn_over()
+
+    def checked(self, layer: Layer) -> None:
+        """A call of the layer was checked, in its turn or because it was the first."""
+        if self.mode == "auto":
+            self._present.add(layer)
+            self._waiting.discard(layer)
+
+    def _is_turn_over(self) -> bool:
+        """Whether nobody is waiting, or those who are do not run any more: all others have had a turn twice since."""
+        self._passed += 1
+        if self._waiting and self._passed <= 2 * len(self._present):
+            return False
+        self._passed = 0
+        self._present = self._present - self._waiting
+        self._waiting = set(self._present)
+        return True
