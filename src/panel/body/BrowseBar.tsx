@@ -15,17 +15,11 @@ interface Props {
 
 /** As what the calls are shown, and which of them. */
 export function BrowseBar({ browsing, tally, goOn }: Props) {
-  const bad = tally.failed + tally.differs;
   return (
     <div className='jp-Torchtwin-browse'>
       <LookSwitch browsing={browsing} />
       <SearchField browsing={browsing} />
-      <VerdictFilter browsing={browsing} tally={tally} />
-      {bad > 0 && (
-        <Button onClick={goOn} title='Open the next call that failed or differs'>
-          Next difference
-        </Button>
-      )}
+      <Verdicts browsing={browsing} tally={tally} goOn={goOn} />
     </div>
   );
 }
@@ -74,13 +68,14 @@ function SearchField({ browsing }: Pick<Props, 'browsing'>) {
   );
 }
 
-/** A choice of verdicts, where there are several to choose from. */
-function VerdictFilter({ browsing, tally }: Pick<Props, 'browsing' | 'tally'>) {
+/** A choice of verdicts, where there are several to choose from; and the way to what is wrong. */
+function Verdicts({ browsing, tally, goOn }: Props) {
   const { verdicts } = browsing.filter;
   const offered = CALL_VERDICTS.filter((verdict) => tally[verdict] > 0 || verdicts.has(verdict));
-  if (offered.length < 2 && verdicts.size === 0) return null;
+  const isWrong = tally.failed + tally.differs > 0;
+  if (!isWrong && offered.length < 2 && verdicts.size === 0) return null;
   return (
-    <fieldset className='jp-Torchtwin-chipRow' aria-label='Show only'>
+    <fieldset className='jp-Torchtwin-chipRow' aria-label='Verdicts'>
       {offered.map((verdict) => (
         <button
           key={verdict}
@@ -93,6 +88,11 @@ function VerdictFilter({ browsing, tally }: Pick<Props, 'browsing' | 'tally'>) {
           <span aria-hidden='true'>{MARK[verdict]}</span> {count(tally[verdict])} {verdictWord(verdict, tally[verdict])}
         </button>
       ))}
+      {isWrong && (
+        <Button onClick={goOn} title='Open the next call that failed or differs'>
+          Next difference
+        </Button>
+      )}
     </fieldset>
   );
 }

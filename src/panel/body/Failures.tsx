@@ -50,7 +50,8 @@ function PutAway({ failed, dismiss }: { failed: Call[]; dismiss: (upTo: number) 
   );
 }
 
-function FailureCard({ call }: { call: Call }) {
+/** A call that raised, and why. */
+export function FailureCard({ call }: { call: Call }) {
   if (!call.error) return null;
   const { explanation, suggestions, type, message } = call.error;
   return (

@@ -49,7 +49,7 @@ export function TreeItem({ id, index, start, measure, row, active, chosen, pick,
       onClick={pick}
     >
       <span className='jp-Torchtwin-treeEnd'>
-        <span className='jp-Torchtwin-quiet'>{node.layer ? `× ${count(node.calls)}` : callsText(node.calls)}</span>{' '}
+        <span className='jp-Torchtwin-quiet'>{calledText(node)}</span>{' '}
         <Worst node={node} find={only(() => findWorst(node))} />
       </span>
       <Twisty open={open} fold={only(fold)} />
@@ -59,6 +59,11 @@ export function TreeItem({ id, index, start, measure, row, active, chosen, pick,
       <Shapes node={node} />
     </div>
   );
+}
+
+/** Of a layer as in the list; with others below it, how many there are in all. */
+function calledText({ layer, children, calls }: ModuleNode): string {
+  return layer && children.length === 0 ? `× ${count(calls)}` : callsText(calls);
 }
 
 function placed(start: number, level: number): CSSProperties {
@@ -86,7 +91,7 @@ function Shapes({ node: { layer } }: { node: ModuleNode }) {
   if (!input && !output) return null;
   return (
     <code className='jp-Torchtwin-treeShapes jp-Torchtwin-shape'>
-      {input ?? '?'} → {output ?? '?'}
+      <span>{input ?? '?'}</span> <span>→ {output ?? '?'}</span>
     </code>
   );
 }

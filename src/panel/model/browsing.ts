@@ -13,6 +13,8 @@ export class Browsing {
   filter: Filter = EMPTY;
   /** The layer whose calls are shown below the tree, by its words. */
   chosen: string | null = null;
+  /** Id of a call that is shown alone: the difference that a person has gone to. */
+  shown: number | null = null;
   /** The row of the tree where the keyboard is. */
   active: string | null = null;
   private readonly folds = new Map<string, boolean>();
@@ -56,18 +58,27 @@ export class Browsing {
   /** Shows the calls of a layer, or puts them away again. */
   choose(path: string | null): void {
     this.chosen = path;
+    this.shown = null;
     this.changed();
   }
 
-  /** Opens the modules on the way to a layer, and chooses it. */
-  goTo(way: readonly string[]): void {
+  /** Shows a call alone, and in the tree the way to its layer. */
+  goTo(call: number, way: readonly string[]): void {
     for (const path of way.slice(0, -1)) this.current.set(path, true);
-    this.active = this.chosen = way.at(-1) ?? null;
+    this.active = this.chosen = way.at(-1) ?? this.chosen;
+    this.shown = call;
+    this.changed();
+  }
+
+  /** Shows all calls again, or those of the layer that is chosen. */
+  goBack(): void {
+    this.shown = null;
     this.changed();
   }
 
   private narrow(filter: Filter): void {
     this.filter = filter;
+    this.shown = null;
     this.foldsOfFound.clear();
     this.changed();
   }

@@ -1,5 +1,6 @@
 import type { Group } from './group';
 import type { ModuleNode } from './moduleTree';
+import { count } from './numbers';
 
 /** A group with a call that raised or differs, and the oldest such call. */
 export interface Failing {
@@ -13,8 +14,21 @@ export function failingOf(groups: readonly Group[]): Failing[] {
 
 /** The one after that of the call, and after the last the first again. Null where there is none. */
 export function nextFailing(failing: readonly Failing[], after: number | null): Failing | null {
-  const at = failing.findIndex(({ call }) => call === after);
-  return failing[(at + 1) % failing.length] ?? null;
+  return failing[(placeOf(failing, after) + 1) % failing.length] ?? null;
+}
+
+/** Which of them it is, and whether there are others alike: `Difference 2 of 5, the oldest of 3 here`. */
+export function placeText(failing: readonly Failing[], call: number): string {
+  const at = placeOf(failing, call);
+  const group = failing[at]?.group;
+  if (!group) return 'Difference';
+  const here = group.tally.failed + group.tally.differs;
+  const place = `Difference ${count(at + 1)} of ${count(failing.length)}`;
+  return here > 1 ? `${place}, the oldest of ${count(here)} here` : place;
+}
+
+function placeOf(failing: readonly Failing[], call: number | null): number {
+  return failing.findIndex((each) => each.call === call);
 }
 
 /** The groups as their layers stand in the tree. */

@@ -112,7 +112,38 @@ const middle = async (page) => {
   await page.waitForTimeout(200);
 };
 
+/** Four steps of an encoder of twelve layers; in one call something is wrong. */
+const steps = encoder(4, { cost: { spent: 0.26, running: 12.4 } });
+const asModel = (page) => page.getByRole('button', { name: 'Model', exact: true }).click();
+const unfoldLayer = async (page) => {
+  await asModel(page);
+  for (const path of ['layers[7]', 'layers[7].self_attn']) {
+    const row = page.getByTitle(`model.encoder.${path}`, { exact: true });
+    await row.locator('.jp-Torchtwin-twisty').click();
+  }
+};
+const chooseLayer = async (page) => {
+  await unfoldLayer(page);
+  await page.getByTitle('model.encoder.layers[7].linear1', { exact: true }).click();
+};
+const nextDifference = async (page) => {
+  await asModel(page);
+  await page.getByRole('button', { name: 'Next difference' }).click();
+};
+const lookFor = (text) => async (page) => {
+  await page.getByRole('searchbox').fill(text);
+};
+const model = { pages: ['page-exercise'], loop: steps, width: 375, height: 808, framed: true };
+
 export const SCENES = [
+  { name: 'model', ...model, act: unfoldLayer },
+  { name: 'model-dark', ...model, act: chooseLayer, dark: true },
+  { name: 'model-narrow', ...model, act: unfoldLayer, width: 250 },
+  { name: 'model-zoom', ...model, act: unfoldLayer, width: 250, height: 350, zoom: 2 },
+  { name: 'model-wide', ...model, act: chooseLayer, width: 560 },
+  { name: 'model-difference', ...model, act: nextDifference },
+  { name: 'model-difference-narrow', ...model, act: nextDifference, width: 250, dark: true },
+  { name: 'search-nothing', ...model, act: lookFor('linear9') },
   { name: 'cost', pages: exercise, change: overBudget, act: unfoldNote },
   { name: 'cost-dark-narrow', pages: exercise, change: overBudget, act: unfoldNote, dark: true, width: 250 },
   { name: 'loop', pages: layers, loop },

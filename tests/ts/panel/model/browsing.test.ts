@@ -34,9 +34,30 @@ describe('the tree', () => {
   test('opens the way to a layer and chooses it, but does not unfold the layer', () => {
     const browsing = browse();
     browsing.fold('m', false);
-    browsing.goTo(['m', 'm.a', 'm.a.b', 'm.a.b.c']);
+    browsing.goTo(7, ['m', 'm.a', 'm.a.b', 'm.a.b.c']);
     expect([browsing.isOpen('m', 1), browsing.isOpen('m.a.b', 3)]).toEqual([true, true]);
     expect([browsing.isOpen('m.a.b.c', 4), browsing.chosen, browsing.active]).toEqual([false, 'm.a.b.c', 'm.a.b.c']);
+  });
+});
+
+describe('a call that is shown alone', () => {
+  const shown = (then: (browsing: Browsing) => void) => {
+    const browsing = browse();
+    browsing.goTo(7, ['m']);
+    then(browsing);
+    return browsing.shown;
+  };
+
+  test('stays while the tree is folded, and when it is left for the list', () => {
+    expect(shown((browsing) => browsing.fold('m', false))).toBe(7);
+    expect(shown((browsing) => browsing.show('list'))).toBe(7);
+  });
+
+  test('gives way to all calls, to those of a layer, and to what is looked for', () => {
+    expect(shown((browsing) => browsing.goBack())).toBeNull();
+    expect(shown((browsing) => browsing.choose('n'))).toBeNull();
+    expect(shown((browsing) => browsing.search('n'))).toBeNull();
+    expect(shown((browsing) => browsing.toggle('failed'))).toBeNull();
   });
 });
 
@@ -52,8 +73,9 @@ test('every change is told', () => {
   browsing.fold('m', true);
   browsing.activate('m');
   browsing.choose('m');
-  browsing.goTo(['m']);
-  expect(told).toBe(8);
+  browsing.goTo(7, ['m']);
+  browsing.goBack();
+  expect(told).toBe(9);
 });
 
 test('how the calls are looked at stays with the session, and tells those that draw it', () => {
