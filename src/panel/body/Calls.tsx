@@ -40,7 +40,7 @@ export function Calls({ calls, watching }: Props) {
   const isListed = !call && (below.length > 0 || (groups.length === 0 ? isEmpty(filter) : !isTree));
   return (
     <Section title='Calls' remark={look === 'model' ? 'by module' : 'newest first'}>
-      {calls.size > 0 && <BrowseBar {...{ browsing, tally, goOn }} />}
+      {(calls.size > 1 || isTree || !isEmpty(filter)) && <BrowseBar {...{ browsing, tally, goOn }} />}
       {isTree && <ModelTree {...{ browsing, findWorst }} roots={roots()} />}
       <Standing {...{ browsing, groups, below, failing, call, goOn }} />
       {call && <ShownCall call={call} />}

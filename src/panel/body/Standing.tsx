@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from 'react';
 import type { Call } from '../../protocol';
 import type { Browsing } from '../model/browsing';
 import { type Failing, placeText } from '../model/failing';
@@ -31,8 +32,9 @@ interface Words {
 /** Which calls stand below, where these are not simply all, and the way back. The region stays, to be announced. */
 export function Standing(props: Props) {
   const { name, text, ways, isSilent } = wordsOf(props);
+  const line = useInSight(props.browsing.chosen);
   return (
-    <div className='jp-Torchtwin-standing'>
+    <div ref={line} className='jp-Torchtwin-standing'>
       <span role='status'>
         {name && (
           <b className={isSilent ? 'jp-Torchtwin-unseen' : undefined}>
@@ -52,6 +54,17 @@ export function Standing(props: Props) {
       )}
     </div>
   );
+}
+
+/** Brings the line into sight, and some of what stands below it, when another layer is chosen. */
+function useInSight(chosen: string | null) {
+  const line = useRef<HTMLDivElement>(null);
+  const before = useRef(chosen);
+  useLayoutEffect(() => {
+    if (chosen !== null && chosen !== before.current) line.current?.scrollIntoView?.({ block: 'nearest' });
+    before.current = chosen;
+  }, [chosen]);
+  return line;
 }
 
 const NOTHING: Words = { text: '', ways: [] };
