@@ -51,8 +51,6 @@ function PutAway({ failed, dismiss }: { failed: Call[]; dismiss: (upTo: number) 
 }
 
 function FailureCard({ call }: { call: Call }) {
-  if (!call.error) return null;
-  const { explanation, suggestions, type, message } = call.error;
   return (
     <article tabIndex={-1} className='jp-Torchtwin-failure' aria-label={`Failed call of ${call.name}`}>
       <div className='jp-Torchtwin-row'>
@@ -61,6 +59,17 @@ function FailureCard({ call }: { call: Call }) {
         </span>
         <Place site={call.site} />
       </div>
+      <Explanation call={call} />
+    </article>
+  );
+}
+
+/** Why a call raised, and what would have fitted. */
+export function Explanation({ call }: { call: Call }) {
+  if (!call.error) return null;
+  const { explanation, suggestions, type, message } = call.error;
+  return (
+    <>
       <Expression call={call} />
       <Spelled call={call} />
       <p>
@@ -68,7 +77,7 @@ function FailureCard({ call }: { call: Call }) {
       </p>
       <Suggestions suggestions={suggestions} />
       <p className='jp-Torchtwin-raised'>{`${type}: ${message}`}</p>
-    </article>
+    </>
   );
 }
 

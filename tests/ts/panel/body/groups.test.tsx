@@ -79,4 +79,6 @@ test('calls that raised are told above, and in the row of a loop that has others
   await show(page([call(1), call(2, { error: failed.error }), { ...failed, id: 3 }]));
   expect(labels()).toEqual([`Failed call of ${failed.name}`, '2 calls of fc']);
   expect(verdictsOf(/2 calls/)).toEqual(['✕ 1 failed', '✓ 1 identical']);
+  fireEvent.click(screen.getByRole('button', { name: 'Go to call 2, which failed' }));
+  expect(callCard(/Call 2 of fc/).textContent).toContain('h has 128 features, fc2 takes 64.');
 });
