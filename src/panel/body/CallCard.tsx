@@ -6,6 +6,7 @@ import { count } from '../model/numbers';
 import { Formula } from './Code';
 import { Detail } from './Detail';
 import { Expression, Spelled } from './Expression';
+import { Explanation } from './Failures';
 import { useLeavesFocus } from './focus';
 import { Matches } from './Matches';
 import { Place } from './Place';
@@ -43,9 +44,9 @@ export const CallCard = memo(function CallCard({ call, open, toggle, alone, plac
         </h3>
         {alone ? <Place site={call.site} /> : <InShort call={call} />}
       </div>
-      {(alone || open) && <Findings call={call} open={open} />}
+      {(alone || open) && !call.error && <Findings call={call} open={open} />}
       <div id={id} hidden={!open}>
-        {open && <Detail call={call} />}
+        {open && (call.error ? <Explanation call={call} /> : <Detail call={call} />)}
       </div>
     </article>
   );

@@ -56,9 +56,10 @@ function List({ calls, groups }: Omit<Props, 'watching'>) {
     const { place, of } = row;
     if (row.type === 'group') {
       const { group, unfolded } = row;
-      const { version, newestChecked } = group;
-      const latest = newestChecked === null ? null : calls.verdictOf(newestChecked);
-      return <GroupCard {...{ group, version, latest, unfolded, unfold, show, place, of }} />;
+      const { version } = group;
+      const latest = calls.verdictOf(group.newestChecked ?? 0);
+      const failing = calls.verdictOf(group.firstFailing ?? 0);
+      return <GroupCard {...{ group, version, latest, failing, unfolded, unfold, show, place, of }} />;
     }
     const call = calls.get(row.id);
     const open = reading.isOpen(row.id);

@@ -52,8 +52,6 @@ function PutAway({ failed, dismiss }: { failed: Call[]; dismiss: (upTo: number) 
 
 /** A call that raised, and why. */
 export function FailureCard({ call }: { call: Call }) {
-  if (!call.error) return null;
-  const { explanation, suggestions, type, message } = call.error;
   return (
     <article tabIndex={-1} className='jp-Torchtwin-failure' aria-label={`Failed call of ${call.name}`}>
       <div className='jp-Torchtwin-row'>
@@ -62,6 +60,17 @@ export function FailureCard({ call }: { call: Call }) {
         </span>
         <Place site={call.site} />
       </div>
+      <Explanation call={call} />
+    </article>
+  );
+}
+
+/** Why a call raised, and what would have fitted. */
+export function Explanation({ call }: { call: Call }) {
+  if (!call.error) return null;
+  const { explanation, suggestions, type, message } = call.error;
+  return (
+    <>
       <Expression call={call} />
       <Spelled call={call} />
       <p>
@@ -69,7 +78,7 @@ export function FailureCard({ call }: { call: Call }) {
       </p>
       <Suggestions suggestions={suggestions} />
       <p className='jp-Torchtwin-raised'>{`${type}: ${message}`}</p>
-    </article>
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 import { memo } from 'react';
 import type { CallVerdict } from '../model/callVerdict';
 import type { Group } from '../model/group';
-import { type Finding, summary } from '../model/groupText';
+import { type Finding, summary, wayTo } from '../model/groupText';
 import { shorten } from '../model/names';
 import { count } from '../model/numbers';
 import { Formula } from './Code';
@@ -16,6 +16,8 @@ interface Props {
   version: number;
   /** What came of the newest call that was checked. */
   latest: CallVerdict | null;
+  /** What came of the oldest one that raised or differs. */
+  failing: CallVerdict | null;
   unfolded: boolean;
   unfold: (group: Group, unfolded: boolean) => void;
   /** Unfolds the group, and goes to one of its calls. */
@@ -25,7 +27,7 @@ interface Props {
 }
 
 /** Calls of one layer in a loop: how many, and what came of them. Unfolded, each stands below it. */
-export const GroupCard = memo(function GroupCard({ group, latest, unfolded, unfold, show, place, of }: Props) {
+export const GroupCard = memo(function GroupCard({ group, latest, failing, unfolded, unfold, show, place, of }: Props) {
   const { name, site, newest, firstFailing } = group;
   const button = useLeavesFocus<HTMLButtonElement>();
   return (
@@ -47,9 +49,9 @@ export const GroupCard = memo(function GroupCard({ group, latest, unfolded, unfo
       </div>
       <Expression call={newest} />
       <Summary group={group} latest={latest} />
-      {firstFailing !== null && (
+      {firstFailing !== null && failing && (
         <button type='button' className='jp-Torchtwin-link' onClick={() => show(group, firstFailing)}>
-          Show the first of these: call {count(firstFailing)}
+          {wayTo(firstFailing, failing, group)}
         </button>
       )}
     </article>

@@ -44,6 +44,12 @@ export function summary(
   return { checked: some, findings, latest: tells ? finding(latest, ONE[latest]) : null };
 }
 
+/** The way to the oldest call that raised or differs: `Go to call 17, the first that differs`. */
+export function wayTo(call: number, verdict: CallVerdict, { tally }: Pick<Group, 'tally'>): string {
+  const what = tally.failed + tally.differs === 1 ? 'which' : 'the first that';
+  return `Go to call ${count(call)}, ${what} ${ONE[verdict]}`;
+}
+
 function finding(verdict: CallVerdict, text: string): Finding {
   return { sign: MARK[verdict], text, tone: TONE[verdict] };
 }

@@ -54,7 +54,7 @@ describe('the focus stays in the panel', () => {
   test('on the first call that differs, when that is gone to', async () => {
     const differs = { forward: callOf('page-different.json').forward };
     await show(page([call(1), call(2, differs), call(3)]));
-    press('Show the first of these: call 2');
+    press('Go to call 2, which differs');
     await frames();
     const article = screen.getByRole('article', { name: 'Call 2 of fc' });
     expect(focused()).toBe(article.querySelector('h3 button'));

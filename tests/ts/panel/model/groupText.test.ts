@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type CallVerdict, emptyVerdicts, type VerdictTally } from '../../../../src/panel/model/callVerdict';
-import { summary } from '../../../../src/panel/model/groupText';
+import { summary, wayTo } from '../../../../src/panel/model/groupText';
 import { call } from './build';
 
 function told(tally: Partial<VerdictTally>, latest: CallVerdict | null): string {
@@ -33,3 +33,10 @@ test.each([
     expect(told(tally, latest)).toBe(expected);
   },
 );
+
+test.each([
+  [{ differs: 1 }, 'Go to call 1,234, which differs'],
+  [{ differs: 1, failed: 1 }, 'Go to call 1,234, the first that differs'],
+])('the way to the first that fails: %j', (tally, expected) => {
+  expect(wayTo(1234, 'differs', { tally: { ...emptyVerdicts(), ...tally } })).toBe(expected);
+});
