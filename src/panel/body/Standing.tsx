@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from 'react';
+import { useEffect, useRef } from 'react';
 import type { Call } from '../../protocol';
 import type { Browsing } from '../model/browsing';
 import { type Failing, placeText } from '../model/failing';
@@ -60,9 +60,13 @@ export function Standing(props: Props) {
 function useInSight(chosen: string | null) {
   const line = useRef<HTMLDivElement>(null);
   const before = useRef(chosen);
-  useLayoutEffect(() => {
-    if (chosen !== null && chosen !== before.current) line.current?.scrollIntoView?.({ block: 'nearest' });
+  useEffect(() => {
+    const isOther = chosen !== null && chosen !== before.current;
     before.current = chosen;
+    if (!isOther) return;
+    // What stands below has its height once it is placed.
+    const frame = requestAnimationFrame(() => line.current?.scrollIntoView?.({ block: 'nearest' }));
+    return () => cancelAnimationFrame(frame);
   }, [chosen]);
   return line;
 }
