@@ -61,9 +61,10 @@ export function TreeItem({ id, index, start, measure, row, active, chosen, pick,
   );
 }
 
-/** Of a layer as in the list; with others below it, how many there are in all. */
+/** Of a layer as in the list, where only several are counted; with others below it, how many there are in all. */
 function calledText({ layer, children, calls }: ModuleNode): string {
-  return layer && children.length === 0 ? `× ${count(calls)}` : callsText(calls);
+  if (!layer || children.length > 0) return callsText(calls);
+  return calls > 1 ? `× ${count(calls)}` : '';
 }
 
 function placed(start: number, level: number): CSSProperties {

@@ -130,6 +130,10 @@ const nextDifference = async (page) => {
   await asModel(page);
   await page.getByRole('button', { name: 'Next difference' }).click();
 };
+const chooseLong = async (page) => {
+  await asModel(page);
+  await page.getByRole('treeitem').last().click();
+};
 const chooseVerdict = (word) => (page) => page.getByRole('button', { name: new RegExp(`^✕? ?1 ${word}`) }).click();
 const lookFor = (text) => async (page) => {
   await page.getByRole('searchbox').fill(text);
@@ -144,7 +148,7 @@ export const SCENES = [
   { name: 'model-wide', ...model, act: chooseLayer, width: 560 },
   { name: 'model-difference', ...model, act: nextDifference },
   { name: 'model-difference-narrow', ...model, act: nextDifference, width: 250, dark: true },
-  { name: 'model-long-names', ...model, pages: mixed, loop: (events) => events, act: asModel, width: 250 },
+  { name: 'model-long-names', pages: mixed, act: chooseLong, ...window250 },
   { name: 'list-found', ...model, act: chooseVerdict('differs'), width: 250, dark: true },
   { name: 'list-failed', pages: mixed, act: chooseVerdict('failed') },
   { name: 'search-nothing', ...model, act: lookFor('linear9') },
