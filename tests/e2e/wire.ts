@@ -1,6 +1,9 @@
 interface Content {
-  data?: { envelopes?: { event: { type: string; id: number } }[] };
+  data?: { envelopes?: { event: Told }[] };
 }
+
+/** As much of an event as the tests read. */
+type Told = { type: 'call'; id: number } | { type: 'run'; first: number; like: number[] } | { type: 'other' };
 
 /** The content of a kernel message in a frame of `v1.kernel.websocket.jupyter.org`. */
 export function jsonParts(frame: Buffer): { content: Content | null } {

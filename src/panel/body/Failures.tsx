@@ -1,6 +1,6 @@
 import { useRef, useState } from 'react';
 import type { Call } from '../../protocol';
-import { CAPACITY, type CallLog } from '../model/callLog';
+import type { CallLog } from '../model/callLog';
 import { Button } from './Button';
 import { Sentence } from './Code';
 import { useReading } from './context';
@@ -18,7 +18,8 @@ export function Failures({ calls }: { calls: CallLog }) {
   const section = useRef<HTMLElement>(null);
   const focusAfter = useFocusAfter();
   if (calls.tally.failed === 0) return null;
-  const failed = calls.newest(CAPACITY, (outcome, id) => outcome === 'failed' && id > reading.dismissed);
+  const all = calls.newest(calls.tally.failed, (outcome) => outcome === 'failed');
+  const failed = all.filter(({ id }) => id > reading.dismissed);
   const more = failed.length - shown;
   const showEarlier = () => {
     setShown(shown + STEP);
@@ -49,9 +50,8 @@ function PutAway({ failed, dismiss }: { failed: Call[]; dismiss: (upTo: number) 
   );
 }
 
-function FailureCard({ call }: { call: Call }) {
-  if (!call.error) return null;
-  const { explanation, suggestions, type, message } = call.error;
+/** A call that raised, and why. */
+export function FailureCard({ call }: { call: Call }) {
   return (
     <article tabIndex={-1} className='jp-Torchtwin-failure' aria-label={`Failed call of ${call.name}`}>
       <div className='jp-Torchtwin-row'>
@@ -60,6 +60,17 @@ function FailureCard({ call }: { call: Call }) {
         </span>
         <Place site={call.site} />
       </div>
+      <Explanation call={call} />
+    </article>
+  );
+}
+
+/** Why a call raised, and what would have fitted. */
+export function Explanation({ call }: { call: Call }) {
+  if (!call.error) return null;
+  const { explanation, suggestions, type, message } = call.error;
+  return (
+    <>
       <Expression call={call} />
       <Spelled call={call} />
       <p>
@@ -67,7 +78,7 @@ function FailureCard({ call }: { call: Call }) {
       </p>
       <Suggestions suggestions={suggestions} />
       <p className='jp-Torchtwin-raised'>{`${type}: ${message}`}</p>
-    </article>
+    </>
   );
 }
 

@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react';
 import { countsOf } from '../model/counts';
 import type { KernelSync } from '../model/kernelSync';
 import type { PanelModel, Snapshot } from '../model/panelModel';
-import { CallList } from './CallList';
+import { Calls } from './Calls';
 import { CountsBar } from './CountsBar';
 import { ModelProvider, ReadingProvider } from './context';
 import { Empty } from './Empty';
@@ -28,20 +28,30 @@ function Content({ snapshot: { view, screen, sync } }: { snapshot: Snapshot }) {
   const key = `${view.id} ${sync?.records.session}`;
   return (
     <div className='jp-Torchtwin-content' tabIndex={-1} aria-busy={view.restarting}>
-      {counted && <CountsBar key={`counts ${key}`} counts={countsOf(sync.records)} busy={view.busy} />}
-      {sync && screen.type === 'data' && <Data key={`data ${key}`} sync={sync} />}
-      <Empty screen={screen} />
+      <div>
+        {counted && (
+          <CountsBar
+            key={`counts ${key}`}
+            counts={countsOf(sync.records)}
+            state={sync.records.state}
+            busy={view.busy}
+          />
+        )}
+        {sync && screen.type === 'data' && <Data key={`data ${key}`} sync={sync} />}
+        <Empty screen={screen} />
+      </div>
     </div>
   );
 }
 
 function Data({ sync: { records } }: { sync: KernelSync }) {
   const unknown = [...records.unknown];
+  const { calls } = records;
   return (
     <ReadingProvider value={records.reading}>
-      <Failures calls={records.calls} />
+      <Failures calls={calls} />
       {records.tensors && records.tensors.rows.length > 0 && <TensorSection tensors={records.tensors} />}
-      <CallList calls={records.calls} watching={records.state?.watching !== false} />
+      <Calls calls={calls} watching={records.state?.watching !== false} />
       {unknown.length > 0 && (
         <p className='jp-Torchtwin-more'>Unknown to this version of the panel: {unknown.join(', ')}.</p>
       )}

@@ -76,6 +76,9 @@ export function brief(value: ElementValue): string {
   return size >= 100 ? Math.round(number).toLocaleString('en-US') : String(Number(number.toPrecision(2)));
 }
 
+/** Made once: every row that is scrolled by has a number. */
+const WHOLE = new Intl.NumberFormat('en-US');
+
 export function count(number: number): string {
-  return number.toLocaleString('en-US');
+  return WHOLE.format(number);
 }

@@ -1,3 +1,5 @@
+import { Browsing } from './browsing';
+
 /**
  * What a person has opened, folded and put away in one session of a kernel.
  *
@@ -6,7 +8,9 @@
 export class Reading {
   /** Failed calls up to this id are put away. */
   dismissed = 0;
-  private readonly calls = new Map<number, boolean>();
+  readonly browsing = new Browsing(() => this.emit());
+  private readonly calls = new Set<number>();
+  private readonly groups = new Map<string, boolean>();
   private readonly folded = new Set<string>();
   private readonly listeners = new Set<() => void>();
   private changes = 0;
@@ -20,17 +24,29 @@ export class Reading {
   readonly version = (): number => this.changes;
 
   isOpen(call: number): boolean {
-    return this.calls.get(call) ?? false;
+    return this.calls.has(call);
   }
 
-  readonly toggle = (call: number): void => {
-    this.calls.set(call, !this.isOpen(call));
-    this.emit();
-  };
+  readonly toggle = (call: number): void => this.open(call, !this.isOpen(call));
 
-  /** The calls that were ever opened: they stay in sight, so that none is lost by being closed either. */
-  get touched(): number[] {
-    return [...this.calls.keys()];
+  open(call: number, open = true): void {
+    if (open) this.calls.add(call);
+    else this.calls.delete(call);
+    this.emit();
+  }
+
+  get openCalls(): number[] {
+    return [...this.calls];
+  }
+
+  /** Undefined where nobody has said so. */
+  isUnfolded(group: string): boolean | undefined {
+    return this.groups.get(group);
+  }
+
+  unfold(group: string, unfolded: boolean): void {
+    this.groups.set(group, unfolded);
+    this.emit();
   }
 
   dismiss(upTo: number): void {

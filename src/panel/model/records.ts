@@ -67,13 +67,12 @@ export class Records {
 
   private take({ seq, event }: DecodedEnvelope): void {
     if (seq <= this.upto) return;
-    this.begun ||= event.type === 'call' || (event.type === 'tensors' && event.rows.length > 0);
+    this.begun ||= event.type === 'call' || event.type === 'run' || (event.type === 'tensors' && event.rows.length > 0);
     if (event.type === 'call') this.calls.put(event, seq);
     else if (event.type === 'cleared') this.clear(event.up_to);
     else if (event.type === 'state') this.takeState(event, seq);
     else if (event.type === 'tensors') this.takeTensors(event, seq);
-    // Calls that were not checked are not shown yet.
-    else if (event.type === 'run') return;
+    else if (event.type === 'run') this.calls.putRun(event);
     // A comparison stands where it was asked for, in the notebook.
     else if (event.type !== 'comparison') this.unknown.add(event.name);
   }

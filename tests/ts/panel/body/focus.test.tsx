@@ -1,12 +1,9 @@
 import { fireEvent, screen } from '@testing-library/react';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { callOf } from '../../fixtures';
 import { view } from '../../harness/fakeHost';
 import { call, calls, page } from '../model/build';
 import { EMPTY, frames, show, value } from './show';
-
-// Hundreds of cards take their time beside other work. How long is not what is tested.
-vi.setConfig({ testTimeout: 30_000 });
 
 /** Presses a button as with the keyboard. */
 function press(name: string) {
@@ -44,18 +41,32 @@ describe('the focus stays in the panel', () => {
     expect(focused()?.getAttribute('aria-label')).toBe('Failed call of fc2');
   });
 
-  test('on the first of the last older calls', async () => {
-    await show(page(calls(1, 150)));
-    press('Show 50 older calls');
-    const article = focused()?.closest('article');
-    expect(article?.getAttribute('aria-label')).toBe('Call 50 of fc');
-    expect(focused()).toBe(article?.querySelector('h3 button'));
+  test('on what a loop is folded by, when another call moves its row', async () => {
+    const { host } = await show(page([...calls(1, 2), call(3, { name: 'head' }), call(4, { name: 'head' })]));
+    const button = screen.getAllByText('fc')[0]?.closest('button') as HTMLButtonElement;
+    button.focus();
+    host.page(page([call(5, { time: call(1).time + 60 })], 4));
+    await frames();
+    expect(screen.getAllByRole('article')[0]?.contains(button)).toBe(true);
+    expect(focused()).toBe(button);
   });
 
-  test('on the button that shows older calls while there are more of them', async () => {
-    await show(page(calls(1, 250)));
-    press('Show 100 older calls');
-    expect(focused()?.textContent).toBe('Show 50 older calls');
+  test('on the first call that differs, when that is gone to', async () => {
+    const differs = { forward: callOf('page-different.json').forward };
+    await show(page([call(1), call(2, differs), call(3)]));
+    press('Go to call 2, which differs');
+    await frames();
+    const article = screen.getByRole('article', { name: 'Call 2 of fc' });
+    expect(focused()).toBe(article.querySelector('h3 button'));
+    expect(focused()?.getAttribute('aria-expanded')).toBe('true');
+  });
+
+  test('in the panel, when a call that had it is cleared', async () => {
+    const { host } = await show(page(calls(1, 1)));
+    screen.getByRole('button', { name: 'fc' }).focus();
+    host.page(page([{ type: 'cleared', up_to: 1 }], 1));
+    await frames();
+    expect(focused()?.className).toBe('jp-Torchtwin-content');
   });
 
   test('where a screen goes that had it', async () => {

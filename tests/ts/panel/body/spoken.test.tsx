@@ -36,7 +36,7 @@ describe('the counts', () => {
 
 test('the words of an empty screen come into a region that was there before them', async () => {
   const { host, container } = await show(page([call(1)]));
-  const region = container.querySelector('.jp-Torchtwin-content > div:last-child > [role=status]');
+  const region = container.querySelector('.jp-Torchtwin-content > div > div:last-child > [role=status]');
   expect(region?.textContent).toBe('');
   host.focus(view({ id: null, name: '', kernelName: '', status: { type: 'none' } }));
   await frames();

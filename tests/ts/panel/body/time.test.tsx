@@ -1,12 +1,9 @@
 import { fireEvent, screen } from '@testing-library/react';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { callOf } from '../../fixtures';
 import { view } from '../../harness/fakeHost';
-import { call, calls, page } from '../model/build';
+import { call, calls, page, run } from '../model/build';
 import { EMPTY, frames, show, value } from './show';
-
-// Hundreds of cards take their time beside other work. How long is not what is tested.
-vi.setConfig({ testTimeout: 30_000 });
 
 describe('over time', () => {
   test('shows each kernel its own calls', async () => {
@@ -34,18 +31,6 @@ describe('over time', () => {
     expect(screen.getByRole('status', { name: 'Watch: kernel restarted' })).toBeTruthy();
   });
 
-  test('keeps 20,000 calls and draws a hundred, then older ones on request', async () => {
-    const { host, container } = await show(EMPTY);
-    for (let at = 0; at < 20_000; at += 2000) host.page(page(calls(at + 1, at + 2000), at));
-    await frames();
-    const articles = () => [...container.querySelectorAll('article')];
-    expect(container.textContent).toContain('20,000 calls');
-    expect(articles()).toHaveLength(100);
-    expect(articles()[0]?.getAttribute('aria-label')).toBe('Call 20000 of fc');
-    fireEvent.click(screen.getByText('Show 100 older calls'));
-    expect(articles()).toHaveLength(200);
-  });
-
   test('keeps an open call, and what is chosen in it, while newer ones come', async () => {
     const { host, container } = await show(page(calls(1, 1)));
     fireEvent.click(screen.getByRole('button', { name: 'fc' }));
@@ -57,19 +42,14 @@ describe('over time', () => {
       for (const { removedNodes } of changes) removed.push(...removedNodes);
     });
     observer.observe(container, { childList: true, subtree: true });
-    host.page(page(calls(2, 150), 1));
+    host.page(page([...calls(2, 9), call(10, { name: 'other' }), run(11, 5000)], 1));
     await frames();
-    const card = container.querySelector('article[aria-label="Call 1 of fc"]') as Element;
+    const card = screen.getByRole('article', { name: 'Call 1 of fc' });
     expect(card.textContent).toContain('fc_out[0, 1] = 10·21 + 20·22 + 32 = 682');
+    expect(card.getAttribute('aria-posinset')).toBe('5009');
     expect(document.activeElement).toBe(chosen);
     // A browser takes the focus from what is moved.
-    expect(removed.includes(card)).toBe(false);
-    expect(container.querySelectorAll('article')).toHaveLength(101);
-    const older = screen.getByText('Show 49 older calls');
-    expect(older.compareDocumentPosition(card)).toBe(Node.DOCUMENT_POSITION_FOLLOWING);
-    fireEvent.click(older);
-    expect([...container.querySelectorAll('article')].at(-1)).toBe(card);
-    expect(container.querySelectorAll('article')).toHaveLength(150);
+    expect(removed.some((node) => node.contains(card))).toBe(false);
   });
 
   test('keeps what was opened, folded and dismissed while another notebook is looked at', async () => {

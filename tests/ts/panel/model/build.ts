@@ -1,4 +1,4 @@
-import { type Call, type DecodedEvent, type DecodedPage, PROTOCOL } from '../../../../src/protocol';
+import { type Call, type DecodedEvent, type DecodedPage, PROTOCOL, type Run } from '../../../../src/protocol';
 import { callOf } from '../../fixtures';
 
 const CALL = callOf('page-exercise.json');
@@ -25,4 +25,20 @@ export function page(events: DecodedEvent[], after = 0, change: Partial<DecodedP
 
 export function calls(from: number, to: number): Call[] {
   return Array.from({ length: to - from + 1 }, (_, index) => call(from + index));
+}
+
+/** Calls that were not checked, each like the call of id `like`. */
+export function run(first: number, count: number, like = 1, change: Partial<Run> = {}): Run {
+  const each = <T>(value: T) => Array.from({ length: count }, () => value);
+  return {
+    type: 'run',
+    first,
+    like: each(like),
+    shapes: [[4, 2]],
+    shape: each(0),
+    time: 1_700_000_000,
+    seconds: (count - 1) / 1000,
+    reason: 'over the budget',
+    ...change,
+  };
 }

@@ -1,38 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { CallLog } from '../../../../src/panel/model/callLog';
-import { callWindow } from '../../../../src/panel/model/callWindow';
 import { Reading } from '../../../../src/panel/model/reading';
 import { Records } from '../../../../src/panel/model/records';
-import { callOf } from '../../fixtures';
-import { call, calls, decodedPage } from './build';
-
-function logOf(count: number): CallLog {
-  const log = new CallLog();
-  for (const each of calls(1, count)) log.put(each, each.id);
-  return log;
-}
-
-const ids = (found: { id: number }[]) => found.map(({ id }) => id);
-
-describe('the calls that are drawn', () => {
-  test('are the newest, and behind them those that were opened', () => {
-    const { newest, kept, hidden } = callWindow(logOf(10), 3, [9, 2, 5]);
-    expect([ids(newest), ids(kept), hidden]).toEqual([[10, 9, 8], [5, 2], 5]);
-  });
-
-  test('are counted without those that raised', () => {
-    const log = logOf(4);
-    log.put({ ...callOf('page-failed.json'), id: 5 }, 5);
-    expect(callWindow(log, 2, [])).toMatchObject({ hidden: 2, kept: [] });
-  });
-
-  test('lack what was opened and is cleared', () => {
-    const log = logOf(4);
-    log.clear(4);
-    log.put(call(5), 5);
-    expect(callWindow(log, 1, [2]).kept).toEqual([]);
-  });
-});
+import { calls, decodedPage } from './build';
 
 describe('what a person has opened and put away', () => {
   test('is told to whoever draws it', () => {
@@ -47,11 +16,21 @@ describe('what a person has opened and put away', () => {
     expect(versions).toEqual([1, 2]);
   });
 
-  test('stays in sight when it is closed', () => {
+  test('is which calls are open, and no others', () => {
     const reading = new Reading();
+    reading.open(7);
+    reading.open(7);
     reading.toggle(3);
+    reading.toggle(5);
     reading.toggle(3);
-    expect([reading.isOpen(3), reading.touched]).toEqual([false, [3]]);
+    expect([reading.openCalls, reading.isOpen(7), reading.isOpen(3)]).toEqual([[7, 5], true, false]);
+  });
+
+  test('is which groups are unfolded and which folded, apart from those of which nothing was said', () => {
+    const reading = new Reading();
+    reading.unfold('a', true);
+    reading.unfold('b', false);
+    expect(['a', 'b', 'c'].map((key) => reading.isUnfolded(key))).toEqual([true, false, undefined]);
   });
 
   test('begins anew with a session', () => {
