@@ -500,44 +500,6 @@ def test_autograd_grad_of_one_operand_leaves_the_others_unchecked(notebook: Note
     assert after.gradients.input.reason == "this backward did not ask for it"
 
 
-def test_double_backward_runs_undisturbed(notebook: Notebook) -> None:
-    made = "torch.manual_seed(0)\nfc = nn.Linear(2, 3)\nx = torch.randn(4, 2, requires_grad=True)\n"
-    double = (
-        "(gx,) = torch.autograd.grad((y ** 3).sum(), x, create_graph=True)\n"
-        "(gx ** 2).sum().backward()\nfound = [x.grad, fc.weight.grad, fc.bias.grad]"
-    )
-    call = notebook.call(made + "y = fc(x)")
-    after = backward(notebook, call, double)
-    watched = notebook.names["found"]
-    assert after.gradients.weight is not None
-    notebook.session.unwatch()
-    notebook.run(made + "y = fc(x)\n" + double)
-    assert all(torch.equal(a, b) for a, b in zip(watched, notebook.names["found"], strict=True))
-
-
-@pytest.mark.parametrize("reentrant", [True, False])
-def test_checkpointing_is_not_disturbed(notebook: Notebook, reentrant: bool) -> None:
-    notebook.run(
-        "from torch.utils.checkpoint import checkpoint\n"
-        "fc = nn.Linear(2, 3)\nx = torch.randn(5, 2, requires_grad=True)\n"
-        f"y = checkpoint(fc, x, use_reentrant={reentrant})\ny.sum().backward()\nwatched = fc.weight.grad.clone()"
-    )
-    x = notebook.names["x"].detach().double()
-    assert [call.error for call in notebook.session.calls()] == [None] * len(notebook.session.calls())
-    assert notebook.names["watched"].double() == pytest.approx(torch.ones(3, 5).double() @ x, rel=1e-5)
-
-
-def test_user_hooks_on_gradients_still_run(notebook: Notebook) -> None:
-    call = notebook.call(
-        "fc = nn.Linear(2, 3)\nseen = []\nfc.weight.register_hook(lambda g: seen.append(1) or g * 2)\n"
-        "y = fc(torch.ones(1, 2))"
-    )
-    after = backward(notebook, call, "y.sum().backward()")
-    assert notebook.names["seen"] == [1]
-    assert notebook.names["fc"].weight.grad.tolist() == [[2.0, 2.0]] * 3
-    assert kinds(after)[0] == "identical"
-
-
 def test_no_tensor_lives_longer_because_of_the_hooks(notebook: Notebook) -> None:
     notebook.run("fc = nn.Linear(2, 3)\nx = torch.randn(5, 2, requires_grad=True)\nh = x * 2\ny = fc(h)")
     references = [weakref.ref(notebook.names.pop(name)) for name in ("x", "h", "y", "fc")]
