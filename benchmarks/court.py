@@ -23,7 +23,7 @@ import torch
 from benchmarks.trial import honest, mutants, networks, peers, probes
 
 import torchtwin
-from torchtwin.kernel.proof.probe import PROBES
+from torchtwin.kernel.proof.alarm import PROBABILITY
 
 CLEAR_AFTER = 200
 """Pairs. A notebook has fewer calls than this, and each pair is traced to the newest."""
@@ -88,7 +88,7 @@ def allowed_misses(trials: int) -> int:
 
     By the binomial distribution: the least m with P(more than m of the trials) below `UNLIKELY`.
     """
-    missing = 2.0**-PROBES
+    missing = 1 - PROBABILITY
     beyond = 1.0
     for missed in range(trials + 1):
         ways = math.lgamma(trials + 1) - math.lgamma(missed + 1) - math.lgamma(trials - missed + 1)

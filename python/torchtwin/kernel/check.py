@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import msgspec
+import torch
 from torch import Tensor
 
 from torchtwin.kernel.causes import hypotheses
 from torchtwin.kernel.causes.changes import Case
 from torchtwin.kernel.causes.diagnosis import diagnose
 from torchtwin.kernel.causes.hypotheses import LinearNames
-from torchtwin.kernel.coverage import is_probed
+from torchtwin.kernel.coverage import is_probed, is_summed_by_a_probe
 from torchtwin.kernel.proof import linear
-from torchtwin.kernel.proof.bounds import arithmetic, exact_product
+from torchtwin.kernel.proof.bounds import arithmetic, exact_product, exact_sum
 from torchtwin.kernel.proof.enclosure import enclosure
 from torchtwin.kernel.proof.judge import judge, other_shape
-from torchtwin.kernel.proof.probe import Product, probed
+from torchtwin.kernel.proof.probe import probed
+from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import Verdict
 
@@ -23,7 +25,7 @@ def check_output(twin: Twin, output: Tensor, names: LinearNames) -> tuple[Verdic
     """The verdict on `output`, of shape (*, N), and the formula's value of it; null where that was only probed."""
     layer, product = output.detach(), linear.product_of(twin, output.shape)
     if is_probed(product.left, product.right):
-        return _probed_output(twin, product, layer), None
+        return probed(product, layer, arithmetic(layer.dtype, layer.device)), None
     formula = twin.evaluate()
     within = linear.output(twin, layer.shape)
     verdict = judge(layer, formula, within)
@@ -35,11 +37,16 @@ def check_output(twin: Twin, output: Tensor, names: LinearNames) -> tuple[Verdic
     return verdict, formula
 
 
-def check_product(layer: Tensor, left: Tensor, right: Tensor) -> tuple[Verdict, Tensor | None]:
-    """The verdict on `layer`, as `left @ right.T` of (M, K) and (N, K), and the formula's value if it was computed."""
+def check_product(
+    layer: Tensor, left: Tensor, right: Tensor, left_sizes: Tensor | None = None
+) -> tuple[Verdict, Tensor | None]:
+    """The verdict on `layer`, as `left @ right.T` of (M, K) and (N, K), and the formula's value if it was computed.
+
+    `left_sizes`: the Euclidean norms of left's rows, where they are known.
+    """
     how = arithmetic(layer.dtype, layer.device)
     if is_probed(left, right):
-        return probed(Product(left, right, None), layer, lambda rows: left[rows] @ right.T, how), None
+        return probed(Product(left, right, None, left_sizes), layer, how), None
     formula = left @ right.T
     within = enclosure(exact_product(left, right), how)
     verdict = judge(layer, formula, within)
@@ -49,18 +56,22 @@ def check_product(layer: Tensor, left: Tensor, right: Tensor) -> tuple[Verdict, 
     return verdict, formula
 
 
+def check_sum(
+    layer: Tensor, terms: Tensor, shape: torch.Size, column_sizes: Tensor | None = None
+) -> tuple[Verdict, Tensor | None]:
+    """The verdict on `layer`, as `terms` summed down to `shape`, and the formula's value if it was computed."""
+    how = arithmetic(layer.dtype, layer.device)
+    if is_summed_by_a_probe(terms, shape):
+        columns = terms.reshape(-1, shape[0]).T
+        ones = columns.new_ones(1, columns.shape[1])
+        return probed(Product(columns, ones, None, column_sizes), layer, how), None
+    formula = terms.reshape(shape) if len(shape) > terms.dim() else terms.sum_to_size(shape)
+    return judge(layer, formula, enclosure(exact_sum(terms, shape), how)), formula
+
+
 def _explained(verdict: Verdict, case: Case) -> Verdict:
     """With the cause, where it is the layer that is wrong; the formula is ours."""
     if bool(case.right.holds(case.wrong.reshape(case.right.value.shape).double()).all()):
         return verdict
     return msgspec.structs.replace(verdict, diagnosis=diagnose(case))
 
-
-def _probed_output(twin: Twin, product: Product, layer: Tensor) -> Verdict:
-    bias = None if product.bias is None else product.bias.broadcast_to(len(product.left), len(product.right))
-
-    def formula(rows: Tensor) -> Tensor:
-        result = product.left[rows] @ product.right.T
-        return result if bias is None else result + bias[rows]
-
-    return probed(product, layer, formula, arithmetic(layer.dtype, layer.device))

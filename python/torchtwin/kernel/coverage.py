@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 MAX_MULTIPLY_ADDS = 10**7
 """A product of more than this is probed, not computed anew; below about a tenth of it a probe would even cost more."""
+MAX_ELEMENTS = 2**17
+"""Of more, a result or an operand is not computed anew in full: it would take too much memory meanwhile."""
 CHECKED_DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _PLAIN = (Tensor, nn.Parameter)
 
@@ -29,6 +31,11 @@ def reason_not_to_check_gradient(gradient: Tensor) -> str | None:
 def is_probed(left: Tensor, right: Tensor) -> bool:
     """Whether `left @ right.T`, of (M, K) and (N, K), is too large to be computed anew in full."""
     return left.numel() * len(right) > MAX_MULTIPLY_ADDS
+
+
+def is_summed_by_a_probe(terms: Tensor, shape: torch.Size) -> bool:
+    """Whether `terms`, summed over all but their last dimension to `shape`, are too many to be summed anew in full."""
+    return terms.numel() > MAX_ELEMENTS and len(shape) == 1 and terms.shape[-1] == shape[0]
 
 
 def _surroundings() -> str | None:

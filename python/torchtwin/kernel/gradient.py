@@ -19,14 +19,13 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from torchtwin.kernel.backward import GradOutput, started_with
-from torchtwin.kernel.check import check_product
+from torchtwin.kernel.check import check_product, check_sum
 from torchtwin.kernel.coverage import reason_not_to_check_gradient
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles
 from torchtwin.kernel.passes import Arrival, Passes
-from torchtwin.kernel.proof.bounds import arithmetic, exact_sum
-from torchtwin.kernel.proof.enclosure import enclosure
-from torchtwin.kernel.proof.judge import judge, unchecked
+from torchtwin.kernel.proof.alarm import column_sizes
+from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict
 
@@ -216,10 +215,11 @@ def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: T
         yield Share("weight", _missing(call, "weight", None) or unchecked("a batched product, which is not followed"))
         return
     # g.T @ x, of shape (N, K), and g @ w, of shape (M, K)
-    yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T))
+    sizes = column_sizes(g) if call.shapes["bias"] is not None and roles["weight"] is not None else None
+    yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T), sizes)
     yield _product_share(call, "input", roles["input"], lambda: (g, _saved(node, name, "weight")))
     if "bias" in roles:
-        yield from _bias_share(call, roles["bias"], _as(g, call.shapes["output"]))
+        yield from _bias_share(call, roles["bias"], _as(g, call.shapes["output"]), sizes)
 
 
 def _t(gradient: Tensor | None) -> Tensor | None:
@@ -235,7 +235,11 @@ def _saved(node: Any, name: str, operand: str) -> Tensor:
 
 
 def _product_share(
-    call: Watched, operand: str, gradient: Tensor | None, factors: Callable[[], tuple[Tensor, Tensor]]
+    call: Watched,
+    operand: str,
+    gradient: Tensor | None,
+    factors: Callable[[], tuple[Tensor, Tensor]],
+    left_sizes: Tensor | None = None,
 ) -> Share:
     if missing := _missing(call, operand, gradient):
         return Share(operand, missing)
@@ -245,14 +249,16 @@ def _product_share(
     except RuntimeError:  # a checkpoint hands out what it saved only once
         return Share(operand, unchecked("its operands were recomputed by a checkpoint and are gone"))
     layer = gradient.detach()
-    verdict, formula = check_product(layer, rows, columns)
+    verdict, formula = check_product(layer, rows, columns, left_sizes)
     if operand == "input":
         layer = _as(layer, call.shapes["input"])
         formula = None if formula is None else _as(formula, call.shapes["input"])
     return Share(operand, verdict, layer, formula)
 
 
-def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[Share]:
+def _bias_share(
+    call: Watched, gradient: Tensor | None, g: Tensor, column_sizes: Tensor | None = None
+) -> Iterator[Share]:
     shape = call.shapes["bias"]
     if shape is None:
         return
@@ -264,10 +270,9 @@ def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[S
         reason = f"its gradient has shape {list(gradient.shape)}, `{call.names['bias']}` has {list(shape)}"
         yield Share("bias", unchecked(reason))
         return
-    formula = g.reshape(shape) if len(shape) > g.dim() else g.sum_to_size(shape)
     layer = gradient.detach().reshape(shape)
-    within = enclosure(exact_sum(g, shape), arithmetic(layer.dtype, layer.device))
-    yield Share("bias", judge(layer, formula, within), layer, formula)
+    verdict, formula = check_sum(layer, g, shape, column_sizes)
+    yield Share("bias", verdict, layer, formula)
 
 
 def _as(tensor: Tensor, shape: torch.Size | None) -> Tensor:

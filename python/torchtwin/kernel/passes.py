@@ -18,7 +18,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from torchtwin.kernel.backward import is_nested
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles, alive
-from torchtwin.kernel.identity import mark, version
+from torchtwin.kernel.identity import mark, same_view, version
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.view import NOWHERE
 
@@ -71,7 +71,9 @@ class _Shares:
             gradient, share, changes = self._only
             if share.shape != arrived.shape:
                 return False
-            return version(gradient) != changes or not _equal(share.to(arrived.dtype), arrived)
+            if version(gradient) != changes:
+                return True
+            return not same_view(share, arrived) and not _equal(share.to(arrived.dtype), arrived)
         if self._sum is None or self._magnitude is None or self._sum.shape != arrived.shape:
             return False
         info = torch.finfo(arrived.dtype)
@@ -226,6 +228,8 @@ def _is_empty(gradient: Tensor | None) -> bool:
 
 def _equal(a: Tensor, b: Tensor) -> bool:
     """Whether they are the same numbers; NaN is the same as NaN."""
+    if torch.equal(a, b):
+        return True
     return bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
