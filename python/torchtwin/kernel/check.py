@@ -10,11 +10,11 @@ from torchtwin.kernel.causes import hypotheses
 from torchtwin.kernel.causes.changes import Case
 from torchtwin.kernel.causes.diagnosis import diagnose
 from torchtwin.kernel.causes.hypotheses import LinearNames
-from torchtwin.kernel.coverage import is_probed, is_summed_by_a_probe
+from torchtwin.kernel.coverage import is_probed
 from torchtwin.kernel.proof import linear
 from torchtwin.kernel.proof.bounds import arithmetic, exact_product, exact_sum
 from torchtwin.kernel.proof.enclosure import enclosure
-from torchtwin.kernel.proof.judge import judge, other_shape
+from torchtwin.kernel.proof.judge import identical_sums, judge, other_shape
 from torchtwin.kernel.proof.probe import probed
 from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.twin import Twin
@@ -61,11 +61,11 @@ def check_sum(
 ) -> tuple[Verdict, Tensor | None]:
     """The verdict on `layer`, as `terms` summed down to `shape`, and the formula's value if it was computed."""
     how = arithmetic(layer.dtype, layer.device)
-    if is_summed_by_a_probe(terms, shape):
-        columns = terms.reshape(-1, shape[0]).T
-        ones = columns.new_ones(1, columns.shape[1])
-        return probed(Product(columns, ones, None, column_sizes), layer, how), None
     formula = terms.reshape(shape) if len(shape) > terms.dim() else terms.sum_to_size(shape)
+    if column_sizes is not None and shape == column_sizes.shape:
+        verdict = identical_sums(layer, formula, terms.reshape(-1, shape[0]), column_sizes, how)
+        if verdict is not None:
+            return verdict, formula
     return judge(layer, formula, enclosure(exact_sum(terms, shape), how)), formula
 
 
@@ -74,4 +74,3 @@ def _explained(verdict: Verdict, case: Case) -> Verdict:
     if bool(case.right.holds(case.wrong.reshape(case.right.value.shape).double()).all()):
         return verdict
     return msgspec.structs.replace(verdict, diagnosis=diagnose(case))
-

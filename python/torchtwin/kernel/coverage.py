@@ -33,11 +33,6 @@ def is_probed(left: Tensor, right: Tensor) -> bool:
     return left.numel() * len(right) > MAX_MULTIPLY_ADDS
 
 
-def is_summed_by_a_probe(terms: Tensor, shape: torch.Size) -> bool:
-    """Whether `terms`, summed over all but their last dimension to `shape`, are too many to be summed anew in full."""
-    return terms.numel() > MAX_ELEMENTS and len(shape) == 1 and terms.shape[-1] == shape[0]
-
-
 def _surroundings() -> str | None:
     if torch._C._len_torch_dispatch_stack():
         return "inside a torch dispatch mode"

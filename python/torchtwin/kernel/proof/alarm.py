@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,18 @@ from torchtwin.kernel.proof.product import Product
 
 PROBABILITY = 15 / 16
 """With which an error of the stated size trips one of the probes."""
-BLOCK = 2**16
+BLOCK = 2**18
 """Elements of an operand that are converted, or squared, at once."""
+SMALL = 2**16
+"""Elements of a matrix that is not worth a second way to sum it up."""
 _LIMIT = 4
 """In units of the usual size of rounding; honest rows stay below 2.8."""
 _OWN = 0.5
-"""How far a probe's own sums of n numbers may be off, in units of sqrt(n) u |numbers|; together they were seen at 0.18."""
-_draws: dict[torch.device, torch.Generator] = {}
+"""How far a probe's own sums of n numbers may be off, in units of sqrt(n) u |numbers|; seen: 0.18."""
+_POOL = 2**17
+"""Random signs that are drawn at once; each probe takes some that lie together, from a random one on."""
+_draw = random.Random(1)
+_pools: dict[tuple[torch.device, torch.dtype], Tensor] = {}
 
 
 @dataclass(frozen=True)
@@ -98,11 +104,20 @@ def _usual(terms: int, biased: bool, how: Arithmetic) -> float:
 
 
 def _signs(count: int, probes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    draw = _draws.get(device)
-    if draw is None:
-        draw = _draws[device] = torch.Generator(device).manual_seed(1)
-    shape = (count,) if probes == 1 else (count, probes)
-    return torch.empty(shape, dtype=dtype, device=device).random_(2, generator=draw).mul_(2).sub_(1)
+    if 2 * count * probes > _POOL:
+        signs = _drawn(count * probes, dtype, device)
+    else:
+        pool = _pools.get((device, dtype))
+        if pool is None:
+            pool = _pools[device, dtype] = _drawn(_POOL, dtype, device)
+        start = _draw.randrange(_POOL - count * probes)
+        signs = pool[start : start + count * probes]
+    return signs if probes == 1 else signs.view(count, probes)
+
+
+def _drawn(count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    draw = torch.Generator(device).manual_seed(_draw.getrandbits(60))
+    return torch.empty(count, dtype=dtype, device=device).random_(2, generator=draw).mul_(2).sub_(1)
 
 
 def _off(rows: Tensor, signs: Tensor, expected: Tensor) -> Tensor:
@@ -124,24 +139,27 @@ def _times(matrix: Tensor, vectors: Tensor) -> Tensor:
     """`matrix @ vectors` in the dtype of the few vectors, without a copy of the whole matrix."""
     if matrix.dtype != vectors.dtype:
         return torch.cat([block.to(vectors.dtype) @ vectors for block in _blocks(matrix)])
-    return torch.mv(matrix, vectors) if vectors.dim() == 1 else (vectors.T @ matrix.T).T
+    if vectors.dim() == 1:
+        return torch.mv(matrix, vectors)
+    many: Tensor = (vectors.T @ matrix.T).T
+    return many
 
 
 def row_sizes(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     """The Euclidean norms of the rows."""
     if matrix.stride(0) != 1 or matrix.stride(1) == 1:
-        return torch.linalg.vector_norm(matrix, dim=1, dtype=dtype)
-    squares = torch.zeros(len(matrix), dtype=dtype, device=matrix.device)
-    for block in _blocks(matrix.T):  # of rows as they lie in memory
-        squares += block.to(dtype).square().sum(0)
+        norms: Tensor = torch.linalg.vector_norm(matrix, dim=1, dtype=dtype)
+        return norms
+    by_memory = [block.to(dtype).square().sum(0) for block in _blocks(matrix.T)]
+    squares = by_memory[0] if len(by_memory) == 1 else torch.stack(by_memory).sum(0)
     return squares.sqrt_()
 
 
 def column_sizes(matrix: Tensor) -> Tensor | None:
     """The Euclidean norms of the columns, as a probe of this dtype wants them; null where the matrix is small."""
-    return row_sizes(matrix.T, wide(matrix.dtype)) if matrix.numel() > BLOCK else None
+    return row_sizes(matrix.T, wide(matrix.dtype)) if matrix.numel() > SMALL else None
 
 
 def _blocks(matrix: Tensor) -> Iterator[Tensor]:
     """Rows of it, `BLOCK` elements at once; one block at least."""
-    return iter(matrix.split(max(BLOCK // max(matrix.shape[1], 1), 1)))
+    return iter(torch.split(matrix, max(BLOCK // max(matrix.shape[1], 1), 1)))

@@ -2,8 +2,8 @@
 
 For y = x w^T + b and a vector v of random signs, y v is x (w^T v) + b v: O(MK + KN + MN) in place of O(MKN) (Freivalds,
 Probabilistic machines can use less running time, IFIP 1977). Rounding moves y v by about sqrt(K) u S in row i, with
-S^2 = sum_j (|x_i|^2 |w_j|^2 + b_ij^2). A row in which the two lie further apart than four times that, and the probe's own
-rounding, is computed exactly, and only exact rows are ever called different.
+S = |x_i| |w| + |b_i|. A row in which the two lie further apart than four times that, and the probe's own rounding, is
+computed exactly, and only exact rows are ever called different.
 
 What a silent probe proves. In row i the two differ by E v_j + r + o: E the error of one element, r the rounding of the
 row's other elements, summed with signs that do not depend on v_j, and o the probe's own rounding. If E is larger than
@@ -11,12 +11,12 @@ the limit and o, a probe is silent only if r has the opposite sign,
 
 - which is as likely as not: one of R probes trips with a probability of at least 1 - 2^-R, whatever the rounding;
 - and is at least E - limit - o. A sum of numbers e_j with random signs exceeds t |e| with a probability of at most
-  exp(-t^2 / 2) (Hoeffding, Probability inequalities for sums of bounded random variables, 1963), and the other elements,
-  where honest, are each within their bound: |e| <= g(K + 1) (|x_i| |w| + |b_i|). All R probes are silent with a
-  probability of at most 1/16 if E is larger by t |e|, with t = sqrt(2 ln 16 / R).
+  exp(-t^2 / 2) (Hoeffding, Probability inequalities for sums of bounded random variables, 1963), and the row's other
+  elements, where honest, are within their bounds: |e| <= g(K + 1) (|x_i| |w| + |b_i|). All R probes are silent with
+  a probability of at most 1/16 if E is larger by t |e|, with t = sqrt(2 ln 16 / R).
 
-The size that is stated is such that one of these gives 15/16. A call is probed once while it runs, in the arithmetic of
-its own operands; if that trips, or numbers pass their range, four probes in float64 tell which rows are worth computing.
+The size that is stated is such that one of these gives 15/16. A call is probed once while it runs, in the arithmetic
+of its own operands; if that trips, or numbers pass their range, four probes in float64 tell which rows to compute.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ PROBES = 4
 """In float64; so many need to know nothing of how the other elements round."""
 EXACT_ROWS = 8
 """Computed exactly in any case."""
-EXACT_COLUMNS = 16
-"""Of those rows, where nothing tripped while the call ran."""
+EXACT_BLOCK = 4, 16
+"""Rows and columns that are computed exactly where nothing tripped while a call ran."""
 MAX_TAKEN = 2**15
 """Elements of operands that are taken for that."""
 MAX_ALARMS = 64
@@ -95,7 +95,7 @@ def probed(product: Product, layer: Tensor, how: Arithmetic) -> Verdict:
         return _of_rows(product, rows, layer.shape, alarm.excess().nonzero()[:MAX_ALARMS, 0], how)
     if verdict.kind == "unchecked":
         return verdict
-    message = f"{verdict.message} that were computed; a probe over all {layer.numel():,} elements is silent"
+    message = f"{verdict.message}, in a sample; a probe over all {layer.numel():,} elements is silent"
     told = Probe(smallest, PROBABILITY, alarms=0)
     return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
 
@@ -119,8 +119,8 @@ def covered(verdict: Verdict, sample: Sample, elements: int) -> Verdict:
 def _of_some(product: Product, rows: Tensor, how: Arithmetic) -> Verdict:
     """On a few elements that lie together, at a random place."""
     most = max(MAX_TAKEN // max(product.terms, 1), 2)
-    down = _somewhere(product.left.shape[0], min(EXACT_ROWS, max(most // 4, 1)))
-    across = _somewhere(product.right.shape[0], min(EXACT_COLUMNS, max(most - EXACT_ROWS, 1)))
+    down = _somewhere(product.left.shape[0], min(EXACT_BLOCK[0], max(most // 4, 1)))
+    across = _somewhere(product.right.shape[0], min(EXACT_BLOCK[1], max(most // 4 * 3, 1)))
     some = product.part(down, across)
     within = enclosure(exact_product(some.left, some.right, some.bias), how)
     return judge(rows[down, across], some.evaluate(), within)
