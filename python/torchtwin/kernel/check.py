@@ -24,12 +24,13 @@ from torchtwin.protocol import Verdict
 def check_output(twin: Twin, output: Tensor, names: LinearNames) -> tuple[Verdict, Tensor | None]:
     """The verdict on `output`, of shape (*, N), and the formula's value of it; null where that was only probed."""
     layer, product = output.detach(), linear.product_of(twin, output.shape)
+    how = arithmetic(layer.dtype, layer.device)
     if is_probed(product.left, product.right):
-        return probed(product, layer, arithmetic(layer.dtype, layer.device)), None
+        return probed(product, layer, how), None
     formula = twin.evaluate()
-    within = linear.output(twin, layer.shape)
-    verdict = judge(layer, formula, within)
-    if verdict.kind == "different" and within is not None:
+    verdict = judge(layer, formula, enclosure(exact_product(product.left, product.right, product.bias), how))
+    within = linear.output(twin, layer.shape) if verdict.kind == "different" else None
+    if within is not None:
         guesses = tuple(hypotheses.of_output(twin, layer.shape, names, []))
         verdict = _explained(verdict, Case(layer, within, "the layer's output", "the formula's", hypotheses=guesses))
     if formula.shape != layer.shape:
