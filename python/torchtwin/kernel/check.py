@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import torch
 from torch import Tensor
@@ -13,9 +15,10 @@ from torchtwin.kernel.causes.hypotheses import LinearNames
 from torchtwin.kernel.coverage import is_probed
 from torchtwin.kernel.proof import linear
 from torchtwin.kernel.proof.bounds import arithmetic, exact_product, exact_sum
-from torchtwin.kernel.proof.enclosure import enclosure
-from torchtwin.kernel.proof.judge import identical_sums, judge, other_shape
-from torchtwin.kernel.proof.probe import probed
+from torchtwin.kernel.proof.enclosure import Enclosure, enclosure
+from torchtwin.kernel.proof.judge import identical_sums, judge, other_shape, queued_facts, usual_verdict
+from torchtwin.kernel.proof.pending import Pending
+from torchtwin.kernel.proof.probe import probed, probing
 from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import Verdict
@@ -68,6 +71,50 @@ def check_sum(
         if verdict is not None:
             return verdict, formula
     return judge(layer, formula, enclosure(exact_sum(terms, shape), how)), formula
+
+
+def queue_output(twin: Twin, output: Tensor, names: LinearNames) -> Pending | Verdict:
+    """`check_output` for a device that works on its own: queued, and read when the verdict is asked for."""
+    layer, product = output.detach(), linear.product_of(twin, output.shape)
+    how = arithmetic(layer.dtype, layer.device)
+    if is_probed(product.left, product.right):
+        return probing(product, layer, how)
+    formula = twin.evaluate()
+    within = enclosure(exact_product(product.left, product.right, product.bias), how)
+    operands = [it for it in (layer, twin.input, twin.weight, twin.bias) if it is not None]
+    if formula.shape != layer.shape:
+        return check_output(twin, output, names)[0]  # rare, and worth waiting for
+    return _queued(layer, formula, within, operands, lambda: check_output(twin, output, names)[0])
+
+
+def queue_product(layer: Tensor, left: Tensor, right: Tensor) -> Pending | Verdict:
+    """`check_product`, queued."""
+    how = arithmetic(layer.dtype, layer.device)
+    if is_probed(left, right):
+        return probing(Product(left, right, None), layer, how)
+    within = enclosure(exact_product(left, right), how)
+    return _queued(layer, left @ right.T, within, [layer, left, right], lambda: check_product(layer, left, right)[0])
+
+
+def queue_sum(layer: Tensor, terms: Tensor, shape: torch.Size) -> Pending | Verdict:
+    """`check_sum`, queued."""
+    within = enclosure(exact_sum(terms, shape), arithmetic(layer.dtype, layer.device))
+    formula = terms.reshape(shape) if len(shape) > terms.dim() else terms.sum_to_size(shape)
+    return _queued(layer, formula, within, [layer, terms], lambda: check_sum(layer, terms, shape)[0])
+
+
+def _queued(
+    layer: Tensor, formula: Tensor, within: Enclosure | None, operands: list[Tensor], closer: Callable[[], Verdict]
+) -> Pending | Verdict:
+    if within is None or not layer.numel():
+        return closer()  # where nothing is read
+    shape, elements, bound, largest = within.value.shape, layer.numel(), within.usual, within.largest
+    facts = queued_facts(layer.reshape(shape), formula.reshape(shape), within)
+
+    def usual(told: list[float]) -> Verdict | None:
+        return usual_verdict(told, elements, bound, largest)
+
+    return Pending(facts, usual, closer, operands)
 
 
 def _explained(verdict: Verdict, case: Case) -> Verdict:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 MAX_MULTIPLY_ADDS = 10**7
 """A product of more than this is probed, not computed anew; below about a tenth of it a probe would even cost more."""
 MAX_ELEMENTS = 2**17
-"""A product with more than these in its result or in an operand is probed: in full it takes too much memory meanwhile."""
+"""A product with more in its result or in an operand is probed: in full it takes too much memory meanwhile."""
 CHECKED_DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _PLAIN = (Tensor, nn.Parameter)
 
@@ -26,6 +26,11 @@ def reason_not_to_check_gradient(gradient: Tensor) -> str | None:
     if torch._C._functorch.is_functorch_wrapped_tensor(gradient) or _is_legacy_batch(gradient):
         return "a batch of gradients at once"
     return None
+
+
+def is_queued(tensor: Tensor) -> bool:
+    """Whether to look at a number of it would wait for a device that works on its own."""
+    return tensor.device.type != "cpu"
 
 
 def is_probed(left: Tensor, right: Tensor) -> bool:

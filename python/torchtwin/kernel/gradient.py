@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,14 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from torchtwin.kernel.backward import GradOutput, started_with
-from torchtwin.kernel.check import check_product, check_sum
-from torchtwin.kernel.coverage import reason_not_to_check_gradient
+from torchtwin.kernel.check import check_product, check_sum, queue_product, queue_sum
+from torchtwin.kernel.coverage import is_queued, reason_not_to_check_gradient
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles
 from torchtwin.kernel.passes import Arrival, Passes
 from torchtwin.kernel.proof.alarm import column_sizes
 from torchtwin.kernel.proof.judge import unchecked
+from torchtwin.kernel.proof.pending import Pending
 from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict
 
@@ -42,6 +44,8 @@ _TRANSPOSES = "TBackward0"
 _ON_THE_WAY = re.compile(r"(T|ToCopy)Backward\d$")  # the transpose, and the cast of autocast
 _ON_THE_WAY_OF_THE_INPUT = re.compile(r"(ToCopy|View|UnsafeView|ReshapeAlias|Unsqueeze|Expand)Backward\d$")
 _MAX_DEPTH = 4
+MAX_PENDING = 4096
+"""Verdicts that wait for a device; of more, the oldest stay unchecked."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Share:
     verdict: Verdict
     layer: Tensor | None = None
     formula: Tensor | None = None
+    pending: Pending | None = None
+    """What gives the verdict later, where the arithmetic is queued on a device."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,7 @@ class GradientCheck:
         self._passes = passes
         self._handles = Handles()
         self._is_heard = True
+        self._pending: deque[tuple[int, str, Pending]] = deque()
 
     @contextlib.contextmanager
     def unheard(self) -> Iterator[None]:
@@ -130,9 +137,26 @@ class GradientCheck:
                 self._handles.add(node.register_hook(self._hook(call, node.name(), node is nodes[-1], leaves)))
         return None
 
+    def settle(self, wait: bool = True) -> None:
+        """Reports the verdicts that were queued on a device, oldest first. `wait`: for all, else for what is ready."""
+        while self._pending and (wait or self._pending[0][2].ready()):
+            id, operand, pending = self._pending.popleft()
+            self._report(id, [Share(operand, pending.verdict())], None)
+
+    def _report_shares(self, id: int, shares: list[Share], grad_output: GradOutput | None) -> None:
+        self._report(id, shares, grad_output)
+        for share in shares:
+            if share.pending is not None:
+                self._pending.append((id, share.operand, share.pending))
+        while len(self._pending) > MAX_PENDING:
+            self._pending.popleft()[2].drop()
+        self.settle(wait=False)
+
     def stop(self) -> None:
         """Removes every hook that is still on a graph."""
         self._handles.remove()
+        while self._pending:
+            self._pending.popleft()[2].drop()
         self._passes.stop()
 
     def _leaves(self, call: Watched, node: Node, input: Tensor) -> Iterator[_Leaf]:
@@ -166,7 +190,7 @@ class GradientCheck:
                 return
             shares = list(_shares(call, name, grad_inputs, g.detach()))
             grad_output = _grad_output(call, g) if is_last else None
-            self._report(call.id, shares, grad_output)
+            self._report_shares(call.id, shares, grad_output)
 
         def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
             if self._is_heard and not torch.compiler.is_compiling():  # compiled autograd traces through hooks
@@ -215,7 +239,11 @@ def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: T
         yield Share("weight", _missing(call, "weight", None) or unchecked("a batched product, which is not followed"))
         return
     # g.T @ x, of shape (N, K), and g @ w, of shape (M, K)
-    sizes = column_sizes(g) if call.shapes["bias"] is not None and roles["weight"] is not None else None
+    sizes = (
+        column_sizes(g)
+        if not is_queued(g) and call.shapes["bias"] is not None and roles["weight"] is not None
+        else None
+    )
     yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T), sizes)
     yield _product_share(call, "input", roles["input"], lambda: (g, _saved(node, name, "weight")))
     if "bias" in roles:
@@ -249,6 +277,8 @@ def _product_share(
     except RuntimeError:  # a checkpoint hands out what it saved only once
         return Share(operand, unchecked("its operands were recomputed by a checkpoint and are gone"))
     layer = gradient.detach()
+    if is_queued(layer):
+        return _queued(operand, queue_product(layer, rows, columns), _as(layer, call.shapes[operand]))
     verdict, formula = check_product(layer, rows, columns, left_sizes)
     if operand == "input":
         layer = _as(layer, call.shapes["input"])
@@ -271,8 +301,17 @@ def _bias_share(
         yield Share("bias", unchecked(reason))
         return
     layer = gradient.detach().reshape(shape)
+    if is_queued(layer):
+        yield _queued("bias", queue_sum(layer, g, shape), layer)
+        return
     verdict, formula = check_sum(layer, g, shape, column_sizes)
     yield Share("bias", verdict, layer, formula)
+
+
+def _queued(operand: str, asked: Pending | Verdict, layer: Tensor) -> Share:
+    if isinstance(asked, Verdict):
+        return Share(operand, asked, layer)
+    return Share(operand, unchecked("the verdict is on its way from the device"), layer, pending=asked)
 
 
 def _as(tensor: Tensor, shape: torch.Size | None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -75,7 +76,7 @@ def judge(
         return _bit_for_bit(layer.numel(), within.usual)
     usual = _usual_facts(layer_rows, formula_rows, within) if layer.dtype == formula.dtype else None
     if usual is not None:
-        return _rounding(usual, layer, formula, words)
+        return _rounding(usual, layer.numel(), _ulps(usual.max_ulp_diff), words)
     return _judged(_facts(layer_rows, formula_rows, within), layer, formula, within, words, rows)
 
 
@@ -105,7 +106,7 @@ def _judged(
         return _identical(facts, layer, formula)
     if facts.outside is not None:
         return _different(facts, layer, formula, within, words, rows)
-    return _rounding(facts, layer, formula, words)
+    return _rounding(facts, layer.numel(), _how_far(facts, layer, formula), words)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:
@@ -186,28 +187,47 @@ def _facts_of_few(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts |
 
 
 def _facts_of_many(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts | None:
-    """Without a look at any number before all are known."""
+    return _read(queued_facts(layer, formula, within).tolist(), within.largest)
+
+
+def queued_facts(layer: Tensor, formula: Tensor, within: Enclosure) -> Tensor:
+    """What `usual_verdict` reads, of results of one dtype that are not empty; no number is looked at here."""
     sides = torch.stack([layer, formula])
     places, values = _ordered(sides), sides.double()
     difference = (values[0] - values[1]).abs_()
     one = within.unit * within.scale
     units = (difference / one).nan_to_num_(nan=0.0)  # 0 / 0
     largest = units.amax()
-    bounds = torch.where(units == largest, within.limit / one, torch.inf).amin()
     told = [
         ((values - within.value).abs_() <= within.limit).all(),
-        within.limit.amax(),
-        within.scale.amax(),
+        within.limit.amax() + within.scale.amax(),
         (difference == 0).sum(),
+        (sides[0].view(_INTEGERS[layer.dtype]) == sides[1].view(_INTEGERS[layer.dtype])).sum(),
         difference.amax(),
         (places[0] - places[1]).abs_().amax(),
         largest,
-        bounds,
+        torch.where(units == largest, within.limit / one, torch.inf).amin(),
     ]
-    near, limit, scale, equal, most, ulps, largest_units, bound = torch.stack([it.double() for it in told]).tolist()
-    if not (near and most and limit + scale < within.largest and ulps < 2**53 and largest_units < math.inf):
+    return torch.stack([it.double() for it in told])
+
+
+def usual_verdict(told: Sequence[float], elements: int, bound: float, largest: float) -> Verdict | None:
+    """The verdict on `queued_facts`; null where it takes a look at the elements.
+
+    `bound`: the enclosure's `usual`; `largest`: the largest finite number of the dtype.
+    """
+    near, size, _, same_bits, *_ = told
+    if near and size < largest and same_bits == elements:
+        return _bit_for_bit(elements, bound)
+    facts = _read(told, largest)
+    return None if facts is None else _rounding(facts, elements, _ulps(facts.max_ulp_diff), Words())
+
+
+def _read(told: Sequence[float], largest: float) -> _Facts | None:
+    near, size, equal, _, most, ulps, units, bound = told
+    if not (near and most and size < largest and ulps < 2**53 and units < math.inf):
         return None
-    return _Facts(int(equal), most, int(ulps), largest_units, 2 * bound, outside=None)
+    return _Facts(int(equal), most, int(ulps), units, 2 * bound, outside=None)
 
 
 def _facts(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts:
@@ -270,10 +290,8 @@ def _remark(facts: _Facts, layer: Tensor, formula: Tensor) -> str | None:
     return "NaN counts as equal to NaN" if bool(layer.isnan().any()) else None
 
 
-def _rounding(facts: _Facts, layer: Tensor, formula: Tensor, words: Words) -> Verdict:
-    n = layer.numel()
-    apart = n - facts.equal
-    message = f"rounding only: {apart:,} of {n:,} elements differ{_how_far(facts, layer, formula)}"
+def _rounding(facts: _Facts, n: int, how_far: str, words: Words) -> Verdict:
+    message = f"rounding only: {n - facts.equal:,} of {n:,} elements differ{how_far}"
     if math.isfinite(facts.max_abs_diff) and 0 < facts.bound < math.inf:
         message += f", {_percent(facts.units / facts.bound)} of {words.limit}"
     note = None if math.isfinite(facts.max_abs_diff) else "one of the two overflowed on the way, as either may"
@@ -285,11 +303,15 @@ def _how_far(facts: _Facts, layer: Tensor, formula: Tensor) -> str:
     if not math.isfinite(facts.max_abs_diff) and not facts.max_ulp_diff:  # only where one of them overflowed
         return ""
     if layer.dtype == formula.dtype:
-        return f", by at most {facts.max_ulp_diff:,} ULP"
+        return _ulps(facts.max_ulp_diff)
     dtype = dtype_name(_less_precise(layer, formula))
     if not facts.max_ulp_diff:
         return f", none of them once both are rounded to {dtype}"
-    return f", by at most {facts.max_ulp_diff:,} ULP of {dtype}"
+    return f"{_ulps(facts.max_ulp_diff)} of {dtype}"
+
+
+def _ulps(most: int) -> str:
+    return f", by at most {most:,} ULP"
 
 
 def _less_precise(a: Tensor, b: Tensor) -> Tensor:

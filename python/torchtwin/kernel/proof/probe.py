@@ -32,8 +32,9 @@ from torch import Tensor
 
 from torchtwin.kernel.proof.alarm import PROBABILITY, listen, wide
 from torchtwin.kernel.proof.bounds import Arithmetic, exact_product
-from torchtwin.kernel.proof.enclosure import enclosure
-from torchtwin.kernel.proof.judge import Rows, judge
+from torchtwin.kernel.proof.enclosure import Enclosure, enclosure
+from torchtwin.kernel.proof.judge import Rows, judge, queued_facts, usual_verdict
+from torchtwin.kernel.proof.pending import Pending
 from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.values import number
 from torchtwin.protocol import Probe, Verdict
@@ -90,12 +91,35 @@ def probed(product: Product, layer: Tensor, how: Arithmetic) -> Verdict:
     alarm = listen(product, [rows], how, 1, wide(product.left.dtype))
     smallest = float(alarm.smallest)
     is_silent = bool((alarm.off <= alarm.limit).all()) and math.isfinite(smallest)
-    verdict = _of_some(product, rows, how) if is_silent else None
+    verdict = judge(*_some(product, rows, how)) if is_silent else None
     if verdict is None or verdict.kind == "different":
         return _of_rows(product, rows, layer.shape, alarm.excess().nonzero()[:MAX_ALARMS, 0], how)
-    if verdict.kind == "unchecked":
-        return verdict
-    message = f"{verdict.message}, in a sample; a probe over all {layer.numel():,} elements is silent"
+    return verdict if verdict.kind == "unchecked" else _silent(verdict, smallest, layer.numel())
+
+
+def probing(product: Product, layer: Tensor, how: Arithmetic) -> Pending | Verdict:
+    """The same, queued on the layer's device: nothing is read before the verdict is asked for."""
+    rows = layer.reshape(product.shape)
+    alarm = listen(product, [rows], how, 1, wide(product.left.dtype))
+    some, formula, within = _some(product, rows, how)
+    if within is None or not some.numel():
+        return judge(some, formula, within)
+    heard = torch.stack([(alarm.off <= alarm.limit).all().double(), alarm.smallest.double()])
+    elements, total, largest, bound = some.numel(), layer.numel(), within.largest, within.usual
+
+    def usual(facts: list[float]) -> Verdict | None:
+        verdict = usual_verdict(facts[2:], elements, bound, largest) if facts[0] and math.isfinite(facts[1]) else None
+        return None if verdict is None else _silent(verdict, facts[1], total)
+
+    def closer() -> Verdict:
+        return _of_rows(product, rows, layer.shape, alarm.excess().nonzero()[:MAX_ALARMS, 0], how)
+
+    operands = [it for it in (layer, product.left, product.right, product.bias) if it is not None]
+    return Pending(torch.cat([heard, queued_facts(some, formula, within)]), usual, closer, operands)
+
+
+def _silent(verdict: Verdict, smallest: float, elements: int) -> Verdict:
+    message = f"{verdict.message}, in a sample; a probe over all {elements:,} elements is silent"
     told = Probe(smallest, PROBABILITY, alarms=0)
     return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
 
@@ -116,14 +140,13 @@ def covered(verdict: Verdict, sample: Sample, elements: int) -> Verdict:
     return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
 
 
-def _of_some(product: Product, rows: Tensor, how: Arithmetic) -> Verdict:
-    """On a few elements that lie together, at a random place."""
+def _some(product: Product, rows: Tensor, how: Arithmetic) -> tuple[Tensor, Tensor, Enclosure | None]:
+    """A few elements that lie together, at a random place: the layer's, the formula's, and where they may lie."""
     most = max(MAX_TAKEN // max(product.terms, 1), 2)
     down = _somewhere(product.left.shape[0], min(EXACT_BLOCK[0], max(most // 4, 1)))
     across = _somewhere(product.right.shape[0], min(EXACT_BLOCK[1], max(most // 4 * 3, 1)))
     some = product.part(down, across)
-    within = enclosure(exact_product(some.left, some.right, some.bias), how)
-    return judge(rows[down, across], some.evaluate(), within)
+    return rows[down, across], some.evaluate(), enclosure(exact_product(some.left, some.right, some.bias), how)
 
 
 def _somewhere(size: int, count: int) -> slice:
