@@ -107,7 +107,7 @@ class GradientCheck:
     """Puts hooks on the graph of a call, and takes all of them off again."""
 
     def __init__(self, guard: Guard, report: Report, passes: Passes) -> None:
-        self._guard = guard
+        self._arrived: Callable[..., None] = guard(quietly(self._check))
         self._report = report
         self._passes = passes
         self._handles = Handles()
@@ -175,28 +175,34 @@ class GradientCheck:
     def _hook(
         self, call: Watched, name: str, is_last: bool, leaves: list[_Leaf]
     ) -> Callable[[Sequence[Tensor | None], Sequence[Tensor | None]], None]:
-        @self._guard
-        @quietly
-        def check(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
-            g = grad_outputs[0]
-            if g is None:
-                return
-            reason = reason_not_to_check_gradient(g)
-            for leaf in leaves:
-                leaf.expects(grad_inputs, are_readable=reason is None)
-            if reason is not None:
-                roles = _MULTIPLIES.get(name, ("bias",))
-                self._report(call.id, [Share(role, unchecked(reason)) for role in roles], None)
-                return
-            shares = list(_shares(call, name, grad_inputs, g.detach()))
-            grad_output = _grad_output(call, g) if is_last else None
-            self._report_shares(call.id, shares, grad_output)
-
         def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
             if self._is_heard and not torch.compiler.is_compiling():  # compiled autograd traces through hooks
-                check(grad_inputs, grad_outputs)
+                self._arrived(call, name, is_last, leaves, grad_inputs, grad_outputs)
 
         return hook
+
+    def _check(
+        self,
+        call: Watched,
+        name: str,
+        is_last: bool,
+        leaves: list[_Leaf],
+        grad_inputs: Sequence[Tensor | None],
+        grad_outputs: Sequence[Tensor | None],
+    ) -> None:
+        g = grad_outputs[0]
+        if g is None:
+            return
+        reason = reason_not_to_check_gradient(g)
+        for leaf in leaves:
+            leaf.expects(grad_inputs, are_readable=reason is None)
+        if reason is not None:
+            roles = _MULTIPLIES.get(name, ("bias",))
+            self._report(call.id, [Share(role, unchecked(reason)) for role in roles], None)
+            return
+        shares = list(_shares(call, name, grad_inputs, g.detach()))
+        grad_output = _grad_output(call, g) if is_last else None
+        self._report_shares(call.id, shares, grad_output)
 
 
 def _grad_output(call: Watched, g: Tensor) -> GradOutput:

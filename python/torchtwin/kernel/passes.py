@@ -140,7 +140,7 @@ class Passes:
     """Counts, from prehooks on `AccumulateGrad` nodes: they run once a backward, before `.grad` is added to."""
 
     def __init__(self, guard: Guard, note: Note) -> None:
-        self._guard = guard
+        self._arrived: Callable[..., None] = guard(quietly(self._count_and_tell))
         self._note = note
         self._handles = Handles()
         self._of: Any = WeakIdKeyDictionary()
@@ -167,17 +167,19 @@ class Passes:
         self._of = WeakIdKeyDictionary()
 
     def _hook(self, parameter: weakref.ref[Tensor]) -> Callable[[Any], None]:
-        @self._guard
-        @quietly
-        def hook(gradients: tuple[Tensor | None, ...]) -> None:
-            target = parameter()
-            state = self._of.get(target) if target is not None else None
-            if target is not None and state is not None:
-                _count(state, target)
-                self._tell(state, gradients[0])
-                Variable._execution_engine.queue_callback(functools.partial(_remember, state, parameter))
+        def prehook(gradients: tuple[Tensor | None, ...]) -> None:
+            if not torch.compiler.is_compiling():  # compiled autograd traces through hooks; it shall find none of this
+                self._arrived(parameter, gradients)
 
-        return _unless_compiling(hook)
+        return prehook
+
+    def _count_and_tell(self, parameter: weakref.ref[Tensor], gradients: tuple[Tensor | None, ...]) -> None:
+        target = parameter()
+        state = self._of.get(target) if target is not None else None
+        if target is not None and state is not None:
+            _count(state, target)
+            self._tell(state, gradients[0])
+            Variable._execution_engine.queue_callback(functools.partial(_remember, state, parameter))
 
     def _tell(self, state: _Accumulation, arrived: Tensor | None) -> None:
         shares = state.arriving.pop(torch._C._current_graph_task_id(), None)
@@ -217,16 +219,6 @@ def _remember(state: _Accumulation, parameter: weakref.ref[Tensor]) -> None:
 
 def _mark(gradient: Tensor | None) -> tuple[int, int, int] | None:
     return None if gradient is None or gradient.is_inference() else (id(gradient), *mark(gradient))
-
-
-def _unless_compiling(hook: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Compiled autograd traces through hooks; it shall find none of this."""
-
-    def prehook(gradients: object) -> None:
-        if not torch.compiler.is_compiling():
-            hook(gradients)
-
-    return prehook
 
 
 def _is_empty(gradient: Tensor | None) -> bool:
