@@ -23,7 +23,7 @@ import torch
 from benchmarks.trial import honest, mutants, networks, peers, probes
 
 import torchtwin
-from torchtwin.kernel.proof.probe import PROBES
+from torchtwin.kernel.proof.alarm import PROBABILITY
 
 CLEAR_AFTER = 200
 """Pairs. A notebook has fewer calls than this, and each pair is traced to the newest."""
@@ -88,7 +88,7 @@ def allowed_misses(trials: int) -> int:
 
     By the binomial distribution: the least m with P(more than m of the trials) below `UNLIKELY`.
     """
-    missing = 2.0**-PROBES
+    missing = 1 - PROBABILITY
     beyond = 1.0
     for missed in range(trials + 1):
         ways = math.lgamma(trials + 1) - math.lgamma(missed + 1) - math.lgamma(trials - missed + 1)
@@ -165,7 +165,7 @@ def table(findings: Findings) -> str:
     for name, row in _with_total(findings.mutants):
         apart = [row.pairs - row.same_by[peer] for peer in peers.NAMES]
         lines.append(_line(name, row.pairs, row.different, row.right_diagnosis, *apart))
-    may_be_missed = f"{allowed_misses(findings.probes['products'])}, each with a probability of 1/{2**PROBES}"
+    may_be_missed = f"{allowed_misses(findings.probes['products'])}, each with a probability of {1 - PROBABILITY}"
     lines += ["", f"Probes (allowed: no honest product different, missed {may_be_missed})"]
     lines += [f"  {name}: {value:,}" for name, value in findings.probes.items()]
     return "\n".join([*lines, "", f"{findings.seconds:.0f} s, {len(findings.breaches())} not allowed"])

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 MAX_MULTIPLY_ADDS = 10**7
 """A product of more than this is probed, not computed anew; below about a tenth of it a probe would even cost more."""
+MAX_ELEMENTS = 2**17
+"""A product with more in its result or in an operand is probed: in full it takes too much memory meanwhile."""
 CHECKED_DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _PLAIN = (Tensor, nn.Parameter)
 
@@ -26,9 +28,16 @@ def reason_not_to_check_gradient(gradient: Tensor) -> str | None:
     return None
 
 
+def is_queued(tensor: Tensor) -> bool:
+    """Whether to look at a number of it would wait for a device that works on its own."""
+    return tensor.device.type != "cpu"
+
+
 def is_probed(left: Tensor, right: Tensor) -> bool:
     """Whether `left @ right.T`, of (M, K) and (N, K), is too large to be computed anew in full."""
-    return left.numel() * len(right) > MAX_MULTIPLY_ADDS
+    rows, columns = left.shape[0], right.shape[0]
+    largest = max(left.numel(), right.numel(), rows * columns)
+    return left.numel() * columns > MAX_MULTIPLY_ADDS or largest > MAX_ELEMENTS
 
 
 def _surroundings() -> str | None:

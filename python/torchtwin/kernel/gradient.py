@@ -19,14 +19,14 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from torchtwin.kernel.backward import GradOutput, started_with
-from torchtwin.kernel.check import check_product
-from torchtwin.kernel.coverage import reason_not_to_check_gradient
+from torchtwin.kernel.check import check_product, check_sum, queue_product, queue_sum
+from torchtwin.kernel.coverage import is_queued, reason_not_to_check_gradient
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles
 from torchtwin.kernel.passes import Arrival, Passes
-from torchtwin.kernel.proof.bounds import arithmetic, exact_sum
-from torchtwin.kernel.proof.enclosure import enclosure
-from torchtwin.kernel.proof.judge import judge, unchecked
+from torchtwin.kernel.proof.alarm import column_sizes
+from torchtwin.kernel.proof.judge import unchecked
+from torchtwin.kernel.proof.pending import ON_ITS_WAY, Pending, Queue
 from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict
 
@@ -74,6 +74,8 @@ class Share:
     verdict: Verdict
     layer: Tensor | None = None
     formula: Tensor | None = None
+    pending: Pending | None = None
+    """What gives the verdict later, where the arithmetic is queued on a device."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,12 @@ class GradientCheck:
     """Puts hooks on the graph of a call, and takes all of them off again."""
 
     def __init__(self, guard: Guard, report: Report, passes: Passes) -> None:
-        self._guard = guard
+        self._arrived: Callable[..., None] = guard(quietly(self._check))
         self._report = report
         self._passes = passes
         self._handles = Handles()
         self._is_heard = True
+        self._queue = Queue(lambda id, operand, verdict: report(id, [Share(operand, verdict)], None))
 
     @contextlib.contextmanager
     def unheard(self) -> Iterator[None]:
@@ -133,9 +136,21 @@ class GradientCheck:
                 self._handles.add(node.register_hook(self._hook(call, node.name(), node is nodes[-1], leaves)))
         return None
 
+    def settle(self, wait: bool = True) -> None:
+        """Reports the verdicts that were queued on a device. `wait`: for all, else for what is ready."""
+        self._queue.settle(wait)
+
+    def _report_shares(self, id: int, shares: list[Share], grad_output: GradOutput | None) -> None:
+        self._report(id, shares, grad_output)
+        for share in shares:
+            if share.pending is not None:
+                self._queue.add(id, share.operand, share.pending)
+        self.settle(wait=False)
+
     def stop(self) -> None:
         """Removes every hook that is still on a graph."""
         self._handles.remove()
+        self._queue.drop()
         self._passes.stop()
 
     def _leaves(self, call: Watched, node: Node, input: Tensor) -> Iterator[_Leaf]:
@@ -154,28 +169,34 @@ class GradientCheck:
     def _hook(
         self, call: Watched, name: str, is_last: bool, leaves: list[_Leaf]
     ) -> Callable[[Sequence[Tensor | None], Sequence[Tensor | None]], None]:
-        @self._guard
-        @quietly
-        def check(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
-            g = grad_outputs[0]
-            if g is None:
-                return
-            reason = reason_not_to_check_gradient(g)
-            for leaf in leaves:
-                leaf.expects(grad_inputs, are_readable=reason is None)
-            if reason is not None:
-                roles = _MULTIPLIES.get(name, ("bias",))
-                self._report(call.id, [Share(role, unchecked(reason)) for role in roles], None)
-                return
-            shares = list(_shares(call, name, grad_inputs, g.detach()))
-            grad_output = _grad_output(call, g) if is_last else None
-            self._report(call.id, shares, grad_output)
-
         def hook(grad_inputs: Sequence[Tensor | None], grad_outputs: Sequence[Tensor | None]) -> None:
             if self._is_heard and not torch.compiler.is_compiling():  # compiled autograd traces through hooks
-                check(grad_inputs, grad_outputs)
+                self._arrived(call, name, is_last, leaves, grad_inputs, grad_outputs)
 
         return hook
+
+    def _check(
+        self,
+        call: Watched,
+        name: str,
+        is_last: bool,
+        leaves: list[_Leaf],
+        grad_inputs: Sequence[Tensor | None],
+        grad_outputs: Sequence[Tensor | None],
+    ) -> None:
+        g = grad_outputs[0]
+        if g is None:
+            return
+        reason = reason_not_to_check_gradient(g)
+        for leaf in leaves:
+            leaf.expects(grad_inputs, are_readable=reason is None)
+        if reason is not None:
+            roles = _MULTIPLIES.get(name, ("bias",))
+            self._report(call.id, [Share(role, unchecked(reason)) for role in roles], None)
+            return
+        shares = list(_shares(call, name, grad_inputs, g.detach()))
+        grad_output = _grad_output(call, g) if is_last else None
+        self._report_shares(call.id, shares, grad_output)
 
 
 def _grad_output(call: Watched, g: Tensor) -> GradOutput:
@@ -230,10 +251,15 @@ def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: T
         yield Share("weight", _missing(call, "weight", None) or unchecked("a batched product, which is not followed"))
         return
     # g.T @ x, of shape (N, K), and g @ w, of shape (M, K)
-    yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T))
+    sizes = (
+        column_sizes(g)
+        if not is_queued(g) and call.shapes["bias"] is not None and roles["weight"] is not None
+        else None
+    )
+    yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T), sizes)
     yield _product_share(call, "input", roles["input"], lambda: (g, _saved(node, name, "weight")))
     if "bias" in roles:
-        yield from _bias_share(call, roles["bias"], _as(g, call.shapes["output"]))
+        yield from _bias_share(call, roles["bias"], _as(g, call.shapes["output"]), sizes)
 
 
 def _t(gradient: Tensor | None) -> Tensor | None:
@@ -249,7 +275,11 @@ def _saved(node: Any, name: str, operand: str) -> Tensor:
 
 
 def _product_share(
-    call: Watched, operand: str, gradient: Tensor | None, factors: Callable[[], tuple[Tensor, Tensor]]
+    call: Watched,
+    operand: str,
+    gradient: Tensor | None,
+    factors: Callable[[], tuple[Tensor, Tensor]],
+    left_sizes: Tensor | None = None,
 ) -> Share:
     if missing := _missing(call, operand, gradient):
         return Share(operand, missing)
@@ -259,14 +289,18 @@ def _product_share(
     except RuntimeError:  # a checkpoint hands out what it saved only once
         return Share(operand, unchecked("its operands were recomputed by a checkpoint and are gone"))
     layer = gradient.detach()
-    verdict, formula = check_product(layer, rows, columns)
+    if is_queued(layer):
+        return _queued(operand, queue_product(layer, rows, columns), _as(layer, call.shapes[operand]))
+    verdict, formula = check_product(layer, rows, columns, left_sizes)
     if operand == "input":
         layer = _as(layer, call.shapes["input"])
         formula = None if formula is None else _as(formula, call.shapes["input"])
     return Share(operand, verdict, layer, formula)
 
 
-def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[Share]:
+def _bias_share(
+    call: Watched, gradient: Tensor | None, g: Tensor, column_sizes: Tensor | None = None
+) -> Iterator[Share]:
     shape = call.shapes["bias"]
     if shape is None:
         return
@@ -278,10 +312,18 @@ def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[S
         reason = f"its gradient has shape {list(gradient.shape)}, `{call.names['bias']}` has {list(shape)}"
         yield Share("bias", unchecked(reason))
         return
-    formula = g.reshape(shape) if len(shape) > g.dim() else g.sum_to_size(shape)
     layer = gradient.detach().reshape(shape)
-    within = enclosure(exact_sum(g, shape), arithmetic(layer.dtype, layer.device))
-    yield Share("bias", judge(layer, formula, within), layer, formula)
+    if is_queued(layer):
+        yield _queued("bias", queue_sum(layer, g, shape), layer)
+        return
+    verdict, formula = check_sum(layer, g, shape, column_sizes)
+    yield Share("bias", verdict, layer, formula)
+
+
+def _queued(operand: str, asked: Pending | Verdict, layer: Tensor) -> Share:
+    if isinstance(asked, Verdict):
+        return Share(operand, asked, layer)
+    return Share(operand, unchecked(ON_ITS_WAY), layer, pending=asked)
 
 
 def _as(tensor: Tensor, shape: torch.Size | None) -> Tensor:

@@ -17,12 +17,12 @@ from torchtwin.kernel.budget import Budget
 from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.causes.hypotheses import LinearNames
 from torchtwin.kernel.cells import Cells
-from torchtwin.kernel.check import check_output
+from torchtwin.kernel.check import check_output, queue_output
 from torchtwin.kernel.comparing.looks import Found
 from torchtwin.kernel.comparing.matches import SECONDS, Matcher
 from torchtwin.kernel.comparing.multiples import multiples_of_gradients
 from torchtwin.kernel.comparing.origin import Tracer
-from torchtwin.kernel.coverage import reason_not_to_check
+from torchtwin.kernel.coverage import is_queued, reason_not_to_check
 from torchtwin.kernel.fastpath import FastPath
 from torchtwin.kernel.forms import Form, Forms, Key, key_of, leading, place_of
 from torchtwin.kernel.gradient import GradientCheck, Share
@@ -31,6 +31,7 @@ from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import Past
 from torchtwin.kernel.proof.judge import unchecked
+from torchtwin.kernel.proof.pending import ON_ITS_WAY, Pending, Queue
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.rank import rank
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
@@ -80,6 +81,7 @@ class Recording:
         """The calls whose shares a parameter's `.grad` holds."""
         self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
         self.unheard = self._gradients.unheard
+        self._queue = Queue(self._forward_arrived)
         self.tracer = Tracer(recorder, self.past, passes)
         self._matcher = Matcher(self.past, self.tracer, self._multiples)
         self.changed: set[str] = set()
@@ -110,7 +112,13 @@ class Recording:
         """Nobody will call `beat` for a while: the cell has ended, or this is the child of a fork."""
         self._is_beating = False
         self._count_pending()
+        self._settle(wait=False)
         self.fast.look_at_next(True)
+
+    def _settle(self, wait: bool) -> None:
+        """Tells the verdicts that a device has on its way."""
+        self._queue.settle(wait)
+        self._gradients.settle(wait)
 
     def _count_pending(self) -> None:
         self._budget.count(self._recorder.settle())
@@ -139,6 +147,7 @@ class Recording:
 
     def cell_ended(self, names: Mapping[str, Any]) -> Tensors:
         """The names have settled: the table of the tensors."""
+        self._settle(wait=True)
         left_out = self.match(names)
         self.past.cell_ended(names)
         return msgspec.structs.replace(self.tensors.after_cell(names), unmatched=left_out)
@@ -156,11 +165,13 @@ class Recording:
 
     def stop(self) -> None:
         """Takes every hook off the user's graphs, and lets go of their tensors."""
+        self._settle(wait=True)
         self._swaps.take_off()
         self._let_go()
 
     def _let_go(self) -> None:
         self._gradients.stop()
+        self._queue.drop()
         self.clear()
 
     def clear(self) -> None:
@@ -201,12 +212,15 @@ class Recording:
                 return
             form = self._form(caller, place, done)
         assert form is not None
-        forward, values = self._checked(done, form.words)
+        forward, values, pending = self._checked(done, form.words)
         told = msgspec.structs.replace(
             form.told, id=self._recorder.next_id(), forward=forward, values=values, time=time.time(), rank=rank()
         )
         self._recorder.add(told)
-        self.past.hold(told.id, done.operands, form.text, copy=forward.kind != "unchecked")
+        if pending is not None:
+            self._queue.add(told.id, "output", pending)
+            self._queue.settle(wait=False)
+        self.past.hold(told.id, done.operands, form.text, copy=_is_checked(forward))
         if done.output.grad_fn is not None:
             self._watch_gradients(told, form.names, done)
         self._sampler.checked(form.layer)
@@ -237,17 +251,22 @@ class Recording:
         meant = leading(names, caller.frame)
         return Form(blank, names, words, meant, caller.text.call, place, self._forms.layer(weight), caller.frame.f_code)
 
-    def _checked(self, done: Operation, names: LinearNames) -> tuple[Verdict, Values]:
+    def _checked(self, done: Operation, names: LinearNames) -> tuple[Verdict, Values, Pending | None]:
         """A fault of ours costs the verdict, not the record. What is not checked may not be readable at all."""
         if reason := self._sampler.reason_for_none or reason_not_to_check(*done):
-            return unchecked(reason), Values()
+            return unchecked(reason), Values(), None
         try:
             used = twin(*done)
+            if is_queued(done.output):
+                asked = queue_output(used, done.output, names)
+                if isinstance(asked, Pending):
+                    return unchecked(ON_ITS_WAY), Values(), asked
+                return asked, Values(), None
             forward, formula = check_output(used, done.output, names)
-            return forward, self._values(used, done.output, formula if forward.kind != "identical" else None)
+            return forward, self._values(used, done.output, formula if forward.kind != "identical" else None), None
         except Exception as error:
             self._guard.caught(error)
-            return unchecked("an internal error of Torchtwin"), Values()
+            return unchecked("an internal error of Torchtwin"), Values(), None
 
     def _values(self, used: Twin, output: Tensor, formula: Tensor | None) -> Values:
         take = self._allowance.numbers
@@ -261,7 +280,7 @@ class Recording:
 
     def _watch_gradients(self, call: Call, names: Names, done: Operation) -> None:
         reason = call.forward.reason
-        if call.forward.kind != "unchecked":
+        if _is_checked(call.forward):
             reason = self._gradients.watch(watched(call.id, names, done.operands), done.input, done.output)
         if reason is None:
             return
@@ -269,12 +288,17 @@ class Recording:
         gradients = Gradients(verdict, None if done.bias is None else verdict, verdict)
         self._recorder.update(call.id, lambda call: msgspec.structs.replace(call, gradients=gradients))
 
+    def _forward_arrived(self, id: int, output: str, verdict: Verdict) -> None:
+        self._recorder.update(id, lambda call: msgspec.structs.replace(call, forward=verdict))
+
     def _gradient_arrived(self, id: int, shares: list[Share], grad_output: GradOutput | None) -> None:
-        verdicts = {share.operand: share.verdict for share in shares}
         self.past.hold_pass(id, grad_output, {s.operand: s.layer for s in shares if s.layer is not None})
         values = dict(self._share_values(shares, None if grad_output is None else grad_output.value))
 
         def change(call: Call) -> Call:
+            verdicts = {
+                share.operand: _noted(share.verdict, getattr(call.gradients, share.operand)) for share in shares
+            }
             return msgspec.structs.replace(
                 call,
                 gradients=msgspec.structs.replace(call.gradients, **verdicts),
@@ -341,6 +365,16 @@ class Operation(NamedTuple):
     @property
     def operands(self) -> dict[str, Tensor | None]:
         return self._asdict()
+
+
+def _noted(verdict: Verdict, before: Verdict | None) -> Verdict:
+    """A verdict that was on its way keeps what was noted of the gradient meanwhile."""
+    is_late = before is not None and before.reason == ON_ITS_WAY
+    return msgspec.structs.replace(verdict, note=before.note) if is_late and before is not None else verdict
+
+
+def _is_checked(forward: Verdict) -> bool:
+    return forward.kind != "unchecked" or forward.reason == ON_ITS_WAY
 
 
 def _with_match(matches: list[Match], new: Match) -> list[Match]:

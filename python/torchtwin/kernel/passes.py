@@ -16,9 +16,10 @@ from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakIdKeyDictionary
 
 from torchtwin.kernel.backward import is_nested
+from torchtwin.kernel.coverage import is_queued
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles, alive
-from torchtwin.kernel.identity import mark, version
+from torchtwin.kernel.identity import mark, same_view, version
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.view import NOWHERE
 
@@ -63,17 +64,23 @@ class _Shares:
         """Of the tensors."""
         self._only = self._sum = self._magnitude = None
 
-    def differ_from(self, arrived: Tensor) -> bool:
-        """Whether something else arrived than these, summed up in any order."""
+    def differ_from(self, arrived: Tensor) -> bool | None:
+        """Whether something else arrived than these, summed up in any order; null where that would have to be read."""
         if type(arrived) is not Tensor or arrived.layout != torch.strided:
             return False
         if self._only is not None:
             gradient, share, changes = self._only
             if share.shape != arrived.shape:
                 return False
-            return version(gradient) != changes or not _equal(share.to(arrived.dtype), arrived)
+            if version(gradient) != changes:
+                return True
+            if same_view(share, arrived):
+                return False
+            return None if is_queued(arrived) else not _equal(share.to(arrived.dtype), arrived)
         if self._sum is None or self._magnitude is None or self._sum.shape != arrived.shape:
             return False
+        if is_queued(arrived):
+            return None
         info = torch.finfo(arrived.dtype)
         roundoff = max(self._roundoff, info.eps / 2)
         bound = (len(self.of) + 1) * 4 * (roundoff * self._magnitude + info.tiny)
@@ -93,6 +100,8 @@ class _Accumulation:
     """Whether all that `.grad` holds was seen arriving."""
     nested: bool = False
     """Whether some of it came from a backward within a backward, which tells nothing of how many passes there were."""
+    unread: bool = False
+    """Whether `.grad` was changed between two passes on a device: to tell zeros from others would wait for it."""
     hooked: bool = False
     """Whether a hook of the user's runs on `.grad` after each accumulation."""
     left: tuple[int, int, int] | None = None
@@ -131,7 +140,8 @@ class Passes:
     """Counts, from prehooks on `AccumulateGrad` nodes: they run once a backward, before `.grad` is added to."""
 
     def __init__(self, guard: Guard, note: Note) -> None:
-        self._guard = guard
+        self._arrived: Callable[..., None] = guard(quietly(self._count_and_tell))
+        self._remember = guard(_remember)
         self._note = note
         self._handles = Handles()
         self._of: Any = WeakIdKeyDictionary()
@@ -148,7 +158,7 @@ class Passes:
     def contributions(self, parameter: Tensor) -> list[int]:
         """The calls whose shares `.grad` holds; none where something else may have changed it."""
         state: _Accumulation | None = self._of.get(parameter)
-        if state is None or not state.known or state.nested or state.left != _mark(parameter.grad):
+        if state is None or not state.known or state.nested or state.unread or state.left != _mark(parameter.grad):
             return []
         return list(state.calls or ())
 
@@ -158,28 +168,31 @@ class Passes:
         self._of = WeakIdKeyDictionary()
 
     def _hook(self, parameter: weakref.ref[Tensor]) -> Callable[[Any], None]:
-        @self._guard
-        @quietly
-        def hook(gradients: tuple[Tensor | None, ...]) -> None:
-            target = parameter()
-            state = self._of.get(target) if target is not None else None
-            if target is not None and state is not None:
-                _count(state, target)
-                self._tell(state, gradients[0])
-                # What a callback raises would come out of the user's own `backward()`.
-                remember = self._guard(_remember)
-                Variable._execution_engine.queue_callback(functools.partial(remember, state, parameter))
+        def prehook(gradients: tuple[Tensor | None, ...]) -> None:
+            if not torch.compiler.is_compiling():  # compiled autograd traces through hooks; it shall find none of this
+                self._arrived(parameter, gradients)
 
-        return _unless_compiling(hook)
+        return prehook
+
+    def _count_and_tell(self, parameter: weakref.ref[Tensor], gradients: tuple[Tensor | None, ...]) -> None:
+        target = parameter()
+        state = self._of.get(target) if target is not None else None
+        if target is not None and state is not None:
+            _count(state, target)
+            self._tell(state, gradients[0])
+            # What a callback raises would come out of the user's own `backward()`.
+            Variable._execution_engine.queue_callback(functools.partial(self._remember, state, parameter))
 
     def _tell(self, state: _Accumulation, arrived: Tensor | None) -> None:
         shares = state.arriving.pop(torch._C._current_graph_task_id(), None)
         if shares is None:
             state.calls = None
             return
-        differs = arrived is not None and shares.differ_from(arrived)
+        differs = False if arrived is None else shares.differ_from(arrived)
         shares.let_go()
-        state.calls = None if differs or state.calls is None else [*state.calls, *(it.call for it in shares.of)]
+        state.calls = (
+            None if differs is not False or state.calls is None else [*state.calls, *(it.call for it in shares.of)]
+        )
         for arrival in shares.of:
             for sentence in _sentences(state, arrival.gradient, len(shares.of), differs):
                 self._note(arrival.call, arrival.operand, sentence)
@@ -189,10 +202,12 @@ def _count(state: _Accumulation, parameter: Tensor) -> None:
     """One more pass arrives; `.grad` still holds what it held before."""
     nested = is_nested()
     state.hooked = bool(getattr(parameter, "_post_accumulate_grad_hooks", None))
-    if _is_empty(parameter.grad):
+    is_read = parameter.grad is None or not is_queued(parameter.grad)
+    if is_read and _is_empty(parameter.grad):
         state.calls = []
-        state.passes, state.known, state.nested = 1, True, nested
+        state.passes, state.known, state.nested, state.unread = 1, True, nested, False
         return
+    state.unread = state.unread or (not is_read and state.left != _mark(parameter.grad))
     state.nested = state.nested or nested
     state.known = state.known and state.passes > 0 and state.left == _mark(parameter.grad)
     state.passes += 1
@@ -208,16 +223,6 @@ def _mark(gradient: Tensor | None) -> tuple[int, int, int] | None:
     return None if gradient is None or gradient.is_inference() else (id(gradient), *mark(gradient))
 
 
-def _unless_compiling(hook: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Compiled autograd traces through hooks; it shall find none of this."""
-
-    def prehook(gradients: object) -> None:
-        if not torch.compiler.is_compiling():
-            hook(gradients)
-
-    return prehook
-
-
 def _is_empty(gradient: Tensor | None) -> bool:
     if gradient is None:
         return True
@@ -228,15 +233,17 @@ def _is_empty(gradient: Tensor | None) -> bool:
 
 def _equal(a: Tensor, b: Tensor) -> bool:
     """Whether they are the same numbers; NaN is the same as NaN."""
+    if torch.equal(a, b):
+        return True
     return bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
-def _sentences(state: _Accumulation, gradient: str, calls: int, differs: bool) -> Iterator[str]:
+def _sentences(state: _Accumulation, gradient: str, calls: int, differs: bool | None) -> Iterator[str]:
     where = gradient if gradient == NOWHERE else f"`{gradient}`"
     shares = f"the shares of {calls} recorded calls" if calls > 1 else "this call's share"
     if differs:
         yield f"{where} got something else than {shares}: another use of it, or a hook, changed what arrived"
-    if state.nested:
+    if state.nested or state.unread:
         return
     if not state.known:
         yield f"{where} held other values before this backward, which were added to"
@@ -246,5 +253,5 @@ def _sentences(state: _Accumulation, gradient: str, calls: int, differs: bool) -
         yield f"{where} holds {state.passes} backward passes"
     elif state.hooked:
         yield f"{where} was added to by this backward pass, and a hook of yours runs after it"
-    elif calls > 1 and not differs:
+    elif calls > 1 and differs is False:
         yield f"{where} holds {shares}"

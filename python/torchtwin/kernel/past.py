@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from torchtwin.kernel.backward import MAX_STEPS, GradOutput
+from torchtwin.kernel.coverage import is_queued
 from torchtwin.kernel.identity import has_storage, mark
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.scopes import shown
@@ -213,7 +214,8 @@ class Past:
 
     def _pass(self, call: PastCall, grad_output: GradOutput, shares: dict[str, Tensor]) -> Pass:
         g, started = grad_output.value, grad_output.started
-        is_given = started is not None and (
+        # To read a number would wait for a device that works on its own.
+        is_given = (not is_queued(g) and started is not None) and (
             _is_round_share(g, started) or (self._stretch_of(started) < call.stretch and _is_the_same(g, started))
         )
         return Pass(g.clone(), is_given, grad_output.backward, shares)
@@ -244,7 +246,7 @@ class Past:
         """A weight is the same in most calls. Its elements are compared, as `.data` changes them uncounted."""
         known = self._latest.get(id(tensor))
         is_alike = known is not None and known.dtype == tensor.dtype and known.shape == tensor.shape
-        if known is not None and is_alike and bool((known == tensor).all()):
+        if known is not None and is_alike and not is_queued(tensor) and bool((known == tensor).all()):
             return known
         copy = tensor.detach().clone()
         if tensor.is_leaf:

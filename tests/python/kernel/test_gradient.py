@@ -545,3 +545,59 @@ def test_the_gradient_of_a_bias_that_had_another_shape_is_unchecked(notebook: No
     assert kinds(after)[:2] == ["identical", "unchecked"]
     assert after.gradients.bias is not None
     assert after.gradients.bias.reason == "its gradient has shape [3], `fc.bias` has [1]"
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """The CPU, taken for a device that works on its own; whether it is done."""
+    done = [False]
+    for module in ("gradient", "passes"):
+        monkeypatch.setattr(f"torchtwin.kernel.{module}.is_queued", lambda tensor: True)
+    monkeypatch.setattr("torchtwin.kernel.proof.pending.Pending.ready", lambda it: done[0])
+    return done
+
+
+def settle(notebook: Notebook) -> None:
+    recording = notebook.session._recording
+    assert recording is not None
+    recording._gradients.settle()
+
+
+def test_gradients_on_a_device_are_judged_when_it_is_done(notebook: Notebook, device: list[bool]) -> None:
+    call = notebook.call("fc = nn.Linear(6, 4)\nx = torch.randn(5, 6, requires_grad=True)\ny = fc(x)")
+    after = backward(notebook, call)
+    assert kinds(after) == ["unchecked"] * 3
+    assert after.gradients.weight is not None
+    assert after.gradients.weight.reason == "the verdict is on its way from the device"
+    settle(notebook)
+    assert set(kinds(notebook.again(call))) <= {"identical", "rounding"}
+
+
+def test_what_a_device_has_done_is_told_by_the_next_backward(notebook: Notebook, device: list[bool]) -> None:
+    first = backward(notebook, notebook.call("fc = nn.Linear(6, 4)\ny = fc(torch.randn(5, 6))"))
+    device[0] = True
+    backward(notebook, notebook.call("y = fc(torch.randn(5, 6))"))
+    assert kinds(notebook.again(first))[:2] == ["identical", "identical"]
+
+
+def test_of_zeros_on_a_device_nothing_is_said_that_would_have_to_be_read(
+    notebook: Notebook, device: list[bool]
+) -> None:
+    notebook.run("fc = nn.Linear(2, 3)\nx = torch.ones(1, 2)\nfc(x).sum().backward()\nfc.zero_grad(set_to_none=False)")
+    second = backward(notebook, notebook.call("y = fc(x)"), "y.sum().backward()")
+    assert note(second) is None
+    third = backward(notebook, notebook.call("fc.zero_grad()\ny = fc(x)"), "y.sum().backward()")
+    assert note(third) is None
+    fourth = backward(notebook, notebook.call("y = fc(x)"), "y.sum().backward()")
+    assert note(fourth) == "`fc.weight.grad` holds 2 backward passes"
+
+
+def test_no_tensor_is_held_once_the_watch_ends_before_the_device_is_done(
+    notebook: Notebook, device: list[bool]
+) -> None:
+    backward(notebook, notebook.call("fc = nn.Linear(6, 4)\nx = torch.randn(5, 6)\ny = fc(x)"))
+    memory = weakref.ref(notebook.names["x"].untyped_storage())
+    notebook.session.unwatch()
+    notebook.names.clear()
+    gc.collect()
+    assert memory() is None

@@ -13,7 +13,8 @@ from torchtwin.kernel.comparing.origin import Origin
 from torchtwin.kernel.comparing.pair import Pair
 from torchtwin.kernel.proof.bounds import arithmetic
 from torchtwin.kernel.proof.judge import Rows
-from torchtwin.kernel.proof.probe import Product, Sample, covered, sampled
+from torchtwin.kernel.proof.probe import Sample, covered, sampled
+from torchtwin.kernel.proof.product import Product
 from torchtwin.protocol import Diagnosis, Verdict
 
 APART = 8

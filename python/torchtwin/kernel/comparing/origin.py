@@ -21,7 +21,7 @@ from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import MAX_COPIED, Pass, Past, PastCall, Role
 from torchtwin.kernel.proof import linear
 from torchtwin.kernel.proof.enclosure import Enclosure, total
-from torchtwin.kernel.proof.probe import Product
+from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.recorder import Recorder
 from torchtwin.kernel.twin import Twin
 from torchtwin.kernel.words import is_code

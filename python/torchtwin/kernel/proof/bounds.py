@@ -10,7 +10,6 @@ Sums that are kept in a wider precision, and rounded at the end, add one roundin
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from torch import Tensor
 UNIT_ROUNDOFF = {torch.float64: 2.0**-53, torch.float32: 2.0**-24, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
 _REDUCED = {"tf32": 2.0**-11, "high": 2.0**-11, "bf16": 2.0**-8, "medium": 2.0**-8}
 """Unit roundoff of float32 factors, by the name of the setting."""
+_SUBNORMAL, _ONE = 5e-324, 1.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def arithmetic(dtype: torch.dtype, device: torch.device) -> Arithmetic:
     """The rounding of matrix products of `dtype` (one of `UNIT_ROUNDOFF`) on `device`."""
     info = torch.finfo(dtype)
     low = dtype in (torch.float16, torch.bfloat16)
-    flushes = low or _flushes(dtype)  # bf16 and fp16 instructions flush fp32 subnormals on some processors
+    flushes = low or _flushes()  # bf16 and fp16 instructions flush fp32 subnormals on some processors
     wide = torch.float32 if low else dtype
     sum_unit = UNIT_ROUNDOFF[dtype] if low and _sums_in_low_precision(dtype, device) else UNIT_ROUNDOFF[wide]
     subnormal = float(torch.finfo(wide).smallest_normal) * 2 * UNIT_ROUNDOFF[wide]
@@ -62,14 +62,12 @@ def arithmetic(dtype: torch.dtype, device: torch.device) -> Arithmetic:
     )
 
 
-def _flushes(dtype: torch.dtype) -> bool:
-    """Whether `torch.set_flush_denormal(True)` is in force; torch has no getter."""
-    return (_subnormal(dtype) * 1).item() == 0
+def _flushes() -> bool:
+    """Whether `torch.set_flush_denormal(True)` is in force; torch has no getter.
 
-
-@functools.cache
-def _subnormal(dtype: torch.dtype) -> Tensor:
-    return torch.tensor(torch.finfo(dtype).smallest_normal / 2, dtype=dtype, device="cpu")
+    It is a state of the processor, which Python's own arithmetic is subject to as well.
+    """
+    return _SUBNORMAL * _ONE == 0
 
 
 def _factor_unit(device: torch.device) -> float:
@@ -181,6 +179,12 @@ def usual_bound(terms: int, biased: bool, how: Arithmetic) -> float:
 def allowance(exact: Exact, how: Arithmetic) -> Tensor:
     """Elementwise, how far an honest result of this arithmetic may lie from `exact.value`."""
     n = exact.terms + 1
+    own = gamma(n + 1, UNIT_ROUNDOFF[torch.float64])
+    if not (how.factor_unit or how.flushes or how.unit > how.sum_unit or how.sum_unit > UNIT_ROUNDOFF[torch.float32]):
+        # As below, with the factors of the scale taken together.
+        return exact.scale * (gamma(n, how.sum_unit) * (1 + 2 * own) + own) + exact.terms * how.underflow * (
+            1 + 2 * own
+        )
     summed = gamma(n, how.sum_unit) * exact.scale + exact.terms * how.underflow
     if how.factor_unit:
         factors = 2 * how.factor_unit + how.factor_unit**2
@@ -190,7 +194,6 @@ def allowance(exact: Exact, how: Arithmetic) -> Tensor:
     if how.unit > how.sum_unit or how.sum_unit > UNIT_ROUNDOFF[torch.float32]:
         summed = _rounded_result(summed, exact, how)
     # The reference is a float64 sum itself, and so is the scale: each is within g(n) of the exact one.
-    own = gamma(n + 1, UNIT_ROUNDOFF[torch.float64])
     return summed * (1 + 2 * own) + own * exact.scale
 
 

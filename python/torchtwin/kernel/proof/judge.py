@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -10,12 +11,14 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.describe import dtype_name
-from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF, Arithmetic, gamma, usual_bound
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.values import MAX_ELEMENTS, number
 from torchtwin.kernel.words import AS_IT_IS
 from torchtwin.protocol import Diagnosis, Verdict
 
+_FEW = 256
+"""Elements that are faster read than computed with."""
 _EMPTY = "identical: both are empty"
 _INTEGERS = {
     torch.float64: torch.int64,
@@ -71,7 +74,29 @@ def judge(
     layer_rows, formula_rows = layer.reshape(shape), formula.reshape(shape)
     if _same_bits(layer_rows, formula_rows) and within.all_near(layer_rows):
         return _bit_for_bit(layer.numel(), within.usual)
+    usual = _usual_facts(layer_rows, formula_rows, within) if layer.dtype == formula.dtype else None
+    if usual is not None:
+        return _rounding(usual, layer.numel(), _ulps(usual.max_ulp_diff), words)
     return _judged(_facts(layer_rows, formula_rows, within), layer, formula, within, words, rows)
+
+
+def identical_sums(layer: Tensor, formula: Tensor, rows: Tensor, sizes: Tensor, how: Arithmetic) -> Verdict | None:
+    """The verdict on sums of `rows` that are the same bits and surely in their bound; null: to be looked at closer.
+
+    `sizes`: the Euclidean norms of the columns. For n terms, norm <= sum of |terms| <= sqrt(n) norm, so that the bound
+    is at least g(n) norm, and sums of eight terms are off by at most g(8) sqrt(n) norm.
+    """
+    terms = len(rows)
+    wide = torch.float64 if terms % 8 or rows.dtype != torch.float32 else torch.float32
+    off = 0.0 if wide == torch.float64 else gamma(8, how.sum_unit) * math.sqrt(terms)
+    limit = sizes.double() * ((1 - 2.0**-10) * gamma(terms, how.sum_unit) - off)  # the norms are rounded, too
+    if not _same_bits(layer, formula):
+        return None
+    eights = rows if wide == torch.float64 else rows.reshape(terms // 8, 8, -1).sum(1)
+    exact = eights.sum(0, dtype=torch.float64)
+    if not bool(((layer.double() - exact).abs_() <= limit).all()):
+        return None
+    return _bit_for_bit(layer.numel(), usual_bound(terms, False, how))
 
 
 def _judged(
@@ -79,9 +104,9 @@ def _judged(
 ) -> Verdict:
     if facts.equal == layer.numel():
         return _identical(facts, layer, formula)
-    if bool(facts.outside.any()):
+    if facts.outside is not None:
         return _different(facts, layer, formula, within, words, rows)
-    return _rounding(facts, layer, formula, words)
+    return _rounding(facts, layer.numel(), _how_far(facts, layer, formula), words)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:
@@ -125,8 +150,84 @@ class _Facts:
     max_ulp_diff: int
     units: float
     bound: float
-    outside: Tensor
-    """Elements that rounding can't explain, in the layer or in the formula."""
+    outside: Tensor | None
+    """Elements that rounding can't explain, in the layer or in the formula; null where there are none."""
+
+
+def _usual_facts(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts | None:
+    """Of results that differ somewhere, in one dtype, and are all near the exact one; null where they are not."""
+    if 0 < layer.numel() <= _FEW and layer.device.type == "cpu":
+        return _facts_of_few(layer, formula, within)
+    return _facts_of_many(layer, formula, within) if layer.numel() else None
+
+
+def _facts_of_few(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts | None:
+    """A tensor's operation takes as long as Python does for some ten numbers."""
+    sides = torch.stack([layer, formula])
+    values = torch.stack([*sides.double(), within.value, within.limit, within.scale]).reshape(5, -1).tolist()
+    places = sides.view(_INTEGERS[layer.dtype]).reshape(2, -1).tolist()
+    lowest = torch.iinfo(_INTEGERS[layer.dtype]).min
+    equal, ulps = 0, 0
+    most = units = bound = 0.0
+    for a, b, exact, limit, scale, place, other in zip(*values, *places, strict=True):
+        if not (abs(a - exact) <= limit and abs(b - exact) <= limit and limit + scale < within.largest):
+            return None
+        if a == b:
+            equal += 1
+            continue
+        one = within.unit * scale
+        if not one:
+            return None
+        place, other = (bits if bits >= 0 else lowest - bits for bits in (place, other))
+        most, ulps = max(most, abs(a - b)), max(ulps, abs(place - other))
+        if (share := abs(a - b) / one) >= units:
+            bound = min(bound, 2 * limit / one) if share == units else 2 * limit / one
+            units = share
+    return _Facts(equal, most, ulps, units, bound, outside=None) if most else None
+
+
+def _facts_of_many(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts | None:
+    return _read(queued_facts(layer, formula, within).tolist(), within.largest)
+
+
+def queued_facts(layer: Tensor, formula: Tensor, within: Enclosure) -> Tensor:
+    """What `usual_verdict` reads, of results of one dtype that are not empty; no number is looked at here."""
+    sides = torch.stack([layer, formula])
+    places, values = _ordered(sides), sides.double()
+    difference = (values[0] - values[1]).abs_()
+    one = within.unit * within.scale
+    units = (difference / one).nan_to_num_(nan=0.0)  # 0 / 0
+    largest = units.amax()
+    told = [
+        ((values - within.value).abs_() <= within.limit).all(),
+        within.limit.amax() + within.scale.amax(),
+        (difference == 0).sum(),
+        (sides[0].view(_INTEGERS[layer.dtype]) == sides[1].view(_INTEGERS[layer.dtype])).sum(),
+        difference.amax(),
+        (places[0] - places[1]).abs_().amax(),
+        largest,
+        torch.where(units == largest, within.limit / one, torch.inf).amin(),
+    ]
+    return torch.stack([it.double() for it in told])
+
+
+def usual_verdict(told: Sequence[float], elements: int, bound: float, largest: float) -> Verdict | None:
+    """The verdict on `queued_facts`; null where it takes a look at the elements.
+
+    `bound`: the enclosure's `usual`; `largest`: the largest finite number of the dtype.
+    """
+    near, size, _, same_bits, *_ = told
+    if near and size < largest and same_bits == elements:
+        return _bit_for_bit(elements, bound)
+    facts = _read(told, largest)
+    return None if facts is None else _rounding(facts, elements, _ulps(facts.max_ulp_diff), Words())
+
+
+def _read(told: Sequence[float], largest: float) -> _Facts | None:
+    near, size, equal, _, most, ulps, units, bound = told
+    if not (near and most and size < largest and ulps < 2**53 and units < math.inf):
+        return None
+    return _Facts(int(equal), most, int(ulps), units, 2 * bound, outside=None)
 
 
 def _facts(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts:
@@ -134,13 +235,14 @@ def _facts(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts:
     a, b = layer.double(), formula.double()
     difference = torch.where(same, 0.0, (a - b).abs())
     units, bound = _in_units(difference, within)
+    outside = ~(within.holds(a) & within.holds(b))
     return _Facts(
         equal=int(same.sum()),
         max_abs_diff=float(difference.max()) if difference.numel() else 0.0,
         max_ulp_diff=_max_ulp(layer, formula, same),
         units=units,
         bound=bound,
-        outside=~(within.holds(a) & within.holds(b)),
+        outside=outside if bool(outside.any()) else None,
     )
 
 
@@ -181,17 +283,15 @@ def _identical(facts: _Facts, layer: Tensor, formula: Tensor) -> Verdict:
 
 
 def _remark(facts: _Facts, layer: Tensor, formula: Tensor) -> str | None:
-    if bool(facts.outside.any()):
+    if facts.outside is not None:
         return "both lie further from the exact result than rounding in this dtype explains: a lower precision was used"
     if bool(((layer == 0) & (layer.signbit() != formula.signbit())).any()):
         return "0.0 and -0.0 count as equal"
     return "NaN counts as equal to NaN" if bool(layer.isnan().any()) else None
 
 
-def _rounding(facts: _Facts, layer: Tensor, formula: Tensor, words: Words) -> Verdict:
-    n = layer.numel()
-    apart = n - facts.equal
-    message = f"rounding only: {apart:,} of {n:,} elements differ{_how_far(facts, layer, formula)}"
+def _rounding(facts: _Facts, n: int, how_far: str, words: Words) -> Verdict:
+    message = f"rounding only: {n - facts.equal:,} of {n:,} elements differ{how_far}"
     if math.isfinite(facts.max_abs_diff) and 0 < facts.bound < math.inf:
         message += f", {_percent(facts.units / facts.bound)} of {words.limit}"
     note = None if math.isfinite(facts.max_abs_diff) else "one of the two overflowed on the way, as either may"
@@ -203,11 +303,15 @@ def _how_far(facts: _Facts, layer: Tensor, formula: Tensor) -> str:
     if not math.isfinite(facts.max_abs_diff) and not facts.max_ulp_diff:  # only where one of them overflowed
         return ""
     if layer.dtype == formula.dtype:
-        return f", by at most {facts.max_ulp_diff:,} ULP"
+        return _ulps(facts.max_ulp_diff)
     dtype = dtype_name(_less_precise(layer, formula))
     if not facts.max_ulp_diff:
         return f", none of them once both are rounded to {dtype}"
-    return f", by at most {facts.max_ulp_diff:,} ULP of {dtype}"
+    return f"{_ulps(facts.max_ulp_diff)} of {dtype}"
+
+
+def _ulps(most: int) -> str:
+    return f", by at most {most:,} ULP"
 
 
 def _less_precise(a: Tensor, b: Tensor) -> Tensor:
@@ -221,6 +325,7 @@ def _percent(share: float) -> str:
 def _different(
     facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words, rows: Rows | None
 ) -> Verdict:
+    assert facts.outside is not None
     n = layer.numel()
     count = int(facts.outside.sum())
     first = int(facts.outside.reshape(-1).nonzero()[0])
@@ -242,6 +347,7 @@ def _of(count: int, n: int) -> str:
 
 
 def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor, words: Words, rows: Rows | None) -> Diagnosis:
+    assert facts.outside is not None
     for name, value in ((words.layer, layer), (words.formula, formula)):
         wrong = (facts.outside.reshape(-1) & ~value.reshape(-1).isfinite()).nonzero()
         if len(wrong):

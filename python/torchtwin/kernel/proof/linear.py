@@ -9,7 +9,7 @@ from torch import Tensor
 
 from torchtwin.kernel.proof.bounds import Arithmetic, arithmetic, exact_product, exact_sum
 from torchtwin.kernel.proof.enclosure import Enclosure, enclosure
-from torchtwin.kernel.proof.probe import Product
+from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.twin import Twin
 
 

@@ -1,52 +1,55 @@
-"""A product too large to compute twice: a random +-1 probe over all rows as an alarm, and a few rows exactly.
+"""A product too large to compute twice: random +-1 probes over all rows as an alarm, and a few elements exactly.
 
 For y = x w^T + b and a vector v of random signs, y v is x (w^T v) + b v: O(MK + KN + MN) in place of O(MKN) (Freivalds,
 Probabilistic machines can use less running time, IFIP 1977). Rounding moves y v by about sqrt(K) u S in row i, with
-S^2 = sum_j (|x_i|^2 |w_j|^2 + b_ij^2); beyond four times that the row is computed exactly, and only exact rows are ever
-called different.
+S = |x_i| |w| + |b_i|. A row in which the two lie further apart than four times that, and the probe's own rounding, is
+computed exactly, and only exact rows are ever called different.
 
-What a silent probe proves of errors that are larger than what rounding can do to one element: the rounding of a row's
-other elements, summed with signs that are independent of it, is as likely to go one way as the other. So an element
-that is wrong by more than the alarm's size trips one probe with a probability of at least 1/2, whatever the rounding,
-and one of R probes with at least 1 - 2^-R.
+What a silent probe proves. In row i the two differ by E v_j + r + o: E the error of one element, r the rounding of the
+row's other elements, summed with signs that do not depend on v_j, and o the probe's own rounding. If E is larger than
+the limit and o, a probe is silent only if r has the opposite sign,
+
+- which is as likely as not: one of R probes trips with a probability of at least 1 - 2^-R, whatever the rounding;
+- and is at least E - limit - o. A sum of numbers e_j with random signs exceeds t |e| with a probability of at most
+  exp(-t^2 / 2) (Hoeffding, Probability inequalities for sums of bounded random variables, 1963), and the row's other
+  elements, where honest, are within their bounds: |e| <= g(K + 1) (|x_i| |w| + |b_i|). All R probes are silent with
+  a probability of at most 1/16 if E is larger by t |e|, with t = sqrt(2 ln 16 / R).
+
+The size that is stated is such that one of these gives 15/16. A call is probed once while it runs, in the arithmetic
+of its own operands; if that trips, or numbers pass their range, four probes in float64 tell which rows to compute.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF, Arithmetic, exact_product, usual_bound
-from torchtwin.kernel.proof.enclosure import enclosure
-from torchtwin.kernel.proof.judge import Rows, judge
+from torchtwin.kernel.proof.alarm import PROBABILITY, listen, wide
+from torchtwin.kernel.proof.bounds import Arithmetic, exact_product
+from torchtwin.kernel.proof.enclosure import Enclosure, enclosure
+from torchtwin.kernel.proof.judge import Rows, judge, queued_facts, usual_verdict
+from torchtwin.kernel.proof.pending import Pending
+from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.values import number
 from torchtwin.protocol import Probe, Verdict
 
 PROBES = 4
+"""In float64; so many need to know nothing of how the other elements round."""
 EXACT_ROWS = 8
 """Computed exactly in any case."""
+EXACT_BLOCK = 4, 16
+"""Rows and columns that are computed exactly where nothing tripped while a call ran."""
+MAX_TAKEN = 2**15
+"""Elements of operands that are taken for that."""
 MAX_ALARMS = 64
 """Rows that tripped the probe and are computed exactly; of more, the first."""
-_ALARM = 4
-_seeds = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Product:
-    """What was computed: `left @ right.T + bias`, in one dtype."""
-
-    left: Tensor
-    """Shape (M, K)."""
-    right: Tensor
-    """Shape (N, K)."""
-    bias: Tensor | None
-    """Broadcasts to (M, N)."""
+_draw = random.Random(1)
 
 
 @dataclass(frozen=True)
@@ -72,17 +75,53 @@ def sampled(product: Product, results: Sequence[Tensor], how: Arithmetic, beside
 
     Draws from generators of its own.
     """
-    sample = _sampled(_Wide(product), results, how)
-    return replace(sample, rows=torch.unique(torch.cat([sample.rows, besides])))
+    alarm = listen(product, results, how, PROBES, torch.float64)
+    excess = alarm.excess()
+    tripped = (excess > 1).nonzero()[:, 0]
+    worst = tripped[excess[tripped].topk(min(MAX_ALARMS, len(tripped))).indices]
+    total = len(excess)
+    some = torch.tensor(_draw.sample(range(total), min(EXACT_ROWS, total)), dtype=torch.long, device=worst.device)
+    smallest = float(alarm.smallest) if total else 0.0
+    return Sample(torch.unique(torch.cat([worst, some, besides])), tripped, smallest, total)
 
 
-def probed(product: Product, layer: Tensor, formula: Callable[[Tensor], Tensor], how: Arithmetic) -> Verdict:
-    """The verdict on `layer`, of M * N elements in any shape; `formula` computes given rows, of shape (k, N)."""
-    rows = layer.reshape(len(product.left), len(product.right))
-    wide = _Wide(product)
-    sample = _sampled(wide, [rows], how)
-    verdict = _exactly(wide, rows, formula, how, Rows(sample.rows, layer.shape))
-    return verdict if verdict.kind in ("different", "unchecked") else covered(verdict, sample, layer.numel())
+def probed(product: Product, layer: Tensor, how: Arithmetic) -> Verdict:
+    """The verdict on `layer`, of M * N elements in any shape."""
+    rows = layer.reshape(product.shape)
+    alarm = listen(product, [rows], how, 1, wide(product.left.dtype))
+    smallest = float(alarm.smallest)
+    is_silent = bool((alarm.off <= alarm.limit).all()) and math.isfinite(smallest)
+    verdict = judge(*_some(product, rows, how)) if is_silent else None
+    if verdict is None or verdict.kind == "different":
+        return _of_rows(product, rows, layer.shape, alarm.excess().nonzero()[:MAX_ALARMS, 0], how)
+    return verdict if verdict.kind == "unchecked" else _silent(verdict, smallest, layer.numel())
+
+
+def probing(product: Product, layer: Tensor, how: Arithmetic) -> Pending | Verdict:
+    """The same, queued on the layer's device: nothing is read before the verdict is asked for."""
+    rows = layer.reshape(product.shape)
+    alarm = listen(product, [rows], how, 1, wide(product.left.dtype))
+    some, formula, within = _some(product, rows, how)
+    if within is None or not some.numel():
+        return judge(some, formula, within)
+    heard = torch.stack([(alarm.off <= alarm.limit).all().double(), alarm.smallest.double()])
+    elements, total, largest, bound = some.numel(), layer.numel(), within.largest, within.usual
+
+    def usual(facts: list[float]) -> Verdict | None:
+        verdict = usual_verdict(facts[2:], elements, bound, largest) if facts[0] and math.isfinite(facts[1]) else None
+        return None if verdict is None else _silent(verdict, facts[1], total)
+
+    def closer() -> Verdict:
+        return _of_rows(product, rows, layer.shape, alarm.excess().nonzero()[:MAX_ALARMS, 0], how)
+
+    operands = [it for it in (layer, product.left, product.right, product.bias) if it is not None]
+    return Pending(torch.cat([heard, queued_facts(some, formula, within)]), usual, closer, operands)
+
+
+def _silent(verdict: Verdict, smallest: float, elements: int) -> Verdict:
+    message = f"{verdict.message}, in a sample; a probe over all {elements:,} elements is silent"
+    told = Probe(smallest, PROBABILITY, alarms=0)
+    return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
 
 
 def covered(verdict: Verdict, sample: Sample, elements: int) -> Verdict:
@@ -97,68 +136,30 @@ def covered(verdict: Verdict, sample: Sample, elements: int) -> Verdict:
         return msgspec.structs.replace(verdict, message=message, coverage=f"rows {computed} of {sample.total}")
     heard = "trips nowhere else" if len(sample.tripped) else "is silent"
     message += f"; a probe over all {elements:,} elements {heard}"
-    told = Probe(number(sample.smallest), 1 - 2.0**-PROBES, alarms=len(sample.tripped))
+    told = Probe(number(sample.smallest), PROBABILITY, alarms=len(sample.tripped))
     return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
 
 
-class _Wide:
-    """The operands in float64, and the sizes of their rows."""
-
-    def __init__(self, product: Product) -> None:
-        self.left, self.right = product.left.double(), product.right.double()
-        self.left_sizes, self.right_sizes = (torch.linalg.vector_norm(t, dim=1) for t in (self.left, self.right))
-        shape = torch.Size((len(product.left), len(product.right)))
-        self.bias = None if product.bias is None else _rows_of(product.bias.double(), shape)
-        """Of one row, where that is the bias of all."""
+def _some(product: Product, rows: Tensor, how: Arithmetic) -> tuple[Tensor, Tensor, Enclosure | None]:
+    """A few elements that lie together, at a random place: the layer's, the formula's, and where they may lie."""
+    most = max(MAX_TAKEN // max(product.terms, 1), 2)
+    down = _somewhere(product.left.shape[0], min(EXACT_BLOCK[0], max(most // 4, 1)))
+    across = _somewhere(product.right.shape[0], min(EXACT_BLOCK[1], max(most // 4 * 3, 1)))
+    some = product.part(down, across)
+    return rows[down, across], some.evaluate(), enclosure(exact_product(some.left, some.right, some.bias), how)
 
 
-def _rows_of(bias: Tensor, shape: torch.Size) -> Tensor:
-    full = bias.broadcast_to(shape)
-    return full[:1] if len(full) and full.stride(0) == 0 else full
+def _somewhere(size: int, count: int) -> slice:
+    start = _draw.randrange(max(size - count, 0) + 1)
+    return slice(start, start + count)
 
 
-def _sampled(wide: _Wide, results: Sequence[Tensor], how: Arithmetic) -> Sample:
-    draw = torch.Generator().manual_seed(next(_seeds))
-    excess, smallest = _alarm(wide, results, how, draw)
-    tripped = (excess > 1).nonzero()[:, 0]
-    worst = tripped[excess[tripped].topk(min(MAX_ALARMS, len(tripped))).indices]
-    besides = torch.randperm(len(excess), generator=draw)[:EXACT_ROWS].to(worst.device)
-    return Sample(torch.unique(torch.cat([worst, besides])), tripped, smallest, len(excess))
-
-
-def _alarm(wide: _Wide, results: Sequence[Tensor], how: Arithmetic, draw: torch.Generator) -> tuple[Tensor, float]:
-    """How far each row exceeds the alarm, beyond 1, and the smallest error that trips it and is called different."""
-    terms, is_biased = wide.left.shape[1], wide.bias is not None
-    signs = torch.randint(0, 2, (len(wide.right), PROBES), generator=draw).to(wide.left.device).double() * 2 - 1
-    expected = wide.left @ (wide.right.T @ signs)
-    square = wide.left_sizes.square() * wide.right_sizes.square().sum()
-    if wide.bias is not None:
-        expected = expected + wide.bias @ signs
-        square = square + wide.bias.square().sum(1)
-    limit = _ALARM * _usual(terms, is_biased, how) * square.sqrt()
-    each = [(rows.double() @ signs - expected).abs().amax(1) for rows in results]
-    off = torch.stack(each).amax(0)  # NaN where one is
-    excess = torch.where(off <= limit, 0.0, off / limit).nan_to_num(nan=torch.inf)
-    return excess, max(float(limit.max()), _rounding(wide, how)) if len(limit) else 0.0
-
-
-def _rounding(wide: _Wide, how: Arithmetic) -> float:
-    """What rounding can do to an element, and so hide: twice the bound, by |x| |w|^T <= norm(x) norm(w)."""
-    size = wide.left_sizes.max() * wide.right_sizes.max()
-    if wide.bias is not None:
-        size = size + wide.bias.abs().max()
-    return usual_bound(wide.left.shape[1], wide.bias is not None, how) * how.unit * float(size)
-
-
-def _usual(terms: int, biased: bool, how: Arithmetic) -> float:
-    """The size of rounding in a row, in units of S: as a random walk in the sum, and once or twice in the result."""
-    result = (1 + biased) * how.unit if how.unit > how.sum_unit else 0.0
-    own = UNIT_ROUNDOFF[torch.float64] * math.sqrt(terms)  # of the probe's own arithmetic
-    return math.sqrt(terms + 1) * how.sum_unit + 2 * how.factor_unit + result + own
-
-
-def _exactly(wide: _Wide, rows: Tensor, formula: Callable[[Tensor], Tensor], how: Arithmetic, chosen: Rows) -> Verdict:
-    bias = None if wide.bias is None else wide.bias.broadcast_to(rows.shape)[chosen.index]
-    exact = exact_product(wide.left[chosen.index], wide.right, bias)
-    verdict = judge(rows[chosen.index], formula(chosen.index), enclosure(exact, how), rows=chosen)
-    return msgspec.structs.replace(verdict, coverage=f"rows {len(chosen.index)} of {len(rows)}")
+def _of_rows(product: Product, rows: Tensor, shape: torch.Size, tripped: Tensor, how: Arithmetic) -> Verdict:
+    """Probed again in float64; the rows that trip, and those that `tripped` before, are computed exactly."""
+    sample = sampled(product, [rows], how, tripped)
+    some = product.part(sample.rows)
+    within = enclosure(exact_product(some.left, some.right, some.bias), how)
+    verdict = judge(rows[sample.rows], some.evaluate(), within, rows=Rows(sample.rows, shape))
+    if verdict.kind not in ("different", "unchecked"):
+        return covered(verdict, sample, rows.numel())
+    return msgspec.structs.replace(verdict, coverage=f"rows {len(sample.rows)} of {len(rows)}")

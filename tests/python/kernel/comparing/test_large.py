@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.python.kernel.comparing.conftest import Ask
 from tests.python.kernel.conftest import Notebook
@@ -117,9 +119,11 @@ def test_elements_in_another_order_are_computed_in_full(large: Notebook, ask: As
 def test_where_more_rows_trip_than_are_computed_no_silence_is_claimed(
     large: Notebook, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from torchtwin.kernel.proof import probe
+    from torchtwin.kernel.proof import alarm
 
-    monkeypatch.setattr(probe, "_ALARM", 1e-6)  # any rounding trips it
+    factors = alarm._factors.__wrapped__
+    # Any rounding trips it.
+    monkeypatch.setattr(alarm, "_factors", lambda *of: replace(factors(*of), limit=1e-14, folded=0.0))
     verdict = ask("hand", "y").verdict
     assert verdict.kind == "rounding"
     assert verdict.probe is None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from torchtwin.kernel.proof import probe
+from torchtwin.kernel.proof import alarm, probe
 from torchtwin.kernel.proof.bounds import arithmetic
-from torchtwin.kernel.proof.probe import EXACT_ROWS, Product, probed
+from torchtwin.kernel.proof.probe import EXACT_ROWS, probed
+from torchtwin.kernel.proof.product import Product
 from torchtwin.protocol import Verdict
 
 M, N, K = 256, 48, 64
@@ -30,11 +33,7 @@ def result(it: Product) -> Tensor:
 
 
 def ask(it: Product, layer: Tensor) -> Verdict:
-    def formula(rows: Tensor) -> Tensor:
-        value = it.left[rows] @ it.right.T
-        return value if it.bias is None else value + it.bias
-
-    return probed(it, layer, formula, arithmetic(it.left.dtype, it.left.device))
+    return probed(it, layer, arithmetic(it.left.dtype, it.left.device))
 
 
 def stated(verdict: Verdict) -> float:
@@ -55,13 +54,25 @@ def test_it_is_silent_on_honest_products(dtype: torch.dtype, bias: bool) -> None
         assert "a probe over all 12,288 elements is silent" in verdict.message
 
 
-def test_the_size_it_states_is_that_of_the_random_walk_of_rounding() -> None:
+def test_the_size_it_states_is_the_alarm_the_probes_own_rounding_and_what_may_point_against_it() -> None:
+    it = product(bias=False)
+    x, w = (t.numpy().astype(np.longdouble) for t in (it.left, it.right))
+    u, size = 2.0**-24, float(np.sqrt((x**2).sum(1).max() * (w**2).sum()))
+    alarm, own, honest = 4 * math.sqrt(K + 1) * u, math.sqrt(N) * u, (K + 1) * u / (1 - (K + 1) * u)
+    against = math.sqrt(2 * math.log(16))
+    fixed = (alarm + 2 * own + against * honest) * size
+    # The rest is the rounding of x (w^T v), as large as w^T v happens to be.
+    assert fixed < stated(ask(it, result(it))) < fixed + 4 * math.sqrt(K) * u * size
+
+
+def test_four_probes_need_not_know_how_the_other_elements_round() -> None:
     it = product()
     assert it.bias is not None
     x, w, b = (t.numpy().astype(np.longdouble) for t in (it.left, it.right, it.bias))
-    sizes = np.sqrt((x**2).sum(1) * (w**2).sum() + (b**2).sum())
+    sizes = np.sqrt((x**2).sum(1)) * np.sqrt((w**2).sum()) + np.sqrt((b**2).sum())
     usual = 4 * math.sqrt(K + 1) * 2.0**-24
-    assert stated(ask(it, result(it))) == pytest.approx(float(usual * sizes.max()), rel=1e-4)
+    sample = probe.sampled(it, [result(it)], arithmetic(torch.float32, it.left.device), torch.tensor([0]))
+    assert sample.smallest == pytest.approx(float(usual * sizes.max()), rel=1e-4)
 
 
 def test_a_single_error_of_the_stated_size_is_seen_as_often_as_it_says() -> None:
@@ -96,7 +107,7 @@ def test_an_error_that_all_rows_share_is_seen() -> None:
     assert verdict.kind == "different"
     assert verdict.coverage is not None
     rows = int(verdict.coverage.removeprefix("rows ").removesuffix(f" of {M}"))
-    assert probe.MAX_ALARMS <= rows <= probe.MAX_ALARMS + EXACT_ROWS
+    assert probe.MAX_ALARMS <= rows <= 2 * probe.MAX_ALARMS + EXACT_ROWS
     assert ask(Product(it.left, it.right, None), result(it)).kind == "different"
 
 
@@ -113,12 +124,19 @@ def test_rows_that_trip_the_probe_by_chance_are_computed_exactly_and_are_not_cal
 ) -> None:
     it = product()
     honest = result(it)
-    monkeypatch.setattr(probe, "_ALARM", 0.1)  # some rows trip
+    original, tripping = probe.listen, 3
+
+    def listen(*of: Any) -> Any:
+        heard = original(*of)
+        return replace(heard, off=torch.where(torch.arange(M) < tripping, 2 * heard.limit, heard.off))
+
+    monkeypatch.setattr(probe, "listen", listen)
     some = ask(it, honest)
     assert (some.kind in ("identical", "rounding"), some.coverage) == (True, "probe")
     assert some.probe is not None
-    assert 0 < some.probe.alarms <= probe.MAX_ALARMS
-    monkeypatch.setattr(probe, "_ALARM", 0.01)  # nearly all do
+    assert some.probe.alarms == 3
+    assert "elements trips nowhere else" in some.message
+    tripping = 200
     many = ask(it, honest)
     assert (many.kind in ("identical", "rounding"), many.probe) == (True, None)
     assert many.coverage is not None
@@ -144,18 +162,74 @@ def test_of_several_results_the_rows_that_are_furthest_off_in_any_are_computed()
 def test_where_all_rows_were_computed_exactly_it_says_so() -> None:
     it = product()
     few = Product(it.left[:5], it.right, it.bias)
-    verdict = ask(few, result(few))
-    assert (verdict.coverage, verdict.probe) == ("all", None)
+    spoiled = result(few) * math.nan
+    assert ask(few, spoiled).coverage == "rows 5 of 5"
+    sample = probe.sampled(few, [result(few)], arithmetic(torch.float32, it.left.device), torch.tensor([0]))
+    assert probe.covered(Verdict("identical", "identical"), sample, 5 * N).coverage == "all"
 
 
-def test_each_probe_draws_anew_and_the_users_generator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_probe_draws_anew_and_the_users_generators_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     it = product()
     honest = result(it)
-    before = torch.get_rng_state()
-    seeds = itertools.count(100)
-    used: list[int] = []
-    monkeypatch.setattr(probe, "_seeds", iter(lambda: used.append(next(seeds)) or used[-1], None))
+    before, pythons = torch.get_rng_state(), random.getstate()
+    drawn: list[Tensor] = []
+    original = alarm._signs
+    monkeypatch.setattr(alarm, "_signs", lambda *of: drawn.append(original(*of)) or drawn[-1])
     for _ in range(3):
         ask(it, honest)
-    assert used == [100, 101, 102]
+    assert len({tuple(signs.tolist()) for signs in drawn}) == 3
+    assert all(set(signs.tolist()) == {-1.0, 1.0} for signs in drawn)
     assert torch.equal(before, torch.get_rng_state())
+    assert pythons == random.getstate()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("values", ["normal", "positive"])
+def test_the_probes_own_rounding_is_no_larger_than_it_allows_for(dtype: torch.dtype, values: str) -> None:
+    """Of a product that is exact, all that it finds is its own rounding."""
+    generator = torch.Generator().manual_seed(0)
+    for rows, terms, columns in ((64, 32, 8192), (64, 1024, 256), (256, 64, 48)):
+        make = torch.rand if values == "positive" else torch.randn
+        x, w = (make(shape, generator=generator).bfloat16().to(dtype) for shape in ((rows, terms), (columns, terms)))
+        how = replace(arithmetic(dtype, x.device), sum_unit=1e-30, factor_unit=0.0, unit=1e-30)
+        exact = (x.double() @ w.double().T).to(alarm.wide(dtype))
+        heard = alarm.listen(Product(x, w, None), [exact], how, 1, alarm.wide(dtype))
+        rounded = 0.0 if dtype == torch.float64 else 2.0**-24  # of the result itself
+        slack = rounded * exact.double().norm(dim=1) * 4
+        assert bool((heard.off <= heard.limit + slack).all())
+        assert bool((heard.limit < 1e-3 * exact.double().norm(dim=1) * math.sqrt(columns)).all())
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e25])
+def test_numbers_whose_squares_pass_the_range_are_probed_in_float64(size: float) -> None:
+    it = product(bias=False)
+    far = Product(it.left * size, it.right, None)
+    honest = far.evaluate()
+    assert ask(far, honest).kind in ("identical", "rounding")
+    spoiled = honest.clone()
+    spoiled[200, 7] += size
+    assert ask(far, spoiled).kind == "different"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_no_copy_of_a_whole_operand_is_made(dtype: torch.dtype) -> None:
+    it = Product(torch.ones(2048, 512, dtype=dtype), torch.ones(1024, 512, dtype=dtype), None)
+    layer = it.evaluate()
+    with Allocations(it.left, it.right, layer) as largest:
+        assert ask(it, layer).coverage == "probe"
+    assert largest.elements <= alarm.BLOCK
+
+
+class Allocations(TorchDispatchMode):
+    """The elements of the largest result of any operation that has memory of its own."""
+
+    def __init__(self, *given: Tensor) -> None:
+        super().__init__()
+        self.elements = 0
+        self._given = {tensor.untyped_storage().data_ptr() for tensor in given}
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.untyped_storage().data_ptr() not in self._given:
+            self.elements = max(self.elements, result.numel())
+        return result
