@@ -1,4 +1,5 @@
 // What 100,000 calls in one cell ask of the page: `npm run bench:panel`, with what `make build` has built.
+// CALLS and MODE (auto, every, shapes) are taken from the environment.
 import { join, resolve } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
 
@@ -6,13 +7,14 @@ import { expect, notebook, test } from '../../tests/e2e/lab';
 import { callTimes, delays, watchPaints } from './arrivals';
 import { type Figure, quantile, tell } from './figures';
 import { memory } from './memory';
-import { type Scrolling, scroll } from './scrolling';
+import { countFrames, type Scrolling, scroll } from './scrolling';
 
 const RESULT = join(resolve(__dirname, '../..'), 'build/reports/panel.json');
 
 const CALLS = Number(process.env.CALLS ?? 100_000);
 
-const SETUP = `import torch
+const SETUP = `import torch, torchtwin
+torchtwin.watch(mode='${process.env.MODE ?? 'auto'}')
 torch.set_grad_enabled(False)
 fc = torch.nn.Linear(8, 8)
 mlp = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4))
@@ -71,11 +73,11 @@ test('many calls', async ({ lab, page }) => {
   const took = /took ([\d.]+) s/.exec((await ended.textContent()) ?? '')?.[1];
   await page.waitForTimeout(3000);
 
-  console.log(await lab.panel.locator('article').evaluateAll((all) => all.map((each) => each.ariaLabel)));
   const late = await delays(page, times);
   const after = await memory(page, cdp);
   await lab.panel.locator('.jp-mod-group h3 button').first().click();
   await expect(lab.panel.locator('.jp-mod-among').first()).toBeVisible();
+  const still = await countFrames(page, () => page.waitForTimeout(3000));
   const slow = await scroll(page, cdp, 6000, 1500);
   const fast = await scroll(page, cdp, 60_000, 12_000);
   const end = await memory(page, cdp);
@@ -94,8 +96,9 @@ test('many calls', async ({ lab, page }) => {
       { what: 'JavaScript heap after scrolling', value: end.heap, unit: 'MB', wanted: '< 150' },
       { what: 'process before', value: before.process, unit: 'MB' },
       { what: 'process with all calls', value: after.process, unit: 'MB' },
-      ...framesOf('slow scrolling', slow),
-      ...framesOf('fast scrolling', fast),
+      ...framesOf('nothing moves, for comparison', still),
+      ...framesOf('scrolling 1,500 pixels a second', slow),
+      ...framesOf('scrolling 12,000 pixels a second', fast),
     ],
     RESULT,
   );

@@ -11,12 +11,16 @@ export interface Scrolling {
 }
 
 /** Scrolls through the panel's rows as by a wheel, there and back, while frames are counted. */
-export async function scroll(page: Page, cdp: CDPSession, pixels: number, speed: number): Promise<Scrolling> {
-  await startCounting(page);
-  const frames = await traceFrames(page, async () => {
+export function scroll(page: Page, cdp: CDPSession, pixels: number, speed: number): Promise<Scrolling> {
+  return countFrames(page, async () => {
     await gesture(page, cdp, -pixels, speed);
     await gesture(page, cdp, pixels, speed);
   });
+}
+
+export async function countFrames(page: Page, work: () => Promise<void>): Promise<Scrolling> {
+  await startCounting(page);
+  const frames = await traceFrames(page, work);
   return { ...(await page.evaluate(() => (window as unknown as { endCounting(): Counted }).endCounting())), ...frames };
 }
 

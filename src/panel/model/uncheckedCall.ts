@@ -10,7 +10,7 @@ export interface Short {
   reason: string;
 }
 
-/** The whole call that was told in short. */
+/** The whole call that was told in short. Of its gradients nothing is known, not even whether a backward reached it. */
 export function uncheckedCall(like: Call, { id, shape, time, reason }: Short): Call {
   const { input, output } = like.operands;
   const operands = {
@@ -18,17 +18,9 @@ export function uncheckedCall(like: Call, { id, shape, time, reason }: Short): C
     input: input && { ...input, shape },
     output: output && { ...output, shape: outputShape(shape, like) },
   };
-  return {
-    ...like,
-    id,
-    time,
-    operands,
-    forward: unchecked(reason),
-    gradients: {},
-    values: {},
-    error: null,
-    matches: [],
-  };
+  const verdict = unchecked(reason);
+  const gradients = { weight: verdict, bias: operands.bias && verdict, input: verdict };
+  return { ...like, id, time, operands, forward: verdict, gradients, values: {}, error: null, matches: [] };
 }
 
 /** The shape that a layer gives of an input of this shape, by what it gave of another. */

@@ -192,6 +192,15 @@ describe('a choice of verdicts', () => {
     expect(cards().length).toBeGreaterThan(3);
   });
 
+  test('brings calls that raised into the list, which else stand above it', async () => {
+    const { more } = await showCalls();
+    await more([{ ...callOf('page-failed.json'), id: 7, name: 'm.tail' }]);
+    const isListed = () => cards().includes('Call 7 of m.tail');
+    expect(isListed()).toBe(false);
+    press('1 failed');
+    expect(isListed()).toBe(true);
+  });
+
   test('holds for the tree', async () => {
     await showCalls();
     press('Model');

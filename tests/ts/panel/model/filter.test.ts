@@ -39,7 +39,7 @@ const names = (filter: Partial<Filter>) => look(filter).groups.map(({ name }) =>
 describe('a search', () => {
   test.each<[string, string[]]>([
     ['fc', ['model.fc']],
-    ['HEAD', ['model.Head']],
+    ['MODEL.head', ['model.Head']],
     ['  model.  ', ['model.Head', 'model.fc']],
     ['features @', ['model.Head']],
     ['cell [7], line 3', ['model.fc']],

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { outcome } from '../../../../src/panel/model/outcome';
 import { outputShape, uncheckedCall } from '../../../../src/panel/model/uncheckedCall';
+import { chips } from '../../../../src/panel/model/verdictText';
 import { callOf } from '../../fixtures';
 import { call } from './build';
 
@@ -13,7 +14,16 @@ test('a call that was told in short has the names of the one that it is like, an
   expect({ id, name, expression, site, time }).toEqual({ ...pick(like), id: 9, time: 3 });
   expect(outcome(made)).toBe('unchecked');
   expect([made.forward.reason, made.forward.message]).toEqual(['over the budget', 'not checked: over the budget']);
-  expect([made.gradients, made.values, made.matches, made.error]).toEqual([{}, {}, [], null]);
+  expect([made.values, made.matches, made.error]).toEqual([{}, [], null]);
+});
+
+test('that a backward has not reached it is not claimed', () => {
+  const { gradients, operands } = call(1);
+  const made = uncheckedCall(call(1, { gradients: { ...gradients, weight: null } }), SHORT);
+  const { weight, bias, input } = made.gradients;
+  expect([weight?.reason, bias?.reason, input?.reason]).toEqual(Array(3).fill('over the budget'));
+  expect(chips(made).gradients.map(({ label }) => label)).toEqual(['weight', 'bias', 'input']);
+  expect(uncheckedCall(call(1, { operands: { ...operands, bias: null } }), SHORT).gradients.bias).toBeNull();
 });
 
 test('its shapes are its own', () => {
