@@ -80,7 +80,8 @@ def records() -> list[dict[str, Any]]:
     (elements of small operands), `time` (seconds since the epoch) and `matches`: the variables that were found after a
     cell to be this output or one of these gradients, or nearly. Each has `name` (`by_hand`, `w.grad`), `of`
     (`output`, or `weight`, `bias` or `input` for the gradient of that operand) and `verdict`, whose kind is `different`
-    only for a near miss, which always has a `diagnosis`.
+    only for a near miss, which always has a `diagnosis`. `rank` is that of the process within `torch.distributed`, null
+    outside of it.
 
     A verdict has `kind`, `message`, `reason`, `equal_elements`, `elements`, `max_abs_diff`, `max_ulp_diff`, `units`,
     `bound`, `outside` (row-major places of elements that rounding cannot explain), `coverage`, `probe` (what a probe

@@ -4,9 +4,11 @@ import { afterEach } from 'vitest';
 afterEach(cleanup);
 
 // jsdom lays nothing out, and the panel draws only what is in sight: some rows of 86 pixels in a frame of 2000.
-const size = (name: string, pixels: number) =>
-  Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => pixels });
-size('clientHeight', 2000);
-size('clientWidth', 400);
-size('offsetHeight', 86);
-Element.prototype.scrollTo ??= () => {};
+if (typeof HTMLElement !== 'undefined') {
+  const size = (name: string, pixels: number) =>
+    Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => pixels });
+  size('clientHeight', 2000);
+  size('clientWidth', 400);
+  size('offsetHeight', 86);
+  Element.prototype.scrollTo ??= () => {};
+}

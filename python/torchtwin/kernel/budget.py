@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 SHARE = 0.03
 """Of the running time, unless the user says otherwise."""
-ADVANCE = 0.02
+ADVANCE = 0.05
 """Seconds that a cell may use before it has run for long enough to pay for them: less than a person notices."""
 SAVED = 0.25
 """Seconds that may be saved up, so that who did something else for hours is not slowed down at once after."""

@@ -7,7 +7,6 @@ import dis
 import functools
 import itertools
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from types import CodeType, FrameType
 from typing import Literal
@@ -24,6 +23,7 @@ TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _SWAPS = os.path.join(TORCH, "nn", "utils", "stateless.py")
 _STORES = ("STORE_NAME", "STORE_FAST", "STORE_GLOBAL", "STORE_DEREF")
 # What lies between the user's `fc(x)` and the layer's `forward`.
+_SEQUENTIAL = nn.Sequential.forward.__code__
 MODULE_CALL = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
 
 Route = Literal["module", "forward", "function", "inside"]
@@ -53,6 +53,8 @@ class Caller:
 
     frame: FrameType
     route: Route
+    first_in: nn.Module | None
+    """The outermost of the `nn.Sequential` around the layer that pass their argument on to it."""
     module: nn.Module | None
     """The nearest module of torch's own whose method led to the call."""
     plain: bool
@@ -64,30 +66,34 @@ class Caller:
 
 def caller(frame: FrameType) -> Caller:
     """The user's side of the call of `F.linear` that was made in `frame`."""
-    torch_frames = list(itertools.takewhile(_in_torch, outwards(frame)))
-    user = user_frame(frame)
+    *torch_frames, user = until_user(frame)
     route = _route([f.f_code for f in torch_frames])
     plain = bool(torch_frames) and torch_frames[0].f_code is nn.Linear.forward.__code__
     words = words_of_call(user)
     swapped = any(f.f_code.co_filename == _SWAPS for f in torch_frames)
-    return Caller(user, route, _module(torch_frames), plain, swapped, words)
+    return Caller(user, route, _first_in(torch_frames), _module(torch_frames), plain, swapped, words)
+
+
+def until_user(frame: FrameType) -> list[FrameType]:
+    """The frames of torch from `frame` on, and the first outside it; `frame` alone where torch is the program."""
+    found: list[FrameType] = []
+    at: FrameType | None = frame
+    while at is not None:
+        found.append(at)
+        if not _in_torch(at):
+            return found
+        at = at.f_back
+    return [frame]
 
 
 def user_frame(frame: FrameType) -> FrameType:
     """The first frame outside torch, from `frame` on; where torch itself is the program, `frame`."""
-    return next((it for it in outwards(frame) if not _in_torch(it)), frame)
+    return until_user(frame)[-1]
 
 
 def words_of_call(frame: FrameType) -> Text:
     """The words of the call that is running in `frame`."""
     return _text(frame.f_code, frame.f_code.co_filename, frame.f_lasti)
-
-
-def outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    """The frame and those that called it, one after the other."""
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
 
 
 def _in_torch(frame: FrameType) -> bool:
@@ -102,6 +108,22 @@ def _route(codes: list[CodeType]) -> Route:
     if len(codes) == 1:
         return "forward"
     return "module" if tuple(codes[1:]) == MODULE_CALL else "inside"
+
+
+def _first_in(torch_frames: list[FrameType]) -> nn.Module | None:
+    """Of frames that are those of module calls alone: none of a hook, which might change the argument."""
+    calls = [torch_frames[at : at + 3] for at in range(0, len(torch_frames), 3)]
+    is_plain = all(tuple(it.f_code for it in call[1:]) == MODULE_CALL for call in calls)
+    if not is_plain or len(calls) < 2 or any(call[0].f_code is not _SEQUENTIAL for call in calls[1:]):
+        return None
+    modules = [call[0].f_locals.get("self") for call in calls]
+    return modules[-1] if all(_is_first_in(inner, outer) for inner, outer in itertools.pairwise(modules)) else None
+
+
+def _is_first_in(module: object, container: object) -> bool:
+    """And nowhere else in it: later it would be given something else."""
+    held = list(vars(container).get("_modules", {}).values())
+    return bool(held) and held[0] is module and sum(it is module for it in held) == 1
 
 
 def _module(torch_frames: list[FrameType]) -> nn.Module | None:

@@ -13,13 +13,19 @@ from torchtwin.kernel.runs import Alike
 
 
 class Pattern:
-    """What is the same in calls that are alike, as far as the tap looks. Holds no tensor."""
+    """What is the same in calls that are alike, as far as the tap looks. Holds no tensor.
 
-    __slots__ = ("alike", "bias", "code", "dtype", "instruction", "requires_grad", "shape")
+    The frames between the inner and the user's are not looked at: that the same instruction calls the same weight
+    through the same function is enough.
+    """
+
+    __slots__ = ("alike", "bias", "code", "depth", "dtype", "inner", "instruction", "requires_grad", "shape")
 
     def __init__(
         self,
         alike: Alike,
+        inner: CodeType,
+        depth: int,
         code: CodeType,
         instruction: int,
         bias: int,
@@ -28,8 +34,12 @@ class Pattern:
         requires_grad: bool,
     ) -> None:
         self.alike = alike
+        self.inner = inner
+        """Of the frame that calls `F.linear`, as `nn.Linear.forward`."""
+        self.depth = depth
+        """Of the user's frame, 1 being the inner one."""
         self.code = code
-        """Of the frame that calls the layer, with the instruction in it."""
+        """Of the user's frame, with the instruction in it."""
         self.instruction = instruction
         self.bias = bias
         """Its `id`."""

@@ -56,8 +56,12 @@ class Flush:
             pass
 
     def _send_page(self) -> bool:
-        """Whether there is more to send."""
-        page = self._recorder.page(self._sent, MAX_EVENTS)
+        """Whether there is more to send. After a fault of ours the next news is sent, with what is missing."""
+        try:
+            page = self._recorder.page(self._sent, MAX_EVENTS)
+        except Exception as error:
+            self._guard.caught(error)
+            return False
         if page.upto == self._sent:
             return False
         self._sent = page.upto

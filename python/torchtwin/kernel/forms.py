@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -11,10 +10,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from torchtwin.kernel import scopes
-from torchtwin.kernel.callsite import MODULE_CALL, Caller, outwards, user_frame
+from torchtwin.kernel.callsite import Caller, until_user, user_frame
 from torchtwin.kernel.causes.hypotheses import LinearNames
 from torchtwin.kernel.fastpath import FastPath, Pattern
 from torchtwin.kernel.identity import has_storage
@@ -24,8 +23,6 @@ from torchtwin.kernel.runs import Alike
 from torchtwin.protocol import Call, Gradients, Values
 
 MAX_FORMS = 10_000
-
-_LINEAR = nn.Linear.forward.__code__
 
 
 @dataclass(eq=False, slots=True)
@@ -137,13 +134,21 @@ class Forms:
         self.lets_pass(form, key, frame)
 
     def lets_pass(self, form: Form, key: Key | None, frame: FrameType) -> None:
-        """Calls of this form may pass the tap after one look, if they come straight from the user's code."""
+        """Calls of this form may pass the tap after one look, where their words hold by themselves."""
         if key is None or not isinstance(key.weight, int) or not isinstance(key.bias, int):
             return  # parts of larger tensors, made anew for each call
-        if _takes_the_fast_path(form, frame):
-            user, alike = user_frame(frame), form.like(key.shape)
+        if form.names.found is None:
+            *between, user = until_user(frame)
             self._fast.patterns[key.weight] = Pattern(
-                alike, user.f_code, user.f_lasti, key.bias, key.shape, key.dtype, key.requires_grad
+                alike=form.like(key.shape),
+                inner=frame.f_code,
+                depth=len(between) + 1,
+                code=user.f_code,
+                instruction=user.f_lasti,
+                bias=key.bias,
+                shape=key.shape,
+                dtype=key.dtype,
+                requires_grad=key.requires_grad,
             )
 
     def _gone(self, owner: int, weight: Hashable) -> Callable[[Any], None]:
@@ -211,11 +216,3 @@ def _still_holds(form: Form, frame: FrameType, input: Tensor) -> bool:
     if found is not None and not any(scope.get(found) is input for scope in scopes.visible(user)):
         return False
     return leading(form.names, user) == form.leads
-
-
-def _takes_the_fast_path(form: Form, frame: FrameType) -> bool:
-    """The layer's own call, straight from the user's code, with words that hold by themselves."""
-    if frame.f_code is not _LINEAR or form.names.found is not None:
-        return False
-    first, second, third = itertools.islice(outwards(frame.f_back), 3)
-    return (first.f_code, second.f_code) == MODULE_CALL and third is user_frame(frame)

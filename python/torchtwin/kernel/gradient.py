@@ -42,6 +42,8 @@ _PASSES_ON = re.compile(r"(View|UnsafeView|ReshapeAlias|Squeeze)Backward\d$|AddB
 _TRANSPOSES = "TBackward0"
 _ON_THE_WAY = re.compile(r"(T|ToCopy)Backward\d$")  # the transpose, and the cast of autocast
 _ON_THE_WAY_OF_THE_INPUT = re.compile(r"(ToCopy|View|UnsafeView|ReshapeAlias|Unsqueeze|Expand)Backward\d$")
+_HANDS_ON = "BackwardHookFunctionBackward"
+"""Stands before the inputs of a module that has full backward hooks, and gives each its own gradient."""
 _MAX_DEPTH = 4
 
 
@@ -139,12 +141,12 @@ class GradientCheck:
     def _leaves(self, call: Watched, node: Node, input: Tensor) -> Iterator[_Leaf]:
         """The operands of a node that are leaves: what it gives for them is accumulated in their `.grad`."""
         roles = _MULTIPLIES.get(node.name(), ("", "bias"))
-        for position, (role, (source, _)) in enumerate(zip(roles, node.next_functions, strict=False)):
-            way = list(_way_to_a_leaf(source, role)) if role else []
+        for position, (role, edge) in enumerate(zip(roles, node.next_functions, strict=False)):
+            way = list(_way_to_a_leaf(edge, role)) if role else []
             if not way or not way[-1].name().endswith("AccumulateGrad"):
                 continue
             leaf: Tensor = way[-1].variable  # type: ignore[attr-defined]
-            if role != "input" or leaf is input:  # views of the user's own may lie between
+            if role != "input" or leaf is _before_hooks(input):  # views of the user's own may lie between
                 is_transposed = sum(it.name() == _TRANSPOSES for it in way) % 2 == 1
                 arrival = self._passes.watch(way[-1], call.id, role, call.gradients[role])
                 yield _Leaf(position, is_transposed, leaf.shape, arrival)
@@ -193,14 +195,26 @@ def _nodes_of_the_call(node: Node | None) -> Iterator[Node]:
         node = node.next_functions[0][0] if node.next_functions else None
 
 
-def _way_to_a_leaf(node: Node | None, role: str) -> Iterator[Node]:
+def _way_to_a_leaf(edge: tuple[Node | None, int], role: str) -> Iterator[Node]:
     """From what a node multiplies or adds to what accumulates its gradient, or to where something else is computed."""
     passes_on = _ON_THE_WAY_OF_THE_INPUT if role == "input" else _ON_THE_WAY
+    node, number = edge
     while node is not None:
         yield node
-        if not passes_on.match(node.name()):
+        hands_on = node.name() == _HANDS_ON
+        if not hands_on and not passes_on.match(node.name()):
             return
-        node = node.next_functions[0][0]
+        node, number = node.next_functions[number if hands_on else 0]
+
+
+def _before_hooks(input: Tensor) -> Tensor | None:
+    """The tensor itself; where a module's backward hooks stand before it, the leaf that the module was called with."""
+    node, number = input.grad_fn, input.output_nr
+    if node is None or node.name() != _HANDS_ON:
+        return input
+    while node is not None and node.name() == _HANDS_ON:
+        node, number = node.next_functions[number]
+    return getattr(node, "variable", None)
 
 
 def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: Tensor) -> Iterator[Share]:

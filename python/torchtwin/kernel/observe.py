@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import msgspec
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchtwin.kernel import callsite, failure
 from torchtwin.kernel.backward import GradOutput
@@ -87,6 +87,7 @@ class Recording:
         self._swaps = SwapTap(guard(self._let_go))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
+        self.faulted = guard.caught
         self.turn_to(mode)
 
     def turn_to(self, mode: Mode) -> None:
@@ -164,6 +165,7 @@ class Recording:
 
     def clear(self) -> None:
         self._forms.clear()
+        self._allowance.renew()
         self.past.clear()
         self._matcher.forget()
 
@@ -192,7 +194,8 @@ class Recording:
         caller = None if form is not None else callsite.caller(frame)
         if caller is not None:
             place = None if key is None else place_of(caller, frame, key)
-            known = self._forms.at(place)
+            # Where the weight is computed anew for each call, its layer is known by the place alone.
+            known = None if isinstance(done.weight, nn.Parameter) else self._forms.at(place)
             if known is not None and not self._sampler.checks_more():
                 self._count(known, done.input)
                 return

@@ -82,7 +82,6 @@ class Session:
                 self._recording.stop()
             if self._lookout is not None:
                 self._lookout.stop()
-        self.look_for_unseen()
         self.say_state()
 
     def clear(self) -> None:

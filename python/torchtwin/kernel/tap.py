@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 import torch.nn.functional as functional
-from torch import Tensor, is_anomaly_enabled, nn
+from torch import Tensor, is_anomaly_enabled
 from torch._C import _get_tracing_state, _has_torch_function_unary
 from torch.autograd.graph import Node
 from torch.compiler import is_compiling, is_dynamo_compiling
@@ -24,17 +24,18 @@ from torch.jit._builtins import _register_builtin
 
 from torchtwin.kernel.fastpath import FastPath
 
-_FORWARD = nn.Linear.forward.__code__
-
 
 class Observer(Protocol):
-    """What the tap reports to. Neither method may raise."""
+    """What the tap reports to. None of the methods may raise."""
 
     def returned(
         self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor
     ) -> None: ...
 
     def raised(self, frame: FrameType, input: object, weight: object, bias: object, error: Exception) -> None: ...
+
+    def faulted(self, error: Exception) -> None:
+        """The tap itself has failed."""
 
 
 class _Elsewhere(threading.local):
@@ -63,6 +64,8 @@ class _Nobody:
     def returned(self, *call: object) -> None: ...
 
     def raised(self, *call: object) -> None: ...
+
+    def faulted(self, error: Exception) -> None: ...
 
 
 class _Unwatched:
@@ -137,10 +140,6 @@ def made_for(original: Callable[..., Any], observer: Observer, fast: FastPath) -
     return watched
 
 
-class _Missing:
-    """In place of an argument that was not given."""
-
-
 class WatchedLinear:
     """Calls `original`, and reports to `observer` while `observing`.
 
@@ -159,34 +158,32 @@ class WatchedLinear:
     def reports_to(self, observer: Observer) -> bool:
         return self._observer is observer
 
-    def __call__(
-        self, input: Any = _Missing, weight: Any = _Missing, bias: Any = _Missing, /, *others: Any, **named: Any
-    ) -> Any:
+    def __call__(self, *operands: Any, **named: Any) -> Any:
         # Under torch.compile this is decided while tracing: no graph break, and nothing of the rest is traced.
         if is_dynamo_compiling():
-            return self.original(*_given(input, weight, bias, *others), **named)
-        is_usual = bias is not _Missing and not others and not named
+            return self.original(*operands, **named)
+        if _get_tracing_state() is not None:
+            return _called_from(_getframe(1), self.original, operands, named)
         try:
-            if is_usual:
-                output = self.original(input, weight, bias)
-            else:
-                output = self.original(*_given(input, weight, bias, *others), **named)
+            output = self.original(*operands, **named)
         except Exception as error:
-            self._report_failure(_getframe(1), _given(input, weight, bias, *others), named, error)
+            self._report_failure(_getframe(1), operands, named, error)
             # A bare `raise` adds no entry for this frame: the user's traceback ends where it would without us.
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
             raise
+        if named or len(operands) != 3:
+            self._report(_getframe(1), operands, named, output)
+            return output
+        input, weight, bias = operands
         # From here to the return is what nearly every call takes: not a word more than it needs, nor a function call.
         pattern = self._pattern(id(weight))
-        if pattern is not None and is_usual and not self.fast.due:
+        if pattern is not None and not self.fast.due:
             try:
-                # Under torch.jit.trace even a look at a shape would become part of the trace, and under a function mode
-                # it would call the user's code. Four frames out from a layer's `forward` is who called the layer.
+                # Under a function mode a look at a shape would call the user's code.
                 if (
-                    _get_tracing_state() is None
-                    and not _has_torch_function_unary(input)
-                    and _getframe(1).f_code is _FORWARD
-                    and (frame := _getframe(4)).f_lasti == pattern.instruction
+                    not _has_torch_function_unary(input)
+                    and _getframe(1).f_code is pattern.inner
+                    and (frame := _getframe(pattern.depth)).f_lasti == pattern.instruction
                     and frame.f_code is pattern.code
                     and output.dtype is pattern.dtype
                     and output.requires_grad is pattern.requires_grad
@@ -198,19 +195,21 @@ class WatchedLinear:
                     return output
             except Exception:  # no such frame, or a tensor without one shape: it is looked at whole
                 pass
-        self._report(_getframe(1), _arranged(_given(input, weight, bias, *others), named), output)
+        self._report(_getframe(1), operands, named, output)
         return output
 
-    def _report(self, frame: FrameType, arguments: tuple[Any, ...], output: Any) -> None:
-        if not self._is_observing():
+    def _report(self, frame: FrameType, operands: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        observer = _elsewhere.observer or self._observer
+        if not self.observing or is_compiling():
             return
-        if is_anomaly_enabled():
-            _take_from_anomaly_traceback(getattr(output, "grad_fn", None))
-        if len(arguments) == 3 and _are_tensors(*arguments, output):
-            (_elsewhere.observer or self._observer).returned(frame, *arguments, output)
-
-    def _is_observing(self) -> bool:
-        return self.observing and not is_compiling() and _get_tracing_state() is None
+        try:
+            if is_anomaly_enabled():
+                _take_from_anomaly_traceback(getattr(output, "grad_fn", None))
+            input, weight, bias, *others = _arranged(operands, named)
+            if not others and _are_tensors(input, weight, bias, output):
+                observer.returned(frame, input, weight, bias, output)
+        except Exception as error:
+            observer.faulted(error)
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self.original
@@ -237,12 +236,16 @@ class WatchedLinear:
     def _report_failure(
         self, frame: FrameType, operands: tuple[Any, ...], named: dict[str, Any], error: Exception
     ) -> None:
+        observer = _elsewhere.observer or self._observer
         # By `torch.utils.checkpoint` a recomputation says that it has enough.
-        if not self._is_observing() or type(error).__module__ == "torch.utils.checkpoint":
+        if not self.observing or is_compiling() or type(error).__module__ == "torch.utils.checkpoint":
             return
-        input, weight, bias, *_ = _arranged(operands, named)
-        if not any(_stands_for_a_tensor(value) for value in (input, weight, bias)):
-            (_elsewhere.observer or self._observer).raised(frame, input, weight, bias, error)
+        try:
+            input, weight, bias, *_ = _arranged(operands, named)
+            if not any(_stands_for_a_tensor(value) for value in (input, weight, bias)):
+                observer.raised(frame, input, weight, bias, error)
+        except Exception as fault:
+            observer.faulted(fault)
 
 
 def _take_from_anomaly_traceback(node: Node | None) -> None:
@@ -256,14 +259,19 @@ def _take_from_anomaly_traceback(node: Node | None) -> None:
         _take_from_anomaly_traceback(source)
 
 
+def _called_from(frame: FrameType, original: Callable[..., Any], operands: Any, named: Any) -> Any:
+    """Under torch.jit.trace, where even a look at a shape would become part of the trace.
+
+    The trace names its values by the variables of the Python frame that calls, so this one has the user's.
+    """
+    call = {"original": original, "given": operands, "named": named}
+    return eval("original(*given, **named)", call, frame.f_locals)
+
+
 def _arranged(operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
     """Input, weight and bias, however they were passed, and after them what `F.linear` does not take."""
     given = dict(zip(("input", "weight", "bias"), operands, strict=False)) | named
     return (given.pop("input", None), given.pop("weight", None), given.pop("bias", None), *given)
-
-
-def _given(*arguments: Any) -> tuple[Any, ...]:
-    return tuple(it for it in arguments if it is not _Missing)
 
 
 def _are_tensors(input: object, weight: object, bias: object, output: object) -> bool:

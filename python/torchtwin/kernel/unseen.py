@@ -36,6 +36,7 @@ class Lookout:
 
     def __init__(self, caught: Callable[[BaseException], None]) -> None:
         self.entries: list[Unseen] = []
+        self._is_on = False
         self._runs = FusedRuns(caught)
         self._known: set[tuple[str, int]] = set()
         """The modules that were searched, by name and `id`."""
@@ -48,6 +49,9 @@ class Lookout:
 
     def start(self) -> None:
         """Harmless when it has started already."""
+        if self._is_on:
+            return
+        self._is_on = True
         self._runs.put_on()
         # What is imported while nobody watches gets the function itself.
         self._known.clear()
@@ -55,7 +59,10 @@ class Lookout:
         self._newest = (0, "")
 
     def stop(self) -> None:
+        """Looks at no names: it may be asked for from another thread, while the user's code binds some."""
+        self._is_on = False
         self._runs.take_off()
+        self.entries = [it for it in self.entries if it.kind == "fused"]
 
     def clear(self) -> None:
         self._runs.clear()

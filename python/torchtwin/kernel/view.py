@@ -139,6 +139,8 @@ class View:
         caller = self.caller
         if caller.route == "function":
             return self.is_function_call
+        if caller.first_in is not None:
+            return self._resolve(caller.text.callee) is caller.first_in
         return caller.plain and self._knows_module()
 
     def _passes_the_module(self) -> bool:

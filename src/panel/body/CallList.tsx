@@ -6,7 +6,6 @@ import { CallCard } from './CallCard';
 import { useReading } from './context';
 import { useFocusedRow } from './focus';
 import { GroupCard, StuckHead } from './GroupCard';
-import { Section } from './Section';
 import { useVirtualRows, type VirtualRows } from './useVirtualRows';
 
 interface Props {
@@ -19,10 +18,10 @@ interface Props {
 /** The calls, newest first, those of a loop folded into one. Only what is in sight is drawn, and what is open. */
 export function CallList({ calls, groups, watching }: Props) {
   return (
-    <Section title='Calls' remark='newest first'>
+    <>
       {groups.length === 0 && <p className='jp-Torchtwin-more'>{none(calls, watching)}</p>}
       <List calls={calls} groups={groups} />
-    </Section>
+    </>
   );
 }
 
@@ -104,8 +103,8 @@ function useRows(calls: CallLog, groups: readonly Group[]): Rows {
   const [version, seen] = [calls.version, reading.version()];
   // biome-ignore lint/correctness/useExhaustiveDependencies: the calls, and what is done with them, change in place
   return useMemo(() => {
-    const read = new Set(reading.openCalls.map((id) => calls.groupOf(id)));
-    return new Rows(groups, (group) => reading.isUnfolded(group.key) ?? read.has(group));
+    const read = new Set(reading.openCalls.map((id) => calls.groupOf(id)?.key));
+    return new Rows(groups, (group) => reading.isUnfolded(group.key) ?? read.has(group.key));
   }, [calls, groups, reading, version, seen]);
 }
 

@@ -50,7 +50,8 @@ function PutAway({ failed, dismiss }: { failed: Call[]; dismiss: (upTo: number) 
   );
 }
 
-function FailureCard({ call }: { call: Call }) {
+/** A call that raised, and why. */
+export function FailureCard({ call }: { call: Call }) {
   return (
     <article tabIndex={-1} className='jp-Torchtwin-failure' aria-label={`Failed call of ${call.name}`}>
       <div className='jp-Torchtwin-row'>

@@ -1,6 +1,8 @@
+import { type Mode, modeOf } from '../model/mode';
 import type { Snapshot } from '../model/panelModel';
 import { Button } from './Button';
 import { useModel } from './context';
+import { ModeSelect } from './ModeSelect';
 import { type Action, useAction } from './useAction';
 
 /** Whose calls these are, how the watch stands, and the switches. */
@@ -15,7 +17,7 @@ export function Head({ view, watch, sync }: Snapshot) {
         <span className='jp-Torchtwin-watch' role='status' aria-label={`Watch: ${watch.word}`}>
           {watch.word}
         </span>
-        <Switches sync={sync} idle={idle} run={run} />
+        <Switches sync={sync} idle={idle} notice={notice} run={run} />
       </header>
       <div role='alert'>{notice && <p className='jp-Torchtwin-notice'>{notice}</p>}</div>
     </>
@@ -38,10 +40,11 @@ function Whose({ name, kernelName }: Pick<Snapshot['view'], 'name' | 'kernelName
 
 interface SwitchesProps extends Pick<Snapshot, 'sync'> {
   idle: boolean;
+  notice: string;
   run: (action: Action) => void;
 }
 
-function Switches({ sync, idle, run }: SwitchesProps) {
+function Switches({ sync, idle, notice, run }: SwitchesProps) {
   const model = useModel();
   const state = sync?.records.state;
   if (!state) return null;
@@ -49,8 +52,13 @@ function Switches({ sync, idle, run }: SwitchesProps) {
   const { clearings } = sync.records;
   const turn: Action = { ask: () => model.setWatch(!watching), done: (now) => now.state?.watching === !watching };
   const clear: Action = { ask: () => model.clear(), done: (now) => now.clearings > clearings };
+  const check = (mode: Mode): Action => ({
+    ask: () => model.setMode(mode),
+    done: (now) => now.state !== null && modeOf(now.state) === mode,
+  });
   return (
     <span className='jp-Torchtwin-switches'>
+      <ModeSelect mode={modeOf(state)} idle={idle} notice={notice} choose={(mode) => run(check(mode))} />
       <Button idle={idle} onClick={() => run(turn)} title={SWITCH(watching)}>
         {watching ? 'Off' : 'On'}
       </Button>

@@ -1,9 +1,8 @@
-import { useMemo, useSyncExternalStore } from 'react';
+import { useSyncExternalStore } from 'react';
 import { countsOf } from '../model/counts';
-import { listed } from '../model/groups';
 import type { KernelSync } from '../model/kernelSync';
 import type { PanelModel, Snapshot } from '../model/panelModel';
-import { CallList } from './CallList';
+import { Calls } from './Calls';
 import { CountsBar } from './CountsBar';
 import { ModelProvider, ReadingProvider } from './context';
 import { Empty } from './Empty';
@@ -30,7 +29,14 @@ function Content({ snapshot: { view, screen, sync } }: { snapshot: Snapshot }) {
   return (
     <div className='jp-Torchtwin-content' tabIndex={-1} aria-busy={view.restarting}>
       <div>
-        {counted && <CountsBar key={`counts ${key}`} counts={countsOf(sync.records)} busy={view.busy} />}
+        {counted && (
+          <CountsBar
+            key={`counts ${key}`}
+            counts={countsOf(sync.records)}
+            state={sync.records.state}
+            busy={view.busy}
+          />
+        )}
         {sync && screen.type === 'data' && <Data key={`data ${key}`} sync={sync} />}
         <Empty screen={screen} />
       </div>
@@ -41,14 +47,11 @@ function Content({ snapshot: { view, screen, sync } }: { snapshot: Snapshot }) {
 function Data({ sync: { records } }: { sync: KernelSync }) {
   const unknown = [...records.unknown];
   const { calls } = records;
-  const [groups, version] = [calls.groups(), calls.version];
-  // biome-ignore lint/correctness/useExhaustiveDependencies: groups change in place
-  const shown = useMemo(() => listed(groups), [groups, version]);
   return (
     <ReadingProvider value={records.reading}>
       <Failures calls={calls} />
       {records.tensors && records.tensors.rows.length > 0 && <TensorSection tensors={records.tensors} />}
-      <CallList calls={calls} groups={shown} watching={records.state?.watching !== false} />
+      <Calls calls={calls} watching={records.state?.watching !== false} />
       {unknown.length > 0 && (
         <p className='jp-Torchtwin-more'>Unknown to this version of the panel: {unknown.join(', ')}.</p>
       )}

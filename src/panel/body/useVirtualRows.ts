@@ -29,11 +29,15 @@ export function useVirtualRows({ rows, list, kept }: Options): VirtualRows {
   const scroller = useCallback(() => list.current?.closest<HTMLElement>(SCROLLER) ?? null, [list]);
   const top = useTop(list, scroller, rows);
   const heights = useHeights(rows);
+  const isPlaced = usePlaced();
   const virtual = useRef<VirtualRows | null>(null);
   const reading = (virtual.current?.scrollOffset ?? 0) > top;
   virtual.current = useVirtualizer<HTMLElement, HTMLElement>({
     count: rows.count,
     getScrollElement: scroller,
+    // Where the panel stands is known only with the list in it; told nothing, the virtualizer scrolls it to the top.
+    enabled: isPlaced,
+    initialOffset: () => scroller()?.scrollTop ?? 0,
     ...heights,
     getItemKey: useCallback((index: number): RowKey => rows.keyAt(index), [rows]),
     rangeExtractor: (range) => withKept(range, [...kept(), headAt(rows, range.startIndex)]),
@@ -44,6 +48,13 @@ export function useVirtualRows({ rows, list, kept }: Options): VirtualRows {
     scrollEndThreshold: Number.NEGATIVE_INFINITY,
   });
   return virtual.current;
+}
+
+/** Whether what is drawn is in the page. */
+function usePlaced(): boolean {
+  const [placed, setPlaced] = useState(false);
+  useLayoutEffect(() => setPlaced(true), []);
+  return placed;
 }
 
 /**
@@ -77,13 +88,13 @@ function withKept(range: Range, kept: number[]): number[] {
 /** How far below the top of what is scrolled the list begins. What changes above it moves nothing that is read. */
 function useTop(list: RefObject<HTMLElement>, scroller: () => HTMLElement | null, rows: Rows): number {
   const [top, setTop] = useState(0);
-  const known = useRef(0);
+  const known = useRef<number | null>(null);
   const measure = useCallback(() => {
     const [element, around] = [list.current, scroller()];
     if (!element || !around) return;
     const now = Math.round(topOf(element) - topOf(around) + around.scrollTop);
     if (now === known.current) return;
-    if (around.scrollTop > known.current) around.scrollTop += now - known.current;
+    if (known.current !== null && around.scrollTop > known.current) around.scrollTop += now - known.current;
     known.current = now;
     setTop(now);
   }, [list, scroller]);

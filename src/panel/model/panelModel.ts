@@ -4,6 +4,7 @@ import { type Answer, answerOf, refusalOf } from './answer';
 import { eachFrame } from './frame';
 import { type WatchState, watchState } from './head';
 import { KernelSync } from './kernelSync';
+import type { Mode } from './mode';
 import { type Screen, screenOf } from './screen';
 
 /** The records of how many kernels are kept; of more, those not in focus for longest are let go. */
@@ -57,6 +58,11 @@ export class PanelModel {
 
   setWatch(on: boolean): Promise<Answer> {
     return this.ask({ type: 'watch', on });
+  }
+
+  /** Chooses which calls are checked; the budget stays as it is. */
+  setMode(mode: Mode): Promise<Answer> {
+    return this.ask({ type: 'mode', mode, budget: null });
   }
 
   clear(): Promise<Answer> {

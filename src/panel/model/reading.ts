@@ -1,3 +1,5 @@
+import { Browsing } from './browsing';
+
 /**
  * What a person has opened, folded and put away in one session of a kernel.
  *
@@ -6,6 +8,7 @@
 export class Reading {
   /** Failed calls up to this id are put away. */
   dismissed = 0;
+  readonly browsing = new Browsing(() => this.emit());
   private readonly calls = new Set<number>();
   private readonly groups = new Map<string, boolean>();
   private readonly folded = new Set<string>();

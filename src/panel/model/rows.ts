@@ -22,14 +22,15 @@ interface Stretch {
 export class Rows {
   readonly count: number;
   private readonly stretches: Stretch[] = [];
-  private readonly byGroup = new Map<Group, number>();
+  /** By their keys: of a group, only some calls may be listed. */
+  private readonly byGroup = new Map<string, number>();
 
   constructor(groups: readonly Group[], isUnfolded: (group: Group) => boolean) {
     let start = 0;
     for (const group of groups) {
       const { count } = group;
       const unfolded = count > 1 && isUnfolded(group);
-      this.byGroup.set(group, this.stretches.length);
+      this.byGroup.set(group.key, this.stretches.length);
       this.stretches.push({ group, start, count, unfolded });
       start += unfolded ? count + 1 : 1;
     }
@@ -66,14 +67,14 @@ export class Rows {
 
   /** -1 where it is not in the list, or folded. */
   indexOfCall(id: number, group: Group | undefined): number {
-    const stretch = group && this.stretches[this.byGroup.get(group) ?? -1];
+    const stretch = group && this.stretches[this.byGroup.get(group.key) ?? -1];
     const at = stretch && (stretch.unfolded || stretch.count === 1) ? stretch.group.indexOf(id) : -1;
     if (!stretch || at < 0) return -1;
     return stretch.count === 1 ? stretch.start : stretch.start + 1 + at;
   }
 
   indexOfGroup(group: Group): number {
-    return this.stretches[this.byGroup.get(group) ?? -1]?.start ?? -1;
+    return this.stretches[this.byGroup.get(group.key) ?? -1]?.start ?? -1;
   }
 
   /** The unfolded group among whose calls this line is. */

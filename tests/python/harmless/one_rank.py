@@ -64,9 +64,9 @@ def whole(tensor: torch.Tensor) -> list[str]:
 def a_call() -> int | None:
     """The rank that a call made now is recorded with."""
     torchtwin.clear()
-    with torchtwin.watch():
+    with torchtwin.watch("every"):
         nn.Linear(2, 3)(torch.ones(1, 2))
-    return session.calls()[-1].rank
+    return session.latest(10_000)[-1].rank
 
 
 def main(kind: str, rank: int, ranks: int, port: int) -> None:
@@ -75,9 +75,9 @@ def main(kind: str, rank: int, ranks: int, port: int) -> None:
     dist.init_process_group("gloo", store=store, rank=rank, world_size=ranks)
     plain = train(kind)
     torchtwin.clear()
-    with torchtwin.watch():
+    with torchtwin.watch("every"):
         watched = train(kind)
-    calls = session.calls()
+    calls = session.latest(10_000)
     again = train(kind)
     dist.destroy_process_group()
     alone.append(a_call())

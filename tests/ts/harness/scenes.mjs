@@ -1,5 +1,7 @@
 // What look.mjs draws: pages as a kernel sends them, what is done to the panel, and how it is seen.
 
+import { encoder } from './encoder.mjs';
+
 const exercise = ['page-exercise'];
 const mixed = ['page-exercise', 'page-rounding', 'page-different', 'page-nonfinite', 'page-long-names', 'page-failed'];
 const matches = ['page-matches'];
@@ -62,6 +64,14 @@ const unchecked = calls(() => ({
   gradients: { weight: UNCHECKED, bias: UNCHECKED, input: UNCHECKED },
 }));
 
+const UNSEEN = [
+  { kind: 'fused', where: '`encoder.layers[0]`', calls: 4, message: '4 calls ran in torch’s fused fast path.' },
+  { kind: 'compiled', where: '`compiled_model`', calls: null, message: 'Layers of `compiled_model` run compiled.' },
+];
+const states = (change) => (event) => (event.type === 'state' ? { ...event, ...change } : event);
+const overBudget = states({ cost: { spent: 0.62, running: 12.4 }, unseen: UNSEEN });
+const unfoldNote = (page) => page.locator('.jp-Torchtwin-note summary').click();
+
 /** As if the calls of these pages were the first of a loop, in which now and then one is checked. */
 const loop = (events) => {
   const whole = events.filter(({ type }) => type === 'call');
@@ -102,7 +112,48 @@ const middle = async (page) => {
   await page.waitForTimeout(200);
 };
 
+/** Four steps of an encoder of twelve layers; in one call something is wrong. */
+const steps = encoder(4, { cost: { spent: 0.26, running: 12.4 } });
+const asModel = (page) => page.getByRole('button', { name: 'Model', exact: true }).click();
+const unfoldLayer = async (page) => {
+  await asModel(page);
+  for (const path of ['layers[7]', 'layers[7].self_attn']) {
+    const row = page.getByTitle(`model.encoder.${path}`, { exact: true });
+    await row.locator('.jp-Torchtwin-twisty').click();
+  }
+};
+const chooseLayer = async (page) => {
+  await unfoldLayer(page);
+  await page.getByTitle('model.encoder.layers[7].linear1', { exact: true }).click();
+};
+const nextDifference = async (page) => {
+  await asModel(page);
+  await page.getByRole('button', { name: 'Next difference' }).click();
+};
+const chooseLong = async (page) => {
+  await asModel(page);
+  await page.getByRole('treeitem').last().click();
+};
+const chooseVerdict = (word) => (page) => page.getByRole('button', { name: new RegExp(`^✕? ?1 ${word}`) }).click();
+const lookFor = (text) => async (page) => {
+  await page.getByRole('searchbox').fill(text);
+};
+const model = { pages: ['page-exercise'], loop: steps, width: 375, height: 808, framed: true };
+
 export const SCENES = [
+  { name: 'model', ...model, act: unfoldLayer },
+  { name: 'model-dark', ...model, act: chooseLayer, dark: true },
+  { name: 'model-narrow', ...model, act: unfoldLayer, width: 250 },
+  { name: 'model-zoom', ...model, act: unfoldLayer, width: 250, height: 350, zoom: 2 },
+  { name: 'model-wide', ...model, act: chooseLayer, width: 560 },
+  { name: 'model-difference', ...model, act: nextDifference },
+  { name: 'model-difference-narrow', ...model, act: nextDifference, width: 250, dark: true },
+  { name: 'model-long-names', pages: mixed, act: chooseLong, ...window250 },
+  { name: 'list-found', ...model, act: chooseVerdict('differs'), width: 250, dark: true },
+  { name: 'list-failed', pages: mixed, act: chooseVerdict('failed') },
+  { name: 'search-nothing', ...model, act: lookFor('linear9') },
+  { name: 'cost', pages: exercise, change: overBudget, act: unfoldNote },
+  { name: 'cost-dark-narrow', pages: exercise, change: overBudget, act: unfoldNote, dark: true, width: 250 },
   { name: 'loop', pages: layers, loop },
   { name: 'loop-dark', pages: layers, loop, dark: true },
   { name: 'loop-narrow', pages: layers, loop, width: 250 },
