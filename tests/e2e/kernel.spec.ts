@@ -37,9 +37,7 @@ print('the cell has ended')`;
   await page.reload();
   await lab.openPanel();
   await expect(lab.counts).toContainText('60 calls');
-  for (let id = 1; id <= 60; id += 1) {
-    await expect(lab.call(id)).toHaveCount(1);
-  }
+  await expect(lab.row(60)).toBeVisible();
 });
 
 test('the watch is switched off and on, and cleared', async ({ lab }) => {

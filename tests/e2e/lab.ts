@@ -68,6 +68,11 @@ export class Lab {
     return this.panel.getByRole('article', { name: `Call ${id} of ${name}`, exact: true });
   }
 
+  /** The row of a loop's calls. */
+  row(calls: number, name = 'fc'): Locator {
+    return this.panel.getByRole('article', { name: `${calls.toLocaleString('en-US')} calls of ${name}`, exact: true });
+  }
+
   get counts(): Locator {
     return this.panel.getByRole('group', { name: 'Counts' });
   }

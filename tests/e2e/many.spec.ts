@@ -30,8 +30,6 @@ function recordIds(page: Page): number[] {
   return ids;
 }
 
-const row = (lab: Lab, name: string) => lab.panel.getByRole('article', { name, exact: true });
-
 async function unfold(article: Locator): Promise<void> {
   await article.getByRole('heading').getByRole('button').click();
 }
@@ -43,22 +41,22 @@ test('100,000 calls in one cell arrive complete and in order, folded into a row,
   const ids = recordIds(page);
   await lab.open('many.ipynb', notebook([SETUP, LOOP]));
   await lab.startAll();
-  await expect(row(lab, '50,000 calls of fc')).toBeVisible({ timeout: 90_000 });
+  await expect(lab.row(50_000)).toBeVisible({ timeout: 90_000 });
 
   // The cell runs on while the panel is used.
   const tensors = lab.panel.getByRole('button', { name: /^Tensors/ });
   await tensors.click();
   await expect(tensors).toHaveAttribute('aria-expanded', 'false');
-  await unfold(row(lab, '50,000 calls of fc'));
+  await unfold(lab.row(50_000));
   await expect(lab.call(50_000)).toBeVisible();
   await unfold(lab.call(50_000));
   await expect(lab.call(50_000).getByRole('img').first()).toBeVisible();
 
   await goOn(lab);
-  await expect(row(lab, '100,000 calls of fc')).toBeVisible({ timeout: 90_000 });
+  await expect(lab.row(100_000)).toBeVisible({ timeout: 90_000 });
   await expect(lab.counts).toContainText('100,000 calls');
   await expect(page.getByText('user 100000')).toBeVisible();
-  await unfold(row(lab, '100,000 calls of fc'));
+  await unfold(lab.row(100_000));
   await expect(lab.call(100_000)).toHaveCount(0);
 
   const firsts = [...new Set(ids)];
@@ -72,20 +70,21 @@ test('100,000 calls in one cell arrive complete and in order, folded into a row,
 test('what is read stays in its place while calls come above it, and the first call is at the end', async ({ lab }) => {
   await lab.open('many.ipynb', notebook([SETUP, LOOP]));
   await lab.startAll();
-  await unfold(row(lab, '50,000 calls of fc'));
+  await unfold(lab.row(50_000));
   const content = lab.page.locator('.jp-Torchtwin-content');
   await content.evaluate((element) => element.scrollTo(0, 30_000));
   const read = lab.panel.locator('article.jp-mod-among').nth(12);
   await expect(read).toBeInViewport();
   const name = (await read.getAttribute('aria-label')) ?? '';
-  const button = row(lab, name).getByRole('button').first();
+  const same = lab.panel.getByRole('article', { name, exact: true });
+  const button = same.getByRole('button').first();
   await button.focus();
-  const before = await row(lab, name).boundingBox();
+  const before = await same.boundingBox();
 
   await goOn(lab);
   await expect(lab.counts).toBeAttached();
   await expect(lab.panel.getByText('× 100,000').first()).toBeAttached({ timeout: 90_000 });
-  expect((await row(lab, name).boundingBox())?.y).toBeCloseTo(before?.y ?? 0, -0.5);
+  expect((await same.boundingBox())?.y).toBeCloseTo(before?.y ?? 0, -0.5);
   await expect(button).toBeFocused();
   await lab.page.keyboard.press('Enter');
   await expect(button).toHaveAttribute('aria-expanded', 'true');

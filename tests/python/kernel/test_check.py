@@ -8,6 +8,8 @@ import pytest
 import torch
 from tests.python.kernel.conftest import Notebook
 
+from torchtwin.protocol import Verdict
+
 SHAPES = {
     "one dimension": "torch.randn(6)",
     "two": "torch.randn(5, 6)",
@@ -224,6 +226,17 @@ def test_what_travels_in_one_cell_is_bounded(notebook: Notebook) -> None:
     assert calls[-1].values.weight is None
     assert 99_000 < travelled <= 100_000
     assert notebook.call("fc(x)").values.weight is not None
+
+
+def test_an_output_on_a_device_is_judged_when_it_is_done(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("observe", "past", "gradient", "passes"):
+        monkeypatch.setattr(f"torchtwin.kernel.{module}.is_queued", lambda tensor: True)
+    monkeypatch.setattr("torchtwin.kernel.proof.pending.Pending.ready", lambda it: False)
+    before: list[Verdict] = []
+    notebook.names["look"] = lambda: before.append(notebook.session.calls()[-1].forward)
+    call = notebook.call("fc = nn.Linear(6, 4)\ny = fc(torch.randn(5, 6))\nlook()")
+    assert (before[0].kind, before[0].reason) == ("unchecked", "the verdict is on its way from the device")
+    assert call.forward.kind in ("identical", "rounding")
 
 
 @pytest.mark.parametrize("layout", ["torch.jagged", "torch.strided"])
