@@ -165,7 +165,8 @@ def table(findings: Findings) -> str:
     for name, row in _with_total(findings.mutants):
         apart = [row.pairs - row.same_by[peer] for peer in peers.NAMES]
         lines.append(_line(name, row.pairs, row.different, row.right_diagnosis, *apart))
-    may_be_missed = f"{allowed_misses(findings.probes['products'])}, each with a probability of 1/{1 / (1 - PROBABILITY):.0f}"
+    odds = f"each with a probability of 1/{1 / (1 - PROBABILITY):.0f}"
+    may_be_missed = f"{allowed_misses(findings.probes['products'])}, {odds}"
     lines += ["", f"Probes (allowed: no honest product different, missed {may_be_missed})"]
     lines += [f"  {name}: {value:,}" for name, value in findings.probes.items()]
     return "\n".join([*lines, "", f"{findings.seconds:.0f} s, {len(findings.breaches())} not allowed"])
