@@ -49,7 +49,8 @@ class Budget:
 
     def goes_on(self) -> None:
         """Harmless when it goes already."""
-        self._since = self._since or self._clock()
+        if self._since is None:
+            self._since = self._clock()
 
     def charge(self, seconds: float) -> None:
         self._spent += seconds

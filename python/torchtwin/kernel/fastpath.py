@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from types import CodeType
 
 import torch
+from torch import Tensor
 
 from torchtwin.kernel.runs import Alike
+
+_NEVER_CAST_TO = (torch.float32, torch.float64)
+"""By autocast: an output of these has the dtype of its input."""
 
 
 class Pattern:
@@ -19,7 +23,22 @@ class Pattern:
     through the same function is enough.
     """
 
-    __slots__ = ("alike", "bias", "code", "depth", "dtype", "inner", "instruction", "requires_grad", "shape")
+    __slots__ = (
+        "alike",
+        "bias",
+        "code",
+        "depth",
+        "device",
+        "dtype",
+        "elements",
+        "inner",
+        "input_dtype",
+        "input_requires_grad",
+        "instruction",
+        "requires_grad",
+        "shape",
+        "weight_requires_grad",
+    )
 
     def __init__(
         self,
@@ -28,10 +47,10 @@ class Pattern:
         depth: int,
         code: CodeType,
         instruction: int,
-        bias: int,
-        shape: torch.Size,
-        dtype: torch.dtype,
-        requires_grad: bool,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        output: Tensor,
     ) -> None:
         self.alike = alike
         self.inner = inner
@@ -41,20 +60,25 @@ class Pattern:
         self.code = code
         """Of the user's frame, with the instruction in it."""
         self.instruction = instruction
-        self.bias = bias
-        """Its `id`."""
-        self.shape = shape
-        """Of the input."""
-        self.dtype = dtype
-        """Of the output."""
-        self.requires_grad = requires_grad
-        """Whether the output does."""
+        self.bias = id(bias)
+        self.shape = input.shape
+        """Of the input. With it the number of the output's elements tells the shape of the weight."""
+        self.elements = output.numel()
+        self.dtype = output.dtype
+        """Of the output, as the following."""
+        self.requires_grad = output.requires_grad
+        self.input_requires_grad = input.requires_grad
+        self.weight_requires_grad = weight.requires_grad
+        self.input_dtype = None if output.dtype in _NEVER_CAST_TO else input.dtype
+        """Null where it can only be the output's."""
+        self.device = output.get_device() if torch.accelerator.is_available() else None
+        """Index of the output's; null where there is but one."""
 
 
 class FastPath:
     """Shared by the tap, which reads it in every call, and the recording, which says what may pass."""
 
-    __slots__ = ("_closed", "_wanted", "due", "patterns", "take")
+    __slots__ = ("_closed", "_wanted", "due", "is_counted", "patterns", "take")
 
     def __init__(self, pending: deque[Alike]) -> None:
         self.patterns: dict[int, Pattern] = {}
@@ -63,12 +87,14 @@ class FastPath:
         """Counts a call as one that is like another."""
         self.due = True
         """Whether the next call is to be looked at whole, whatever it is like."""
+        self.is_counted = False
+        """Whether somebody counts what passes, some times a second. Nothing passes before."""
         self._wanted = True
         self._closed = 0
 
     def look_at_next(self, wanted: bool) -> None:
         self._wanted = wanted
-        self.due = wanted or self._closed > 0
+        self.due = wanted or self._closed > 0 or not self.is_counted
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:

@@ -6,11 +6,11 @@ import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchtwin.kernel import scopes
 from torchtwin.kernel.callsite import Caller, until_user, user_frame
@@ -23,6 +23,19 @@ from torchtwin.kernel.runs import Alike
 from torchtwin.protocol import Call, Gradients, Values
 
 MAX_FORMS = 10_000
+
+
+class Operands(Protocol):
+    """Of one call."""
+
+    @property
+    def input(self) -> Tensor: ...
+    @property
+    def weight(self) -> Tensor: ...
+    @property
+    def bias(self) -> Tensor | None: ...
+    @property
+    def output(self) -> Tensor: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -39,6 +52,9 @@ class Key(NamedTuple):
     weight: Hashable
     bias: Hashable
     place: Hashable
+    """Where it was made: every frame from the inner one to the user's."""
+    within: Hashable
+    """Whose method makes the call, and what made the input: the tap doesn't look at these."""
     dtype: torch.dtype
     """Of the output."""
     requires_grad: bool
@@ -50,8 +66,13 @@ class Key(NamedTuple):
 
     @property
     def family(self) -> Hashable:
-        """Of calls of other shapes as well."""
-        return self[:-1]
+        """Of calls with other sizes as well."""
+        return self._replace(shape=len(self.shape))  # type: ignore[arg-type]
+
+    @property
+    def to_the_tap(self) -> Hashable:
+        """As far as the tap can tell."""
+        return self._replace(within=None)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,13 +82,15 @@ class Form:
     told: Call
     names: Names
     words: LinearNames
-    leads: dict[str, int]
-    """What the names led to, by `id`."""
+    leads: dict[str, Hashable]
+    """What the names led to."""
     text: str | None
     """The source of the call."""
     place: Hashable
     """Where it was made and of which module, whatever its weight is."""
     layer: Layer
+    module: weakref.ref[nn.Module] | None
+    """Whose method made the call."""
     code: CodeType
     """Kept, since its `id` is part of the key."""
 
@@ -89,11 +112,18 @@ class Forms:
         self._places: dict[Hashable, Form] = {}
         self.layers: dict[Hashable, Layer] = {}
         """By the identity of the weight."""
-        self._owners: dict[int, weakref.ref[Tensor]] = {}
+        self._owners: dict[int, tuple[weakref.ref[Tensor], set[Hashable]]] = {}
+        """The tensors in memory, and the identities of what is known of each."""
+        self._claims: dict[Hashable, Names | None] = {}
+        """The names of calls that are one to the tap; null where they are not always the same."""
+        self._passing: dict[int, int] = {}
+        """The weights whose patterns refer to a call, by its id."""
 
     def forget(self) -> None:
         """Names may mean something else now. Layers stay known: that one was checked, and when."""
         self._fast.patterns.clear()
+        self._passing.clear()
+        self._claims.clear()
         self._forms.clear()
         self._families.clear()
         self._places.clear()
@@ -104,19 +134,25 @@ class Forms:
         self.layers.clear()
         self._owners.clear()
 
-    def find(self, key: Key | None, frame: FrameType, input: Tensor) -> Form | None:
+    def fell_off(self, id: int) -> None:
+        """That call is not kept any more: none can be told as one like it."""
+        weight = self._passing.pop(id, None)
+        if weight is not None:
+            self._fast.patterns.pop(weight, None)
+
+    def find(self, key: Key | None, frame: FrameType, done: Operands) -> Form | None:
         """The form of a call, if one of it was told whole and its words still hold."""
-        form = None if key is None else self._forms.get(key)
-        return form if form is not None and _still_holds(form, frame, input) else None
+        return None if key is None else _holding(self._forms.get(key), frame, done)
 
-    def kin(self, key: Key | None, frame: FrameType, input: Tensor) -> Form | None:
-        """The same, of a call with an input of another shape."""
-        form = None if key is None else self._families.get(key.family)
-        return form if form is not None and _still_holds(form, frame, input) else None
+    def kin(self, key: Key | None, frame: FrameType, done: Operands) -> Form | None:
+        """The same, of a call with an input of other sizes."""
+        return None if key is None else _holding(self._families.get(key.family), frame, done)
 
-    def at(self, place: Hashable) -> Form | None:
-        """The form of the last call there, of a weight that is computed anew for each."""
-        return self._places.get(place)
+    def at(self, place: Hashable, caller: Caller, frame: FrameType, done: Operands) -> Form | None:
+        """The form of the last call there of the same module, of a weight that is computed anew for each."""
+        form = _holding(self._places.get(place), frame, done)
+        module = None if form is None or form.module is None else form.module()
+        return form if module is caller.module else None
 
     def layer(self, weight: Tensor) -> Layer:
         return self.layers.get(_identity(weight), Layer()) if has_storage(weight) else Layer()
@@ -128,40 +164,49 @@ class Forms:
         form.layer.forms += key not in self._forms
         self.layers[key.weight] = form.layer
         self._forms[key] = self._families[key.family] = self._places[form.place] = form
+        if self._claims.setdefault(key.to_the_tap, form.names) != form.names:
+            self._claims[key.to_the_tap] = None
+            self._fast.patterns.pop(key.weight, None)  # type: ignore[call-overload]
         owner = weight if weight._base is None else weight._base
         if id(owner) not in self._owners:
-            self._owners[id(owner)] = weakref.ref(owner, self._gone(id(owner), key.weight))
-        self.lets_pass(form, key, frame)
+            self._owners[id(owner)] = weakref.ref(owner, self._gone(id(owner))), set()
+        self._owners[id(owner)][1].add(key.weight)
 
-    def lets_pass(self, form: Form, key: Key | None, frame: FrameType) -> None:
-        """Calls of this form may pass the tap after one look, where their words hold by themselves."""
+    def lets_pass(self, form: Form, key: Key | None, frame: FrameType, done: Operands) -> None:
+        """Calls of this form may pass the tap after one look, where their words hold by themselves.
+
+        It is not asked before a second call has come: where one layer runs twice within a call of the user's, both
+        have been told by then, and if they are not told alike none of them passes.
+        """
         if key is None or not isinstance(key.weight, int) or not isinstance(key.bias, int):
             return  # parts of larger tensors, made anew for each call
-        if form.names.found is None:
+        if form.names.stands_by_itself and self._claims.get(key.to_the_tap) is not None:
             *between, user = until_user(frame)
+            self._passing[form.told.id] = key.weight
             self._fast.patterns[key.weight] = Pattern(
                 alike=form.like(key.shape),
                 inner=frame.f_code,
                 depth=len(between) + 1,
                 code=user.f_code,
                 instruction=user.f_lasti,
-                bias=key.bias,
-                shape=key.shape,
-                dtype=key.dtype,
-                requires_grad=key.requires_grad,
+                input=done.input,
+                weight=done.weight,
+                bias=done.bias,
+                output=done.output,
             )
 
-    def _gone(self, owner: int, weight: Hashable) -> Callable[[Any], None]:
+    def _gone(self, owner: int) -> Callable[[Any], None]:
         """The tensor's `id` may soon be another's."""
 
         def forget(reference: object) -> None:
-            self._owners.pop(owner, None)
-            self._fast.patterns.pop(owner, None)
-            self.layers.pop(weight, None)
-            gone = {key for key in list(self._forms) if owner in _ids(key.weight)}
-            for key in gone:
+            _, weights = self._owners.pop(owner, (None, set()))
+            for weight in weights:
+                self.layers.pop(weight, None)
+                self._fast.patterns.pop(weight, None)  # type: ignore[call-overload]
+            for key in [key for key in list(self._forms) if key.weight in weights]:
                 self._forms.pop(key, None)
                 self._families.pop(key.family, None)
+                self._claims.pop(key.to_the_tap, None)
 
         return forget
 
@@ -170,11 +215,12 @@ def key_of(frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None,
     """Null where the operands can't be looked at, or are no plain tensors."""
     if not has_storage(input) or not has_storage(weight) or not (bias is None or has_storage(bias)):
         return None
-    user = user_frame(frame)
+    frames = until_user(frame)
     return Key(
         weight=_identity(weight),
         bias=id(None) if bias is None else _identity(bias),
-        place=(id(user.f_code), user.f_lasti, id(frame.f_code), frame.f_lasti),
+        place=tuple((id(it.f_code), it.f_lasti) for it in frames),
+        within=(None if frame is frames[-1] else id(frame.f_locals.get("self")), type(input.grad_fn)),
         dtype=output.dtype,
         requires_grad=output.requires_grad,
         others=(
@@ -189,9 +235,9 @@ def key_of(frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None,
     )
 
 
-def place_of(caller: Caller, frame: FrameType, key: Key) -> Hashable:
+def place_of(key: Key) -> Hashable:
     """Where a call was made and of which module, whatever its weight is."""
-    return key.place, key.dtype, key.requires_grad, key.others, id(caller.module)
+    return key._replace(weight=None, bias=None, shape=len(key.shape))  # type: ignore[arg-type]
 
 
 def _identity(tensor: Tensor) -> Hashable:
@@ -200,19 +246,21 @@ def _identity(tensor: Tensor) -> Hashable:
     return id(tensor) if base is None else (id(base), tensor.storage_offset())
 
 
-def _ids(identity: Hashable) -> tuple[int, ...]:
-    return (identity[0],) if isinstance(identity, tuple) else (identity,)  # type: ignore[return-value]
-
-
-def leading(names: Names, user: FrameType) -> dict[str, int]:
-    """What the names of the operands lead to in a frame of the user's, by `id`."""
+def leading(names: Names, user: FrameType, done: Operands) -> dict[str, Hashable]:
+    """What the names lead to in a frame of the user's: weight or bias, or something else by its `id`."""
     spaces = [*scopes.visible(user), scopes.notebook()]
-    return {words: id(resolve(words, spaces)) for words in {*names.operands, names.call} - names.placeholders}
+    found = {words: resolve(words, spaces) for words in {*names.operands, names.call} - names.placeholders}
+    return {
+        words: "weight" if it is done.weight else "bias" if it is not None and it is done.bias else id(it)
+        for words, it in found.items()
+    }
 
 
-def _still_holds(form: Form, frame: FrameType, input: Tensor) -> bool:
-    """Whether the names mean what they meant; the input's too, if it was found among the variables."""
+def _holding(form: Form | None, frame: FrameType, done: Operands) -> Form | None:
+    """Null if the names do not mean what they meant; the input's too, if it was found among the variables."""
+    if form is None:
+        return None
     user, found = user_frame(frame), form.names.found
-    if found is not None and not any(scope.get(found) is input for scope in scopes.visible(user)):
-        return False
-    return leading(form.names, user) == form.leads
+    if found is not None and not any(scope.get(found) is done.input for scope in scopes.visible(user)):
+        return None
+    return form if leading(form.names, user, done) == form.leads else None

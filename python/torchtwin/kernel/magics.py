@@ -94,7 +94,7 @@ class TwinMagics(Magics):
         first, _, rest = word.partition(" ")
         if word == "report":
             self._report(0, self._session.latest(MAX_CALLS))
-        elif first == "mode" and not is_name(word, self._shell.user_ns):
+        elif first == "mode" and (_is_a_mode(rest) or "mode" not in self._shell.user_ns):
             self._mode(rest)
         elif not word or word in self._actions:
             self._actions.get(word, lambda: None)()
@@ -169,6 +169,11 @@ def mode_meant(words: str) -> tuple[Mode | None, float | None] | None:
         case ["auto", share] if (budget := share_meant(share)) is not None:
             return "auto", budget
     return None
+
+
+def _is_a_mode(words: str) -> bool:
+    """Of words that could also ask about a variable `mode`, as `%twin mode == other`."""
+    return bool(words) and mode_meant(words) is not None
 
 
 def share_meant(word: str) -> float | None:

@@ -48,11 +48,18 @@ class Names:
     """Where autograd puts the gradient of each operand: `fc.weight.grad`."""
     found: str | None = None
     """The input's name, where it was found among the variables, and does not stand in the call itself."""
+    aliases: frozenset[str] = frozenset()
+    """Variables that were found for weight or bias, and do not stand in the call itself."""
 
     @property
     def operands(self) -> tuple[str, str, str, str]:
         """The names of weight and bias, those of the very objects too."""
         return self.weight, self.bias, self.weight_itself, self.bias_itself
+
+    @property
+    def stands_by_itself(self) -> bool:
+        """Whether the words hold for as long as the same words call the same layer."""
+        return self.found is None and not self.aliases
 
 
 class Namer:
@@ -78,17 +85,22 @@ class Namer:
         input_text = written if written and _can_stand(written, view) else view.same(input)
         weight_itself = self._itself(view, weight, "weight", 1) or placeholder["weight"]
         bias_itself = self._itself(view, bias, "bias", 2) or placeholder["bias"]
+        weight_words = self._alias(view, weight) or weight_itself
+        bias_words = self._alias(view, bias) or bias_itself
+        arguments = {view.argument("weight", 1), view.argument("bias", 2)} if view.is_function_call else set()
+        variables = {it for it in (weight_words, bias_words, weight_itself, bias_itself) if it.isidentifier()}
         return Names(
             call=self._call_name(view, weight),
             input=(_short(written) if written else _origin(input)) or placeholder["input"],
-            weight=self._alias(view, weight) or weight_itself,
-            bias=self._alias(view, bias) or bias_itself,
+            weight=weight_words,
+            bias=bias_words,
             output=view.target or "output",
             input_text=input_text or placeholder["input"],
             weight_itself=weight_itself,
             bias_itself=bias_itself,
             placeholders=frozenset(placeholder.values()),
             found=None if input_text == passed else input_text,
+            aliases=frozenset(variables - arguments - set(placeholder.values())),
             gradients={
                 "input": view.gradient(input_text, input),
                 "weight": view.gradient(weight_itself, weight),

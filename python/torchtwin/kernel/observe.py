@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+import weakref
 from collections.abc import Callable, Hashable, Mapping
 from types import FrameType
 from typing import Any, NamedTuple
@@ -68,7 +69,6 @@ class Recording:
         self.fast = FastPath(recorder.pending)
         self._forms = Forms(self.fast)
         self._sampler = Sampler(self._budget, self.fast)
-        self._is_beating = False
         self._beats = 0
         self._guard = guard
         self._cells = cells
@@ -100,7 +100,7 @@ class Recording:
 
     def beat(self) -> None:
         """To be called some times a second while the user's code runs."""
-        self._is_beating = True
+        self.fast.is_counted = True
         with self._budget.thread():
             self._count_pending()
             self._sampler.look()
@@ -110,10 +110,10 @@ class Recording:
 
     def rest(self) -> None:
         """Nobody will call `beat` for a while: the cell has ended, or this is the child of a fork."""
-        self._is_beating = False
-        self._count_pending()
+        self.fast.is_counted = False
         self._settle(wait=False)
         self.fast.look_at_next(True)
+        self._count_pending()
 
     def _settle(self, wait: bool) -> None:
         """Tells the verdicts that a device has on its way."""
@@ -121,7 +121,7 @@ class Recording:
         self._gradients.settle(wait)
 
     def _count_pending(self) -> None:
-        self._budget.count(self._recorder.settle())
+        self._budget.count(self._recorder.newly_settled())
 
     def cell_begins(self) -> None:
         """The namespace may be another than before."""
@@ -184,29 +184,35 @@ class Recording:
         if _is_symbolic(input) or _is_symbolic(weight):
             return
         key = key_of(frame, input, weight, bias, output)
-        form = self._forms.find(key, frame, input)
-        kin = self._forms.kin(key, frame, input) if form is None else None
+        done = Operation(input, weight, bias, output)
+        form = self._kept(self._forms.find(key, frame, done))
+        kin = self._kept(self._forms.kin(key, frame, done)) if form is None else None
         if form is not None and not self._sampler.checks_again(form.layer):
-            self._forms.lets_pass(form, key, frame)
+            self._forms.lets_pass(form, key, frame, done)
             self._count(form, input)
         elif kin is not None and not self._sampler.checks_first(kin.layer):
             self._count(kin, input)
         else:
-            self._tell(frame, key, form, Operation(input, weight, bias, output))
+            self._tell(frame, key, form, done)
+
+    def _kept(self, form: Form | None) -> Form | None:
+        """Null if the call that it is known by has fallen off: then none can be told as one like it."""
+        return form if form is not None and self._recorder.keeps(form.told.id) else None
 
     def _count(self, form: Form, input: Tensor) -> None:
         """A call like one that was told whole is not told again."""
         self.fast.take(form.like(input.shape))
-        if not self._is_beating:
+        if not self.fast.is_counted:
             self._count_pending()
 
     def _tell(self, frame: FrameType, key: Key | None, form: Form | None, done: Operation) -> None:
         """Tells a call whole, and checks it where calls are checked."""
         caller = None if form is not None else callsite.caller(frame)
         if caller is not None:
-            place = None if key is None else place_of(caller, frame, key)
+            place = None if key is None else place_of(key)
             # Where the weight is computed anew for each call, its layer is known by the place alone.
-            known = None if isinstance(done.weight, nn.Parameter) else self._forms.at(place)
+            is_new = isinstance(done.weight, nn.Parameter)
+            known = None if is_new else self._kept(self._forms.at(place, caller, frame, done))
             if known is not None and not self._sampler.checks_more():
                 self._count(known, done.input)
                 return
@@ -216,7 +222,7 @@ class Recording:
         told = msgspec.structs.replace(
             form.told, id=self._recorder.next_id(), forward=forward, values=values, time=time.time(), rank=rank()
         )
-        self._recorder.add(told)
+        self._add(told)
         if pending is not None:
             self._queue.add(told.id, "output", pending)
             self._queue.settle(wait=False)
@@ -226,6 +232,11 @@ class Recording:
         self._sampler.checked(form.layer)
         if key is not None:
             self._forms.add(key, form.of(told), frame, done.weight)
+
+    def _add(self, call: Call) -> None:
+        fell_off = self._recorder.add(call)
+        if fell_off is not None:
+            self._forms.fell_off(fell_off)
 
     def _form(self, caller: Caller, place: Hashable, done: Operation) -> Form:
         """All that is told of a call but for what it gave."""
@@ -248,8 +259,17 @@ class Recording:
             time=0.0,
         )
         words = LinearNames(names.input_text, names.weight, names.bias, text, used)
-        meant = leading(names, caller.frame)
-        return Form(blank, names, words, meant, caller.text.call, place, self._forms.layer(weight), caller.frame.f_code)
+        return Form(
+            told=blank,
+            names=names,
+            words=words,
+            leads=leading(names, caller.frame, done),
+            text=caller.text.call,
+            place=place,
+            layer=self._forms.layer(weight),
+            module=None if caller.module is None else weakref.ref(caller.module),
+            code=caller.frame.f_code,
+        )
 
     def _checked(self, done: Operation, names: LinearNames) -> tuple[Verdict, Values, Pending | None]:
         """A fault of ours costs the verdict, not the record. What is not checked may not be readable at all."""
@@ -335,7 +355,7 @@ class Recording:
         operands = operands_of(names, input, weight, bias, None)
         if failure.says_more(explained):
             BaseException.add_note(error, failure.note(explained, text, shapes(operands)))
-        self._recorder.add(
+        self._add(
             Call(
                 id=self._recorder.next_id(),
                 name=names.call,

@@ -235,6 +235,7 @@ class Past:
         self._copied.clear()
         self._latest.clear()
         self._holders.clear()
+        self._made_in.clear()
         self._elements = 0
 
     def outputs(self) -> dict[int, str]:

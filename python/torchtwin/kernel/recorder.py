@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from itertools import accumulate, takewhile
+from itertools import accumulate, islice, takewhile
 
 import msgspec
 
@@ -38,6 +38,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._seq = 0
         self._recorded = 0
+        self._newly_settled = 0
         self._dropped = 0
         self._last_id = 0
         self._settled = time.time()
@@ -66,13 +67,22 @@ class Recorder:
     def counts(self) -> tuple[int, int]:
         """Calls recorded since the start or the last clear, and how many of them fell off."""
         with self._lock:
+            self.settle()
             return self._recorded, self._dropped
 
     @property
     def alike(self) -> int:
         """How many of the calls that are kept are told in short."""
         with self._lock:
+            self.settle()
             return self._runs.calls
+
+    def newly_settled(self) -> int:
+        """Counts the calls that are pending. Returns how many were counted, by whomever, since this was asked last."""
+        with self._lock:
+            self.settle()
+            counted, self._newly_settled = self._newly_settled, 0
+            return counted
 
     def calls(self) -> list[Call]:
         """Those that are told whole, oldest first."""
@@ -92,32 +102,38 @@ class Recorder:
             run = self._runs.with_call(id) if found is None else None
             return found if run is None else self._whole(run, id)
 
-    def add(self, call: Call) -> None:
-        """A new call; the oldest falls off a full ring."""
+    def keeps(self, id: int) -> bool:
+        """Whether that call is here, told whole."""
+        return id in self._calls
+
+    def add(self, call: Call) -> int | None:
+        """A new call; the oldest falls off a full ring, and its id is returned."""
         with self._lock:
             self._recorded += 1
             self._calls[call.id] = call
             self._put(("call", call.id), call)
-            if len(self._calls) > self._max_calls:
-                self._drop_oldest()
+            fell_off = self._drop_oldest() if len(self._calls) > self._max_calls else None
         self._listener()
+        return fell_off
 
-    def settle(self) -> int:
-        """Counts the calls that are pending, and returns how many there were."""
+    def settle(self) -> None:
+        """Counts the calls that are pending."""
         with self._lock:
             taken = [self.pending.popleft() for _ in range(len(self.pending))]
             began, self._settled = self._settled, time.time()
             if not taken:
-                return 0
-            for run in runs(self._last_id + 1, taken, began, self._settled, self.reason):
-                self._runs.add(run)
-                self._put(("run", run.first), run)
+                return
+            kept = [it for it in taken if it.call in self._calls]  # what they are like may have been cleared meanwhile
             self._last_id += len(taken)
             self._recorded += len(taken)
+            self._newly_settled += len(taken)
+            self._dropped += len(taken) - len(kept)
+            for run in runs(self._last_id - len(kept) + 1, kept, began, self._settled, self.reason):
+                self._runs.add(run)
+                self._put(("run", run.first), run)
             while self._runs.calls > self._max_alike:
                 self._drop_oldest_run()
         self._listener()
-        return len(taken)
 
     def update(self, id: int, change: Callable[[Call], Call]) -> None:
         """Replaces a call by what `change` makes of it. A call that is gone stays gone."""
@@ -171,12 +187,18 @@ class Recorder:
         like = self._calls.get(run.like[id - run.first])
         return None if like is None else told_whole(run, id, like)
 
-    def _drop_oldest(self) -> None:
-        """Of the calls that none is like any more, or of all."""
-        oldest = next((id for id in self._calls if not self._runs.refer_to(id)), next(iter(self._calls)))
+    def _drop_oldest(self) -> int:
+        """Of the calls that none is like any more. A younger half is spared: those to come may be like one of them."""
+        while (oldest := self._oldest_that_none_is_like()) is None:
+            self._drop_oldest_run()
         self._dropped += 1
         self._calls.pop(oldest)
         self._events.pop(("call", oldest), None)  # an interrupt may have come before it was put there
+        return oldest
+
+    def _oldest_that_none_is_like(self) -> int | None:
+        older = islice(self._calls, self._max_calls // 2 + 1)
+        return next((id for id in older if not self._runs.refer_to(id)), None)
 
     def _drop_oldest_run(self) -> None:
         run = self._runs.drop_oldest()

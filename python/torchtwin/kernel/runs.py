@@ -29,7 +29,7 @@ def runs(first: int, calls: Sequence[Alike], began: float, ended: float, reason:
 
     To note when each was made would cost every call a tenth of a microsecond.
     """
-    step = (ended - began) / len(calls)
+    step = (ended - began) / max(len(calls), 1)
     for start in range(0, len(calls), MAX_IN_RUN):
         some = calls[start : start + MAX_IN_RUN]
         different = list(dict.fromkeys(some))

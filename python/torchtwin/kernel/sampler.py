@@ -11,6 +11,10 @@ MAX_FORMS = 8
 """So many forms of a layer's calls are checked when they come first, whatever is left of the budget."""
 
 
+PATIENCE = 1_000
+"""So many looks at other layers a turn waits for one that runs seldom: a few milliseconds of the budget."""
+
+
 class Sampler:
     """In mode `auto` the first call of a layer is always checked, and the first with another shape, dtype or place.
 
@@ -64,12 +68,12 @@ class Sampler:
         """Whether a call is checked that is like one that was told."""
         if self.mode != "auto":
             return self.mode == "every"
-        if not self.checks_more():
-            self._fast.look_at_next(False)
-            return False
         if layer not in self._present:
             self._present.add(layer)
             self._waiting.add(layer)
+        if not self.checks_more():
+            self._fast.look_at_next(False)
+            return False
         return layer in self._waiting or self._is_turn_over()
 
     def checked(self, layer: Layer) -> None:
@@ -79,9 +83,9 @@ class Sampler:
             self._waiting.discard(layer)
 
     def _is_turn_over(self) -> bool:
-        """Whether nobody is waiting, or those who are do not run any more: all others have had a turn twice since."""
+        """Whether nobody is waiting, or those who are do not run any more: so many others have come by since."""
         self._passed += 1
-        if self._waiting and self._passed <= 2 * len(self._present):
+        if self._waiting and self._passed <= max(PATIENCE, 2 * len(self._present)):
             return False
         self._passed = 0
         self._present = self._present - self._waiting

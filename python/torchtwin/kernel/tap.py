@@ -185,11 +185,19 @@ class WatchedLinear:
                     and _getframe(1).f_code is pattern.inner
                     and (frame := _getframe(pattern.depth)).f_lasti == pattern.instruction
                     and frame.f_code is pattern.code
+                    and id(bias) == pattern.bias
+                    and type(output) is Tensor
                     and output.dtype is pattern.dtype
                     and output.requires_grad is pattern.requires_grad
-                    and id(bias) == pattern.bias
+                    and input.requires_grad is pattern.input_requires_grad
                     and input.shape == pattern.shape
-                    and not (pattern.requires_grad and is_anomaly_enabled())
+                    and output.numel() == pattern.elements
+                    and (pattern.input_dtype is None or input.dtype is pattern.input_dtype)
+                    and (pattern.device is None or output.get_device() == pattern.device)
+                    and not (
+                        pattern.requires_grad
+                        and (weight.requires_grad is not pattern.weight_requires_grad or is_anomaly_enabled())
+                    )
                 ):
                     self._take(pattern.alike)
                     return output

@@ -125,7 +125,8 @@ class CellReports:
         self._session.guard(self._tell)(begun)
         if not begun.was_watched:
             self._session.guard(self._session.unwatch)()
-        self._session.guard(self._session.set_mode)(begun.mode)
+        if self._session.mode == "every":  # else somebody has chosen another meanwhile
+            self._session.guard(self._session.set_mode)(begun.mode)
 
     def _tell(self, begun: _Begun) -> None:
         changed = self._session.match(patient=begun.must_agree)

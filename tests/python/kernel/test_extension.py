@@ -158,23 +158,6 @@ def test_the_state_tells_when_torch_comes(kernel: Kernel) -> None:
     assert events(kernel.pages, State)[-1].watching
 
 
-def ids_told(pages: list[Page]) -> list[int]:
-    """Of the calls told whole and in runs."""
-    runs = [id for run in events(pages, Run) for id in range(run.first, run.first + len(run.like))]
-    return sorted({*runs, *(call.id for call in events(pages, Call))})
-
-
-def test_twenty_thousand_calls_arrive_complete_and_in_order(kernel: Kernel) -> None:
-    ran = kernel.run(
-        LAYER + "with torch.no_grad():\n    for i in range(20_000):\n        fc(x)\n        if i % 1000 == 0: print(i)"
-    )
-    assert ran.text.split() == [str(i) for i in range(0, 20_000, 1000)]
-    kernel.wait_for(lambda pages: len(ids_told(pages)) >= 20_000)
-    ids = ids_told(kernel.pages)
-    assert ids == list(range(ids[0], ids[0] + 20_000))
-    assert all(b.after == a.upto for a, b in zip(kernel.pages, kernel.pages[1:], strict=False))
-
-
 def test_the_ring_answers_a_replay(kernel: Kernel) -> None:
     kernel.run(LAYER + "for _ in range(5): fc(x)")
     reply = kernel.ask({"type": "replay", "after": 0, "limit": 2000})
@@ -520,3 +503,66 @@ def test_loading_before_torch_does_not_import_it() -> None:
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def told(pages: list[Page]) -> list[int]:
+    """The ids of all calls in the order in which they arrived first, whole or in a run."""
+    seen: dict[int, None] = {}
+    for event in (it.event for page in pages for it in page.envelopes):
+        if isinstance(event, Call):
+            seen[event.id] = None
+        elif isinstance(event, Run):
+            seen.update(dict.fromkeys(range(event.first, event.first + len(event.like))))
+    return list(seen)
+
+
+def test_a_hundred_thousand_calls_of_one_cell_arrive_complete_and_in_order(kernel: Kernel) -> None:
+    kernel.run(LAYER)
+    kernel.pages.clear()
+    code = "for i in range(100_000):\n    y = fc(x)\n    if i % 1000 == 0: print(i)"
+    printed = kernel.run(code).text.split()
+    assert printed == [str(i) for i in range(0, 100_000, 1000)]
+    kernel.wait_for(lambda pages: len(told(pages)) == 100_000)
+    ids = told(kernel.pages)
+    assert ids == list(range(ids[0], ids[0] + 100_000))
+    kernel.wait_for(lambda pages: any(it.calls == 100_000 for it in events(pages, State)))
+    state = events(kernel.pages, State)[-1]
+    assert (state.dropped, state.internal_errors, state.mode) == (0, None, "auto")
+    whole = {it.id for it in events(kernel.pages, Call)}
+    assert all(like in whole for run in events(kernel.pages, Run) for like in run.like)
+    assert all(one.upto == two.after for one, two in zip(kernel.pages, kernel.pages[1:], strict=False))
+
+
+def test_a_panel_that_comes_late_gets_each_of_many_calls_once(kernel: Kernel) -> None:
+    kernel.run(LAYER + "for _ in range(20_000): y = fc(x)")
+    after, ids = 0, []
+    while True:
+        page = kernel.ask({"type": "replay", "after": after, "limit": 50}).page
+        ids += told([page])
+        after = page.upto
+        if page.upto == page.latest:
+            break
+    assert sorted(ids) == list(range(min(ids), min(ids) + 20_000))
+
+
+def test_mode_and_budget_are_set_from_a_panel_in_a_running_kernel(kernel: Kernel) -> None:
+    kernel.ask({"type": "mode", "mode": "shapes", "budget": 0.5})
+    try:
+        assert "mode shapes" in kernel.run("%twin").text
+        kernel.run(LAYER + "y = fc(x)")
+        kernel.wait_for(lambda pages: events(pages, Call))
+        assert events(kernel.pages, Call)[-1].forward.reason == "in mode `shapes` calls are recorded only"
+    finally:
+        kernel.run("%twin mode auto 3%")
+
+
+def test_no_thread_of_ours_is_left_when_the_extension_is_unloaded(kernel: Kernel) -> None:
+    ours = "[t.name for t in __import__('threading').enumerate() if t.name.startswith('torchtwin')]"
+    kernel.run(LAYER + "y = fc(x)")
+    assert "torchtwin-pulse" in kernel.value(ours)
+    kernel.run("%unload_ext torchtwin")
+    joined = "for t in threading.enumerate(): t.name.startswith('torchtwin') and t.join(10)"
+    kernel.run("import threading\n" + joined)
+    left = kernel.value(ours)
+    kernel.load()
+    assert left == []

@@ -185,3 +185,20 @@ def test_who_still_listens_is_told_that_nobody_answers_any_more(notebook: Notebo
     query.close()
     query.close()
     assert (gone.closed, listening.closed) == (0, 1)
+
+
+def test_a_host_sets_mode_and_budget(notebook: Notebook) -> None:
+    assert isinstance(ask(notebook, type="mode", mode="shapes", budget=0.25), Done)
+    state = notebook.session.state()
+    assert (state.mode, state.budget) == ("shapes", 0.25)
+    assert isinstance(ask(notebook, type="mode", mode="auto", budget=None), Done)
+    state = notebook.session.state()
+    assert (state.mode, state.budget) == ("auto", 0.25)
+
+
+@pytest.mark.parametrize(("mode", "budget"), [("all", None), ("auto", 0), ("auto", -1), ("auto", 1.5), ("auto", "3%")])
+def test_a_mode_or_a_budget_that_there_is_not_is_refused(notebook: Notebook, mode: str, budget: object) -> None:
+    reply = ask(notebook, type="mode", mode=mode, budget=budget)
+    assert isinstance(reply, Refused)
+    assert reply.code == "invalid"
+    assert (notebook.session.mode, notebook.session.budget) == ("every", 0.03)

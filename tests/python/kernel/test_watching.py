@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import torchtwin
+from torchtwin.kernel.session import session
 
 RECORD_KEYS = {"id", "name", "expression", "site", "operands", "forward", "gradients", "error"}
 VERDICT_KEYS = {
@@ -121,3 +122,47 @@ def test_clear_drops_the_records_and_keeps_watching() -> None:
     assert torchtwin.records() == []
     torch.nn.Linear(2, 3)(torch.ones(1, 2))
     assert len(torchtwin.records()) == 1
+
+
+def test_a_mode_that_there_is_not_is_refused_and_nothing_changes() -> None:
+    with pytest.raises(ValueError, match="mode is 'all'; it must be one of 'shapes', 'auto', 'every'"):
+        torchtwin.watch(mode="all")  # type: ignore[arg-type]
+    assert not session.watching
+
+
+@pytest.mark.parametrize("budget", [0, -0.1, 1.01, 3, float("nan")])
+def test_a_budget_that_is_no_share_is_refused_and_nothing_changes(budget: float) -> None:
+    with pytest.raises(ValueError, match=r"budget is .*; it is a share of the running time, above 0 and at most 1"):
+        torchtwin.watch(budget=budget)
+    assert not session.watching
+    assert session.budget == 0.03
+
+
+def test_mode_and_budget_hold_until_they_are_set_again() -> None:
+    before = torchtwin.watch(mode="shapes", budget=0.5)
+    torchtwin.watch()
+    assert (session.mode, session.budget) == ("shapes", 0.5)
+    torchtwin.watch(mode="every")
+    assert (session.mode, session.budget) == ("every", 0.5)
+    before.__exit__(None, None, None)
+    assert (session.mode, session.budget) == ("auto", 0.03)
+
+
+def test_a_block_gives_mode_and_budget_back() -> None:
+    with torchtwin.watch("every", 1):
+        assert (session.watching, session.mode, session.budget) == (True, "every", 1)
+        with torchtwin.watch("shapes"):
+            assert (session.mode, session.budget) == ("shapes", 1)
+        assert (session.watching, session.mode) == (True, "every")
+    assert (session.watching, session.mode, session.budget) == (False, "auto", 0.03)
+
+
+def test_records_tell_each_call_also_those_that_were_only_counted() -> None:
+    fc, x = torch.nn.Linear(2, 3), torch.ones(1, 2)
+    with torchtwin.watch("shapes"):
+        for _ in range(50):
+            fc(x)
+    records = torchtwin.records()
+    assert [it["id"] for it in records] == list(range(records[0]["id"], records[0]["id"] + 50))
+    assert {it["forward"]["reason"] for it in records} == {"in mode `shapes` calls are recorded only"}
+    assert {it["site"]["source"] for it in records} == {"fc(x)"}

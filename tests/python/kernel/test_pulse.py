@@ -1,0 +1,94 @@
+"""The pulse beats between start and stop, in one thread that breakpoints leave alone, and never in a forked child."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from torchtwin.kernel import pulse as module
+from torchtwin.kernel.pulse import Pulse
+
+SOON = 30
+
+
+class Heart:
+    """Counts beats, and lets the test wait for one."""
+
+    def __init__(self) -> None:
+        self.threads: list[threading.Thread] = []
+        self.beaten = threading.Event()
+        self.pulse = Pulse(self)
+
+    def __call__(self) -> None:
+        self.threads.append(threading.current_thread())
+        self.beaten.set()
+
+    def wait(self) -> None:
+        self.beaten.clear()
+        assert self.beaten.wait(SOON)
+
+
+@pytest.fixture
+def heart(monkeypatch: pytest.MonkeyPatch) -> Iterator[Heart]:
+    monkeypatch.setattr(module, "INTERVAL", 0.001)
+    heart = Heart()
+    yield heart
+    heart.pulse.stop()
+
+
+def of_ours() -> set[threading.Thread]:
+    return {it for it in threading.enumerate() if it.name == "torchtwin-pulse"}
+
+
+def test_it_beats_in_one_thread_however_often_it_is_started(heart: Heart) -> None:
+    before = of_ours()
+    heart.pulse.start()
+    heart.pulse.start()
+    heart.wait()
+    heart.wait()
+    assert len(of_ours() - before) == 1
+    assert set(heart.threads) == of_ours() - before
+
+
+def test_it_stops_and_leaves_no_thread_behind(heart: Heart) -> None:
+    heart.pulse.start()
+    heart.wait()
+    (thread,) = set(heart.threads)
+    heart.pulse.stop()
+    heart.pulse.stop()
+    thread.join(SOON)
+    assert not thread.is_alive()
+
+
+def test_it_beats_again_in_another_thread_after_it_was_stopped(heart: Heart) -> None:
+    heart.pulse.start()
+    heart.wait()
+    heart.pulse.stop()
+    (first,) = set(heart.threads)
+    heart.pulse.start()
+    first.join(SOON)
+    assert not first.is_alive()
+    heart.wait()
+    assert heart.threads[-1] is not first
+
+
+def test_a_program_may_end_while_it_beats_and_a_debugger_lets_it_run(heart: Heart) -> None:
+    heart.pulse.start()
+    heart.wait()
+    thread = heart.threads[0]
+    assert thread.daemon
+    assert thread.pydev_do_not_trace  # type: ignore[attr-defined]
+    assert thread.is_pydev_daemon_thread  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_gets_no_thread_though_the_parent_was_starting_one(heart: Heart) -> None:
+    with heart.pulse._lock:  # as it is held by a thread that does not exist in the child
+        heart.pulse.forked()
+    heart.pulse.start()
+    heart.pulse.stop()
+    assert not heart.threads
+    assert heart.pulse._stopped is None
