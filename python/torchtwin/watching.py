@@ -49,7 +49,7 @@ def watch(mode: Mode | None = None, budget: float | None = None) -> Watch:
 
     if mode is not None and mode not in MODES:
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(map(repr, MODES))}")
-    if budget is not None and not 0 < budget <= 1:
+    if budget is not None and not (isinstance(budget, int | float) and 0 < budget <= 1):
         raise ValueError(f"budget is {budget!r}; it is a share of the running time, above 0 and at most 1: 0.03 is 3 %")
     before = Watch(not session.watching, session.mode, session.budget)
     session.watch(mode, budget)

@@ -32,15 +32,30 @@ class Budget:
     """
 
     def __init__(self, share: float = SHARE, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.share = share
+        self._share = share
         self._clock = clock
-        self.begins()
+        self._told = Cost(0.0, 0.0)
+        """What `cost` tells until something is spent in the present cell."""
+        self._ran = self._spent = self._forfeited = 0.0
+        self._counted = 0
+        self._since: float | None = clock()
+
+    @property
+    def share(self) -> float:
+        return self._share
+
+    @share.setter
+    def share(self, share: float) -> None:
+        """What was left or owed under another share stays so."""
+        left, self._share = self.left(), share
+        self._forfeited = self._allowed() - self._spent - left
 
     def begins(self) -> None:
         """A cell is about to run."""
+        self._told = self.cost()
         self._ran = self._spent = self._forfeited = 0.0
         self._counted = 0
-        self._since: float | None = self._clock()
+        self._since = self._clock()
 
     def stops(self) -> None:
         """The user's time stands still: the cell has ended, or the watch. Harmless when it does already."""
@@ -83,14 +98,20 @@ class Budget:
 
     def left(self) -> float:
         """Seconds that may still be spent; negative where more was spent already."""
-        left = max(ADVANCE, self.share * self._running()) - self._spent - self._forfeited
+        left = self._allowed() - self._spent - self._forfeited
         if left > SAVED:
             self._forfeited += left - SAVED
         return min(left, SAVED)
 
     def cost(self) -> Cost:
+        """Of the last cell in which anything was spent, which may be the present one."""
+        if not self._spent and not self._counted and self._told.spent:
+            return self._told
         counted = self._counted * PER_CALL
         return Cost(spent=round(self._spent + counted, 4), running=round(max(self._running() - counted, 0.0), 2))
+
+    def _allowed(self) -> float:
+        return max(ADVANCE, self._share * self._running())
 
     def _running(self) -> float:
         return max(self._elapsed() - self._spent, 0.0)

@@ -229,7 +229,8 @@ class Recording:
         self.past.hold(told.id, done.operands, form.text, copy=_is_checked(forward))
         if done.output.grad_fn is not None:
             self._watch_gradients(told, form.names, done)
-        self._sampler.checked(form.layer)
+        if _is_checked(forward):
+            self._sampler.checked(form.layer)
         if key is not None:
             self._forms.add(key, form.of(told), frame, done.weight)
 

@@ -7,6 +7,8 @@ from torchtwin.kernel.fastpath import FastPath
 from torchtwin.kernel.forms import Layer
 from torchtwin.protocol import Mode
 
+MAX_DEBT = 1.0
+"""Seconds beyond the budget, after which even the first call of a layer is not checked."""
 MAX_FORMS = 8
 """So many forms of a layer's calls are checked when they come first, whatever is left of the budget."""
 
@@ -34,13 +36,16 @@ class Sampler:
 
     @property
     def reason_for_none(self) -> str | None:
-        """Why no call at all is checked."""
-        return "in mode `shapes` calls are recorded only" if self.mode == "shapes" else None
+        """Why no call at all is checked now, not even the first of a layer."""
+        is_in_debt = self.mode == "auto" and self._budget.left() < -MAX_DEBT
+        return self.reason if self.mode == "shapes" or is_in_debt else None
 
     @property
     def reason(self) -> str:
         """Why a call is not checked that is only counted."""
-        return self.reason_for_none or f"over the budget of {100 * self._budget.share:.3g} % of the running time"
+        if self.mode == "shapes":
+            return "in mode `shapes` calls are recorded only"
+        return f"over the budget of {100 * self._budget.share:.3g} % of the running time"
 
     def turn_to(self, mode: Mode) -> None:
         self.mode = mode

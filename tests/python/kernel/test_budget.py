@@ -27,7 +27,7 @@ def started(share: float = 0.03) -> tuple[Budget, Clock]:
 
 def test_a_cell_may_use_the_advance_at_once() -> None:
     budget, _ = started()
-    assert budget.left() == pytest.approx(0.02)
+    assert budget.left() == pytest.approx(0.05)
 
 
 def test_what_may_be_spent_is_the_share_of_the_users_own_time() -> None:
@@ -51,7 +51,7 @@ def test_who_spends_only_while_something_is_left_exceeds_the_budget_by_one_check
             clock.now += last
             budget.charge(last)
             spent += last
-        assert spent <= max(0.02, share * running) + last + 1e-9
+        assert spent <= max(0.05, share * running) + last + 1e-9
     assert spent > 0.5 * min(share, 0.1) * running  # and the budget is used
 
 
@@ -97,8 +97,20 @@ def test_a_new_cell_begins_with_nothing_spent_and_nothing_saved() -> None:
     budget.charge(7)
     budget.count(1000)
     budget.begins()
-    assert (budget.cost().spent, budget.cost().running) == (0.0, 0.0)
-    assert budget.left() == pytest.approx(0.02)
+    assert budget.left() == pytest.approx(0.05)
+    clock.now += 1
+    budget.charge(0.5)
+    assert (budget.cost().spent, budget.cost().running) == (0.5, 0.5)
+
+
+def test_of_a_cell_that_spends_nothing_the_cost_is_that_of_the_cell_before() -> None:
+    budget, clock = started()
+    clock.now += 10
+    budget.charge(2)
+    budget.stops()
+    for _ in range(2):
+        budget.begins()
+        assert (budget.cost().spent, budget.cost().running) == (2.0, 8.0)
 
 
 def test_a_function_of_ours_is_charged_with_its_time_also_where_it_raises() -> None:
@@ -136,8 +148,13 @@ def test_calls_that_are_only_counted_are_told_in_the_cost_and_leave_no_debt() ->
     assert budget.left() == pytest.approx(0.25)
 
 
-def test_a_share_that_is_changed_counts_from_the_beginning_of_the_cell() -> None:
+def test_what_was_left_or_owed_stays_when_the_share_is_changed() -> None:
     budget, clock = started()
     clock.now += 2
     budget.share = 0.1
-    assert budget.left() == pytest.approx(0.2)
+    assert budget.left() == pytest.approx(0.06)
+    clock.now += 1
+    assert budget.left() == pytest.approx(0.16)
+    budget.charge(1)
+    budget.share = 0.001
+    assert budget.left() == pytest.approx(-0.94)  # what is spent is no running time

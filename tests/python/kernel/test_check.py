@@ -249,3 +249,13 @@ def test_a_nested_input_is_recorded_and_unchecked(notebook: Notebook, layout: st
     assert call.forward.reason == "nested tensors have no one shape"
     assert call.operands.input is not None
     assert call.operands.input.shape == [2, -1, -1]
+
+
+def test_of_an_empty_batch_of_a_large_layer_nothing_is_wrong(notebook: Notebook) -> None:
+    call = notebook.call("fc = nn.Linear(4096, 4096)\nx = torch.empty(0, 4096, requires_grad=True)\ny = fc(x)")
+    assert call.forward.message == "identical: both are empty"
+    notebook.run("y.sum().backward()")
+    gradients = notebook.again(call).gradients
+    assert gradients.weight is not None
+    assert gradients.input is not None
+    assert (gradients.weight.kind, gradients.input.message) == ("identical", "identical: both are empty")

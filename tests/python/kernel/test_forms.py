@@ -64,6 +64,9 @@ CELLS = {
     "in a function, layers as arguments": (
         "def f(it, inp):\n    return it(inp)\nfor _ in range(4): f(fc, x); f(square, x)"
     ),
+    "in two functions of one form": (
+        "def f(one): return fc(one)\ndef g(other): return fc(other)\nfor _ in range(4): f(x); g(x)"
+    ),
     "a sequential": ("net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3))\nfor _ in range(4): y = net(x)"),
     "twice in a sequential": "net = nn.Sequential(square, nn.ReLU(), square)\nfor _ in range(4): y = net(x)",
     "twice in a sequential, of an expression": (

@@ -101,7 +101,7 @@ def test_all_checks_together_stay_within_the_budget(check: float) -> None:
     program = Program(check)
     program.cell(cycle(many(10)), 20)
     first = 10 * check  # which are checked whatever is left
-    assert program.budget.cost().spent <= max(0.02 + first, 0.03 * 20) + check
+    assert program.budget.cost().spent <= max(0.05 + first, 0.03 * 20) + check
     assert program.budget.cost().spent > 0.9 * 0.03 * (20 - 0.6)
 
 
@@ -123,7 +123,7 @@ def test_a_layer_that_runs_no_more_holds_nobody_up_for_long() -> None:
     program = Program()
     gone = chain(*(repeat(it, 20) for it in many(5)))
     program.cell(chain(gone, repeat("stays")), 10)
-    assert program.longest["stays"] < 1
+    assert program.longest["stays"] < 2  # what a cell may take in advance is paid back in 0.05 / 0.03 seconds
     assert program.checked["stays"] > 100
 
 
@@ -144,7 +144,7 @@ def test_a_layer_that_comes_back_is_checked_again() -> None:
 
 def test_without_budget_the_way_closes_and_a_beat_opens_it_again() -> None:
     program = Program()
-    program.budget.charge(0.02)
+    program.budget.charge(0.05)
     layer = Layer(forms=1)
     assert program.fast.due
     assert not program.sampler.checks_again(layer)
@@ -194,3 +194,13 @@ def test_the_way_stays_open_while_somebody_needs_each_call_or_nobody_counts() ->
         fast.look_at_next(False)
         assert fast.due
     assert not fast.due
+
+
+def test_beyond_a_debt_not_even_a_first_call_is_checked() -> None:
+    program = Program()
+    program.budget.charge(1.0)
+    assert program.sampler.reason_for_none is None
+    program.budget.charge(0.1)
+    assert program.sampler.reason_for_none == "over the budget of 3 % of the running time"
+    program.sampler.turn_to("every")
+    assert program.sampler.reason_for_none is None

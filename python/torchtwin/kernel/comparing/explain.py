@@ -30,7 +30,7 @@ def explain(value: object, words: str, session: Session, is_watched: bool = True
     if not isinstance(made, Side):
         return f"{made}."
     origins = list(_origins(made, session)) or list(_alike(value, words, session))
-    return "\n".join([_tensor(made), *(origins or [f"  {_untraced(is_watched)}"])])
+    return "\n".join([_tensor(made), *(origins or [f"  {_untraced(session, is_watched)}"])])
 
 
 def _alike(value: object, words: str, session: Session) -> Iterator[str]:
@@ -46,7 +46,9 @@ def _alike(value: object, words: str, session: Session) -> Iterator[str]:
     yield f"  {verdict.diagnosis.message if verdict.diagnosis else verdict.message}"
 
 
-def _untraced(is_watched: bool) -> str:
+def _untraced(session: Session, is_watched: bool) -> str:
+    if session.recorder.alike:
+        return "not traced to a recorded call; of calls that were only counted nothing is kept: see `%twin mode every`"
     return "not traced to a recorded call" + ("" if is_watched else f"; {NOT_WATCHED}")
 
 

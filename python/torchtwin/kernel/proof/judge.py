@@ -73,7 +73,7 @@ def judge(
     shape = within.value.shape
     layer_rows, formula_rows = layer.reshape(shape), formula.reshape(shape)
     if _same_bits(layer_rows, formula_rows) and within.all_near(layer_rows):
-        return _bit_for_bit(layer.numel(), within.usual)
+        return bit_for_bit(layer.numel(), within.usual)
     usual = _usual_facts(layer_rows, formula_rows, within) if layer.dtype == formula.dtype else None
     if usual is not None:
         return _rounding(usual, layer.numel(), _ulps(usual.max_ulp_diff), words)
@@ -96,7 +96,7 @@ def identical_sums(layer: Tensor, formula: Tensor, rows: Tensor, sizes: Tensor, 
     exact = eights.sum(0, dtype=torch.float64)
     if not bool(((layer.double() - exact).abs_() <= limit).all()):
         return None
-    return _bit_for_bit(layer.numel(), usual_bound(terms, False, how))
+    return bit_for_bit(layer.numel(), usual_bound(terms, False, how))
 
 
 def _judged(
@@ -114,7 +114,7 @@ def _same_bits(a: Tensor, b: Tensor) -> bool:
     return a.dtype == b.dtype and integers is not None and torch.equal(a.view(integers), b.view(integers))
 
 
-def _bit_for_bit(elements: int, bound: float) -> Verdict:
+def bit_for_bit(elements: int, bound: float) -> Verdict:
     """The verdict of nearly every call, made without a second look."""
     message = f"identical, {elements:,} of {elements:,} elements, bit for bit" if elements else _EMPTY
     return Verdict(
@@ -218,7 +218,7 @@ def usual_verdict(told: Sequence[float], elements: int, bound: float, largest: f
     """
     near, size, _, same_bits, *_ = told
     if near and size < largest and same_bits == elements:
-        return _bit_for_bit(elements, bound)
+        return bit_for_bit(elements, bound)
     facts = _read(told, largest)
     return None if facts is None else _rounding(facts, elements, _ulps(facts.max_ulp_diff), Words())
 

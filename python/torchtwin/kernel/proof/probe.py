@@ -33,7 +33,7 @@ from torch import Tensor
 from torchtwin.kernel.proof.alarm import PROBABILITY, listen, wide
 from torchtwin.kernel.proof.bounds import Arithmetic, exact_product
 from torchtwin.kernel.proof.enclosure import Enclosure, enclosure
-from torchtwin.kernel.proof.judge import Rows, judge, queued_facts, usual_verdict
+from torchtwin.kernel.proof.judge import Rows, bit_for_bit, judge, queued_facts, usual_verdict
 from torchtwin.kernel.proof.pending import Pending
 from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.values import number
@@ -87,6 +87,8 @@ def sampled(product: Product, results: Sequence[Tensor], how: Arithmetic, beside
 
 def probed(product: Product, layer: Tensor, how: Arithmetic) -> Verdict:
     """The verdict on `layer`, of M * N elements in any shape."""
+    if not layer.numel():
+        return bit_for_bit(0, 0.0)
     rows = layer.reshape(product.shape)
     alarm = listen(product, [rows], how, 1, wide(product.left.dtype))
     smallest = float(alarm.smallest)
@@ -99,6 +101,8 @@ def probed(product: Product, layer: Tensor, how: Arithmetic) -> Verdict:
 
 def probing(product: Product, layer: Tensor, how: Arithmetic) -> Pending | Verdict:
     """The same, queued on the layer's device: nothing is read before the verdict is asked for."""
+    if not layer.numel():
+        return bit_for_bit(0, 0.0)
     rows = layer.reshape(product.shape)
     alarm = listen(product, [rows], how, 1, wide(product.left.dtype))
     some, formula, within = _some(product, rows, how)
