@@ -19,7 +19,6 @@ from benchmarks.cost.rivals import CONTROL, RIVALS, Rival, missing
 from benchmarks.cost.works import WORKS, Work, linear_calls
 
 import torchtwin
-from torchtwin.kernel.session import session
 
 
 @dataclass(frozen=True)
@@ -135,6 +134,8 @@ def measure(work: Work, rival: Rival, rounds: int, seconds: float) -> Measured:
 
 def _told() -> float | None:
     """Of all blocks so far, and of nothing but them: the books stand still where nobody watches."""
+    from torchtwin.kernel.session import session  # whose books begin where it is first imported, which is by a watch
+
     cost = session.state().cost
     return cost.spent / cost.running if cost is not None and cost.running else None
 

@@ -16,6 +16,7 @@ from benchmarks.cost import loading, measuring, memory, rivals
 from benchmarks.cost.works import WORKS, Forward, Work, encoder, linear_calls, mlp, single
 
 import torchtwin
+from torchtwin.kernel.session import session
 
 SMALL = {"single": single, "encoder": lambda: encoder(layers=2, width=16, batch=2, length=3), "mlp": lambda: mlp(2)}
 SPREAD = {"median": 1.18, "lower": 1.16, "upper": 1.21}
@@ -58,14 +59,14 @@ def test_blocks_in_our_modes_are_watched_and_the_others_are_not(mode: str) -> No
     def noted(work: Work) -> Iterator[Forward]:
         with rivals.OURS[mode](work) as forward:
             yield forward
-            seen.append((measuring.session.mode, torchtwin.records() != []))
+            seen.append((session.mode, torchtwin.records() != []))
 
     measured = measuring.measure(work, noted, rounds=2, seconds=1e-4)
     assert set(seen) == {(mode, True)}
     assert (measured.calls, measured.rounds) == (13, 2)
     assert measured.told is not None
     assert measured.cpu.lower <= measured.cpu.median <= measured.cpu.upper
-    assert not measuring.session.watching
+    assert not session.watching
 
 
 @pytest.mark.parametrize("rival", ["empty global forward hook", "FlopCounterMode", "DebugMode"])
