@@ -21,7 +21,7 @@ SOURCES := $(shell find src style schema -type f 2>/dev/null) package.json tscon
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo build test check lint types pytest vitest e2e packaging wheel court screenshot clean chromium
+.PHONY: demo build test check lint types pytest vitest e2e packaging wheel court bench screenshot clean chromium
 .DELETE_ON_ERROR:
 # `wheel` builds from clean what `e2e` is looking at.
 .NOTPARALLEL:
@@ -67,6 +67,10 @@ wheel: $(INSTALLED)
 # Some minutes; a small part of it is among the Python tests.
 court: $(INSTALLED)
 	$(VENV)/python -m benchmarks.court
+
+# Twenty minutes or more. The peers that are not installed are left out: pip install -e '.[bench]'
+bench: $(INSTALLED)
+	$(VENV)/python -m benchmarks.overhead
 
 screenshot: build chromium
 	npm run --silent screenshot

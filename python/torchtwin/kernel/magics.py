@@ -11,7 +11,6 @@ from IPython.display import display
 
 from torchtwin.kernel.comparing.question import Evaluation, Question, equality_meant, is_name, question
 from torchtwin.kernel.recorder import MAX_CALLS
-from torchtwin.kernel.report import Report, summary
 from torchtwin.kernel.session import Session
 from torchtwin.kernel.twin_cell import ASSERT, REPORT_AT_END, CellReports, PlainCell
 from torchtwin.protocol import Call, Mode
@@ -116,6 +115,8 @@ class TwinMagics(Magics):
         self._summarise()
 
     def _summarise(self) -> None:
+        from torchtwin.kernel.report import summary  # not needed to load the extension
+
         print(summary(self._session.state(), self._session.calls(), self._session.recorder.alike))
 
     def _answer(self, asked: Question) -> None:
@@ -146,6 +147,8 @@ class TwinMagics(Magics):
         display(Verdict(comparison))  # type: ignore[no-untyped-call]
 
     def _report(self, after: int, calls: list[Call]) -> None:
+        from torchtwin.kernel.report import Report
+
         display(Report(calls, self._session.page(after, MAX_CALLS)))  # type: ignore[no-untyped-call]
 
 

@@ -119,7 +119,8 @@ class Recorder:
     def settle(self) -> None:
         """Counts the calls that are pending."""
         with self._lock:
-            taken = [self.pending.popleft() for _ in range(len(self.pending))]
+            take = self.pending.popleft
+            taken = [take() for _ in range(len(self.pending))]
             began, self._settled = self._settled, time.time()
             if not taken:
                 return

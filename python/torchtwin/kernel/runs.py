@@ -34,12 +34,13 @@ def runs(first: int, calls: Sequence[Alike], began: float, ended: float, reason:
         some = calls[start : start + MAX_IN_RUN]
         different = list(dict.fromkeys(some))
         shapes = list(dict.fromkeys(it.shape for it in different))
-        shape = {it: shapes.index(it.shape) for it in different}
+        call = {it: it.call for it in different}.__getitem__
+        shape = {it: shapes.index(it.shape) for it in different}.__getitem__
         yield Run(
             first=first + start,
-            like=[it.call for it in some],
+            like=list(map(call, some)),
             shapes=[list(it) for it in shapes],
-            shape=[shape[it] for it in some],
+            shape=list(map(shape, some)) if len(shapes) > 1 else [0] * len(some),
             time=began + step * (start + 1),
             seconds=step * (len(some) - 1),
             reason=reason,
@@ -89,6 +90,7 @@ class Runs:
     def __init__(self) -> None:
         self._runs: list[Run] = []
         self._like: Counter[int] = Counter()
+        """How many runs have calls that are like one, by its id."""
         self.calls = 0
 
     def __iter__(self) -> Iterator[Run]:
@@ -96,14 +98,15 @@ class Runs:
 
     def add(self, run: Run) -> None:
         self._runs.append(run)
-        self._like.update(run.like)
+        self._like.update(set(run.like))
         self.calls += len(run.like)
 
     def drop_oldest(self) -> Run:
         run = self._runs.pop(0)
-        self._like.subtract(run.like)
+        like = set(run.like)
+        self._like.subtract(like)
         self.calls -= len(run.like)
-        for id in {id for id in run.like if not self._like[id]}:
+        for id in {id for id in like if not self._like[id]}:
             del self._like[id]
         return run
 

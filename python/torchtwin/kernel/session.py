@@ -215,9 +215,10 @@ class Session:
         return self._budget.thread()
 
     def _beat(self) -> None:
-        if self._recording is not None:
-            self._recording.beat()
-        self.say_state()
+        with self._budget.thread():
+            if self._recording is not None:
+                self._recording.beat()
+            self.say_state()
 
     def _run(self) -> None:
         self._budget.goes_on()

@@ -22,7 +22,9 @@ class Clock:
 
 def started(share: float = 0.03) -> tuple[Budget, Clock]:
     clock = Clock()
-    return Budget(share, clock), clock
+    budget = Budget(share, clock)
+    budget.begins()
+    return budget, clock
 
 
 def test_a_cell_may_use_the_advance_at_once() -> None:
@@ -143,8 +145,8 @@ def test_calls_that_are_only_counted_are_told_in_the_cost_and_leave_no_debt() ->
     budget, clock = started()
     clock.now += 10
     budget.count(1_000_000)
-    assert budget.cost().spent == pytest.approx(1.2)
-    assert budget.cost().running == pytest.approx(8.8)
+    assert budget.cost().spent == pytest.approx(1.6)
+    assert budget.cost().running == pytest.approx(8.4)
     assert budget.left() == pytest.approx(0.25)
 
 

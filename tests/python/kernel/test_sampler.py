@@ -23,6 +23,7 @@ class Program:
     def __init__(self, check: float = 100e-6, mode: Mode = "auto") -> None:
         self.now = 0.0
         self.budget = Budget(clock=lambda: self.now)
+        self.budget.begins()
         self.fast = FastPath(deque())
         self.fast.is_counted = True
         self.sampler = Sampler(self.budget, self.fast)

@@ -1,0 +1,1 @@
+"""What watching costs, and what others that look on cost at the same work."""
