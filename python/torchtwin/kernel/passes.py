@@ -27,6 +27,14 @@ Note = Callable[[int, str, str], None]
 """Takes the call's id, the operand and the sentence."""
 
 
+MAX_UNRECORDED = 2
+"""So many passes without a recorded call are counted; then nobody looks until one is recorded again.
+
+The node that accumulates outlives a step of training where the next forward begins before the last graph is dropped.
+What `.grad` got meanwhile is told as other values that it held.
+"""
+
+
 class _Shares:
     """What the recorded calls that one backward has passed gave to one parameter. Lives as long as that backward."""
 
@@ -104,6 +112,8 @@ class _Accumulation:
     """Whether `.grad` was changed between two passes on a device: to tell zeros from others would wait for it."""
     hooked: bool = False
     """Whether a hook of the user's runs on `.grad` after each accumulation."""
+    unrecorded: int = 0
+    """How many passes came one after the other without a share of a recorded call."""
     left: tuple[int, int, int] | None = None
     """The `id`, version and memory of `.grad` when the last backward ended."""
     arriving: weakref.WeakValueDictionary[int, _Shares] = field(default_factory=weakref.WeakValueDictionary)
@@ -187,7 +197,12 @@ class Passes:
         shares = state.arriving.pop(torch._C._current_graph_task_id(), None)
         if shares is None:
             state.calls = None
+            state.unrecorded += 1
+            if state.unrecorded >= MAX_UNRECORDED and state.handle is not None:
+                state.handle.remove()
+                state.handle = None
             return
+        state.unrecorded = 0
         differs = False if arrived is None else shares.differ_from(arrived)
         shares.let_go()
         state.calls = (
