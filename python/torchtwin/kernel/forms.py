@@ -54,7 +54,7 @@ class Key(NamedTuple):
     place: Hashable
     """Where it was made: every frame from the inner one to the user's."""
     within: Hashable
-    """Whose method makes the call, and what made the input: the tap doesn't look at these."""
+    """Whose methods lead to the call, and what made the input: the tap doesn't look at these."""
     dtype: torch.dtype
     """Of the output."""
     requires_grad: bool
@@ -159,7 +159,7 @@ class Forms:
 
     def add(self, key: Key, form: Form, frame: FrameType, weight: Tensor) -> None:
         """From now on calls of this form are known by this one."""
-        if len(self._forms) >= MAX_FORMS:
+        if max(len(self._forms), len(self._places), len(self._claims), len(self._passing)) >= MAX_FORMS:
             self.forget()
         form.layer.forms += key not in self._forms
         self.layers[key.weight] = form.layer
@@ -216,11 +216,12 @@ def key_of(frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None,
     if not has_storage(input) or not has_storage(weight) or not (bias is None or has_storage(bias)):
         return None
     frames = until_user(frame)
+    input_from = type(input.grad_fn)
     return Key(
         weight=_identity(weight),
         bias=id(None) if bias is None else _identity(bias),
         place=tuple((id(it.f_code), it.f_lasti) for it in frames),
-        within=(None if frame is frames[-1] else id(frame.f_locals.get("self")), type(input.grad_fn)),
+        within=(tuple(id(it.f_locals.get("self")) for it in frames[:-1] if it.f_code.co_name == "forward"), input_from),
         dtype=output.dtype,
         requires_grad=output.requires_grad,
         others=(

@@ -353,3 +353,11 @@ def test_frames_of_the_user_are_let_go(counting: Session) -> None:
 
     assert scope(nn.Linear(4, 3), torch.ones(2, 4))() is None
     assert sys.exc_info() == (None, None, None)
+
+
+def test_one_layer_in_two_containers_is_not_told_by_the_input_of_the_first(notebook: Notebook) -> None:
+    calls = notebook.run(
+        "a = nn.Linear(4, 4)\nnet = nn.Sequential(nn.Sequential(a), nn.Sequential(a))\nx = torch.ones(2, 4)\n"
+        "with torch.no_grad():\n    y = net(x)"
+    )
+    assert [call.expression for call in calls] == ["x @ a.weight.T + a.bias", "input @ a.weight.T + a.bias"]

@@ -57,6 +57,9 @@ class _Fitting:
     alike: list[Target]
 
 
+_OF_A_LAYER = "AddmmBackward0"
+
+
 class Matcher:
     """Knows what each name and call was after the last cell, to look at what the next one brings."""
 
@@ -129,6 +132,8 @@ class Matcher:
         yield from (functools.partial(match_of, candidate, one, target, is_given) for target in fitting)
         if not candidate.is_new or is_given or any(is_made_from_output(one, target) for target in fitting):
             return  # what torch gave, or a view of it, is meant to be another thing
+        if one.original.grad_fn is not None and one.original.grad_fn.name() == _OF_A_LAYER:
+            return  # the output of a call that was only counted
         for target in fitting[:MAX_NEAR]:
             yield functools.partial(near_miss_of, candidate, one, target, functools.partial(self._is_slip, is_patient))
 
