@@ -50,6 +50,10 @@ class Budget:
         left, self._share = self.left(), share
         self._forfeited = self._allowed() - self._spent - left
 
+    def forgive(self) -> None:
+        """Another mode begins, in which nothing is owed that was spent in the last."""
+        self._forfeited += min(self.left(), 0.0)
+
     def begins(self) -> None:
         """A cell is about to run."""
         self._told = self.cost()

@@ -32,7 +32,7 @@ class Extension:
         self._shell.events.register("post_run_cell", self._after_cell)
         if self._kernel is not None:
             self._kernel.comm_manager.register_target(QUERY_TARGET, self._query.opened)
-            self._flush = Flush(self._session.recorder, self._send, self._session.guard)
+            self._flush = Flush(self._session.recorder, self._send, self._session.guard, self._session.charged)
             self._flush.start()
         self._session.watch()
 
@@ -53,14 +53,13 @@ class Extension:
         Without a parent: JupyterLab's debugger asks for all variables after each message that has one.
         """
         kernel = self._kernel
-        with self._session.charged():
-            kernel.session.send(
-                kernel.iopub_socket,
-                "comm_msg",
-                {"comm_id": COMM_ID, "data": msgspec.to_builtins(page)},
-                parent=None,
-                ident=b"comm-" + COMM_ID.encode(),
-            )
+        kernel.session.send(
+            kernel.iopub_socket,
+            "comm_msg",
+            {"comm_id": COMM_ID, "data": msgspec.to_builtins(page)},
+            parent=None,
+            ident=b"comm-" + COMM_ID.encode(),
+        )
 
     def _before_cell(self, info: Any) -> None:
         self._session.guard(self._cell_begins)(info)

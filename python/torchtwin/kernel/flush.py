@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.recorder import Recorder
@@ -21,10 +22,18 @@ MAX_EVENTS = 2000
 class Flush:
     """Sends what is new in `recorder` by `send`, until stopped."""
 
-    def __init__(self, recorder: Recorder, send: Callable[[Page], None], guard: Guard) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        send: Callable[[Page], None],
+        guard: Guard,
+        charged: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """`charged` is entered while the thread works."""
         self._recorder = recorder
         self._send = send
         self._guard = guard
+        self._charged = charged
         self._sent = 0
         self._news = threading.Event()
         self._stopped = threading.Event()
@@ -57,6 +66,10 @@ class Flush:
 
     def _send_page(self) -> bool:
         """Whether there is more to send. After a fault of ours the next news is sent, with what is missing."""
+        with self._charged():
+            return self._send_next()
+
+    def _send_next(self) -> bool:
         try:
             page = self._recorder.page(self._sent, MAX_EVENTS)
         except Exception as error:

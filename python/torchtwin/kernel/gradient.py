@@ -150,8 +150,12 @@ class GradientCheck:
     def stop(self) -> None:
         """Removes every hook that is still on a graph."""
         self._handles.remove()
-        self._queue.drop()
+        self.give_up()
         self._passes.stop()
+
+    def give_up(self) -> None:
+        """The verdicts that are on their way."""
+        self._queue.drop()
 
     def _leaves(self, call: Watched, node: Node, input: Tensor) -> Iterator[_Leaf]:
         """The operands of a node that are leaves: what it gives for them is accumulated in their `.grad`."""

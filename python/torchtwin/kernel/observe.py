@@ -89,33 +89,50 @@ class Recording:
         self._swaps = SwapTap(guard(self._let_go))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
+        # A device may tell here of faults that are not ours.
+        self._settle: Callable[..., None] = guard(quietly(self._settle_queues))
         self.faulted = guard.caught
         self.turn_to(mode)
 
     def turn_to(self, mode: Mode) -> None:
         """Says which calls are checked from now on."""
         self._count_pending()
+        if mode != self._sampler.mode:
+            self._budget.forgive()
         self._sampler.turn_to(mode)
         self._recorder.reason = self._sampler.reason
 
+    def run(self) -> None:
+        """Somebody calls `beat` from now on."""
+        self.fast.is_counted = True
+        self._sampler.look()
+
     def beat(self) -> None:
         """To be called some times a second while the user's code runs."""
-        self.fast.is_counted = True
         self._count_pending()
+        self._settle(wait=False)
         self._sampler.look()
         self._beats += 1
         if self._beats % BEATS_OF_TRUST == 0:
             self.fast.patterns.clear()
 
     def rest(self) -> None:
-        """Nobody will call `beat` for a while: the cell has ended, or this is the child of a fork."""
+        """Nobody calls `beat` any more: the cell has ended."""
         self.fast.is_counted = False
-        self._settle(wait=False)
         self.fast.look_at_next(True)
         self._count_pending()
 
-    def _settle(self, wait: bool) -> None:
-        """Tells the verdicts that a device has on its way."""
+    def forked(self) -> None:
+        """In the child of a fork, where no thread beats and no device answers."""
+        self._queue.drop()
+        self._gradients.give_up()
+        self.rest()
+
+    def settle(self) -> None:
+        """Waits for the verdicts that a device has on its way, and tells them."""
+        self._settle(wait=True)
+
+    def _settle_queues(self, wait: bool) -> None:
         self._queue.settle(wait)
         self._gradients.settle(wait)
 

@@ -18,17 +18,18 @@ class Pulse:
         self._stopped: threading.Event | None = None
         self._is_forked = False
 
-    def start(self) -> None:
-        """Harmless when it beats already."""
+    def start(self) -> bool:
+        """Harmless when it beats already. Returns whether it does; in the child of a fork it never will."""
         with self._lock:
             if self._stopped is not None or self._is_forked:
-                return
+                return not self._is_forked
             self._stopped = threading.Event()
             thread = threading.Thread(target=self._run, args=[self._stopped], name="torchtwin-pulse", daemon=True)
             # debugpy suspends every thread at a breakpoint but those that are marked like its own.
             thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
             thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
             thread.start()
+            return True
 
     def stop(self) -> None:
         """Harmless when it does not beat."""

@@ -95,10 +95,12 @@ class Session:
 
     def calls(self) -> list[Call]:
         """Those that are told whole."""
+        self._settle()
         return self.recorder.calls()
 
     def latest(self, count: int) -> list[Call]:
         """The newest calls, oldest first; those that were only counted, too."""
+        self._settle()
         return self.recorder.latest(count)
 
     def state(self) -> State:
@@ -206,7 +208,7 @@ class Session:
         self.recorder.forked()
         self._pulse.forked()
         if self._recording is not None:
-            self._recording.rest()
+            self._recording.forked()
         if self._lookout is not None:
             self._lookout.forked()
 
@@ -222,7 +224,12 @@ class Session:
 
     def _run(self) -> None:
         self._budget.goes_on()
-        self._pulse.start()
+        if self._pulse.start() and self._recording is not None:
+            self._recording.run()
+
+    def _settle(self) -> None:
+        if self._recording is not None:
+            self._recording.settle()
 
     def _rest(self) -> None:
         self._budget.stops()
@@ -242,6 +249,8 @@ class Session:
             self._lookout = self._lookout or Lookout(self.guard.caught)
             self._recording.start()
             self._tap.put_on()
+            if self.watching and (self.cells.is_running or not self.cells.began):
+                self._run()
             self._lookout.start()
         self.say_state()
 

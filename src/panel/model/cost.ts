@@ -23,7 +23,7 @@ export function costText(state: State): CostText | null {
   const text = share === 0 && cost.spent > 0 ? 'costs less than 0.1 %' : `costs ${share} %`;
   if (!isAuto) return { text, title, tone: 'quiet' };
   const allowed = tenths(budget * 100);
-  return { text: `${text} of ${allowed} %`, title, tone: share > allowed ? 'warn' : 'quiet' };
+  return { text: `${text}, budget ${allowed} %`, title, tone: share > allowed ? 'warn' : 'quiet' };
 }
 
 /** Percent as they are shown: what is called over the budget must look so. */

@@ -77,7 +77,7 @@ STAGES = {
     "page": "torchtwin.kernel.recorder.Recorder.page",
     "report": "torchtwin.kernel.report.Report.__init__",
     "report, text": "torchtwin.kernel.report.text",
-    "summary": "torchtwin.kernel.magics.summary",
+    "summary": "torchtwin.kernel.report.summary",
 }
 
 

@@ -566,7 +566,8 @@ def settle(notebook: Notebook) -> None:
 def test_gradients_on_a_device_are_judged_when_it_is_done(notebook: Notebook, device: list[bool]) -> None:
     call = notebook.call("fc = nn.Linear(6, 4)\nx = torch.randn(5, 6, requires_grad=True)\ny = fc(x)")
     before: list[Call] = []
-    notebook.names["look"] = lambda: before.append(notebook.again(call))
+    recorder = notebook.session.recorder
+    notebook.names["look"] = lambda: before.extend(it for it in recorder.calls() if it.id == call.id)
     backward(notebook, call, "y.sum().backward(); look()")
     assert kinds(before[0]) == ["unchecked"] * 3
     assert before[0].gradients.weight is not None

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.python.kernel.conftest import Notebook
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -26,10 +27,9 @@ from torchtwin.protocol import Call
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     """A session that records only, and passes calls on as if a pulse beat."""
-    monkeypatch.setattr(Pulse, "start", lambda self: None)
+    monkeypatch.setattr(Pulse, "start", lambda self: True)
     session = Session()
     session.watch("shapes")
-    session._beat()
     yield session
     session.unwatch()
     assert session.guard.report() is None
@@ -360,4 +360,7 @@ def test_one_layer_in_two_containers_is_not_told_by_the_input_of_the_first(noteb
         "a = nn.Linear(4, 4)\nnet = nn.Sequential(nn.Sequential(a), nn.Sequential(a))\nx = torch.ones(2, 4)\n"
         "with torch.no_grad():\n    y = net(x)"
     )
-    assert [call.expression for call in calls] == ["x @ a.weight.T + a.bias", "input @ a.weight.T + a.bias"]
+    assert [call.expression for call in calls] == [
+        "x @ net[0][0].weight.T + net[0][0].bias",
+        "input @ net[0][0].weight.T + net[0][0].bias",
+    ]

@@ -105,6 +105,7 @@ class Queue:
         """`tell` takes the call's id, the operand and its verdict."""
         self._tell = tell
         self._pending: deque[tuple[int, str, Pending]] = deque()
+        self._lock = threading.RLock()
 
     def add(self, call: int, operand: str, pending: Pending) -> None:
         self._pending.append((call, operand, pending))
@@ -113,11 +114,16 @@ class Queue:
 
     def settle(self, wait: bool) -> None:
         """Tells the verdicts. `wait`: for all, else those that are ready."""
-        while self._pending and (wait or self._pending[0][2].ready()):
-            call, operand, pending = self._pending.popleft()
+        while (arrived := self._next(wait)) is not None:
+            call, operand, pending = arrived
             self._tell(call, operand, pending.verdict())
+
+    def _next(self, wait: bool) -> tuple[int, str, Pending] | None:
+        with self._lock:
+            return self._pending.popleft() if self._pending and (wait or self._pending[0][2].ready()) else None
 
     def drop(self) -> None:
         """Gives all of them up."""
+        self._lock = threading.RLock()  # in the child of a fork a thread of the parent's may have held it
         while self._pending:
             self._pending.popleft()[2].drop()

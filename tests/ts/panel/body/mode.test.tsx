@@ -69,14 +69,14 @@ describe('the cost', () => {
 
   test('stands beside the counts, with both times on hover', async () => {
     await shown({ cost: { spent: 0.42, running: 20 } });
-    const cost = screen.getByText('costs 2.1 % of 3 %');
+    const cost = screen.getByText('costs 2.1 %, budget 3 %');
     expect(cost.className).toContain('jp-Torchtwin-quiet');
     expect(cost.title).toContain('0.42 s beside 20 s');
   });
 
   test('above the budget warns', async () => {
     await shown({ cost: { spent: 1, running: 20 } });
-    expect(screen.getByText('costs 5 % of 3 %').className).toContain('jp-Torchtwin-warn');
+    expect(screen.getByText('costs 5 %, budget 3 %').className).toContain('jp-Torchtwin-warn');
   });
 });
 

@@ -19,22 +19,22 @@ function cost(spent: number, running: number, change: Partial<State> = {}) {
 
 describe('what the watch costs', () => {
   test('is a share of the running time beside the budget, quiet up to it and a warning above', () => {
-    expect(cost(0.21, 10)).toEqual(['costs 2.1 % of 3 %', 'quiet']);
-    expect(cost(0.3, 10)).toEqual(['costs 3 % of 3 %', 'quiet']);
-    expect(cost(0.31, 10)).toEqual(['costs 3.1 % of 3 %', 'warn']);
-    expect(cost(1.61, 10)).toEqual(['costs 16.1 % of 3 %', 'warn']);
+    expect(cost(0.21, 10)).toEqual(['costs 2.1 %, budget 3 %', 'quiet']);
+    expect(cost(0.3, 10)).toEqual(['costs 3 %, budget 3 %', 'quiet']);
+    expect(cost(0.31, 10)).toEqual(['costs 3.1 %, budget 3 %', 'warn']);
+    expect(cost(1.61, 10)).toEqual(['costs 16.1 %, budget 3 %', 'warn']);
   });
 
   test('never warns of a share that looks like the budget', () => {
-    expect(cost(0.3004, 10)).toEqual(['costs 3 % of 3 %', 'quiet']);
-    expect(cost(0.0505, 2, { budget: 0.0253 })).toEqual(['costs 2.5 % of 2.5 %', 'quiet']);
+    expect(cost(0.3004, 10)).toEqual(['costs 3 %, budget 3 %', 'quiet']);
+    expect(cost(0.0505, 2, { budget: 0.0253 })).toEqual(['costs 2.5 %, budget 2.5 %', 'quiet']);
   });
 
   test('of a cell that has run for a second at most is in milliseconds, whatever its share', () => {
     expect(cost(0.012, 0.05)).toEqual(['costs 12 ms', 'quiet']);
     expect(cost(0.02, 1)).toEqual(['costs 20 ms', 'quiet']);
     expect(cost(0.0004, 0.5)).toEqual(['costs less than 1 ms', 'quiet']);
-    expect(cost(0.02, 1.01)).toEqual(['costs 2 % of 3 %', 'quiet']);
+    expect(cost(0.02, 1.01)).toEqual(['costs 2 %, budget 3 %', 'quiet']);
   });
 
   test.each(['shapes', 'every'] as const)('has no budget in mode %s', (mode) => {
@@ -55,7 +55,7 @@ describe('what the watch costs', () => {
   });
 
   test('is a share also where next to nothing was spent', () => {
-    expect(cost(0.001, 3)).toEqual(['costs less than 0.1 % of 3 %', 'quiet']);
-    expect(cost(0, 3)).toEqual(['costs 0 % of 3 %', 'quiet']);
+    expect(cost(0.001, 3)).toEqual(['costs less than 0.1 %, budget 3 %', 'quiet']);
+    expect(cost(0, 3)).toEqual(['costs 0 %, budget 3 %', 'quiet']);
   });
 });
