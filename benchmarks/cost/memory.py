@@ -98,7 +98,8 @@ def _after(work: Work, forward: Forward, peak: int, before: int) -> Held:
     with outputs() as seen:
         work.run(forward, 1)
     left = tensors()
-    storages = {it.untyped_storage().data_ptr(): it.untyped_storage().nbytes() for it in left}
+    stored = [it.untyped_storage() for it in left if it.layout == torch.strided and not it.is_nested]
+    storages = {it.data_ptr(): it.nbytes() for it in stored}
     outputs_left = sum(it() is not None for it in seen)
     tracemalloc.start()
     work.run(forward, 1)
