@@ -105,6 +105,7 @@ def _after(work: Work, forward: Forward, peak: int, before: int) -> Held:
     work.run(forward, 1)
     gc.collect()
     python_after, python_peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     return Held(peak, before, python_peak, python_after, len(left), sum(storages.values()), len(seen), outputs_left)
 
 
