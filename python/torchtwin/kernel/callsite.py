@@ -24,7 +24,7 @@ _SWAPS = os.path.join(TORCH, "nn", "utils", "stateless.py")
 _STORES = ("STORE_NAME", "STORE_FAST", "STORE_GLOBAL", "STORE_DEREF")
 # What lies between the user's `fc(x)` and the layer's `forward`.
 _SEQUENTIAL = nn.Sequential.forward.__code__
-MODULE_CALL = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
+_MODULE_CALL = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
 
 Route = Literal["module", "forward", "function", "inside"]
 """How the user's code got to `F.linear`: `fc(x)`, `fc.forward(x)`, `F.linear(x, w)`, or inside other torch code."""
@@ -107,13 +107,13 @@ def _route(codes: list[CodeType]) -> Route:
         return "inside"
     if len(codes) == 1:
         return "forward"
-    return "module" if tuple(codes[1:]) == MODULE_CALL else "inside"
+    return "module" if tuple(codes[1:]) == _MODULE_CALL else "inside"
 
 
 def _first_in(torch_frames: list[FrameType]) -> nn.Module | None:
     """Of frames that are those of module calls alone: none of a hook, which might change the argument."""
     calls = [torch_frames[at : at + 3] for at in range(0, len(torch_frames), 3)]
-    is_plain = all(tuple(it.f_code for it in call[1:]) == MODULE_CALL for call in calls)
+    is_plain = all(tuple(it.f_code for it in call[1:]) == _MODULE_CALL for call in calls)
     if not is_plain or len(calls) < 2 or any(call[0].f_code is not _SEQUENTIAL for call in calls[1:]):
         return None
     modules = [call[0].f_locals.get("self") for call in calls]

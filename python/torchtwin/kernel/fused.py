@@ -6,8 +6,6 @@ put them out of the way, as a hook or a mode does, would change the user's numbe
 
 from __future__ import annotations
 
-import copy
-import functools
 import sys
 import threading
 import weakref
@@ -24,6 +22,7 @@ from torch.compiler import is_compiling
 from torch.jit._builtins import _register_builtin
 
 from torchtwin.kernel.kinds import is_module
+from torchtwin.kernel.standin import StandIn, called_from
 
 LINEARS = {"_transformer_encoder_layer_fwd": 4, "_native_multi_head_attention": 2}
 """What torch's layers look up in `torch` when they run, and how many calls of `F.linear` each replaces."""
@@ -48,7 +47,7 @@ class FusedRuns:
         self._lock = threading.Lock()
         self._by_module: dict[int, _Runs] = {}
         self._by_kind: Counter[str] = Counter()
-        self._stand_ins = [_StandIn(name, self._ran) for name in LINEARS]
+        self._stand_ins = [_Fused(name, self._ran) for name in LINEARS]
 
     def forked(self) -> None:
         """In the child of a fork: a thread of the parent's may have held the lock."""
@@ -113,18 +112,16 @@ def _layer(frame: FrameType) -> nn.Module | None:
     return module if is_module(module) else None
 
 
-class _StandIn:
-    """In place of one function in `torch`: steps aside as the tap does, and equals the original as the tap does."""
+class _Fused(StandIn):
+    """In place of one function in `torch`: steps aside as the tap does."""
 
     def __init__(self, name: str, ran: Callable[[FrameType, str], None]) -> None:
         found = getattr(torch, name)
-        self.original: Callable[..., Any] = found.original if isinstance(found, _StandIn) else found
-        self.observing = False
+        super().__init__(found.original if isinstance(found, _Fused) else found)
         self._name = name
         self._ran = ran
         _register_builtin(self, f"aten::{name}")  # so that `torch.jit.script` knows it
         _kept.append(self)
-        functools.update_wrapper(self, self.original, updated=())
 
     def put_on(self) -> None:
         found = getattr(torch, self._name)
@@ -142,9 +139,7 @@ class _StandIn:
         if is_compiling() or not self.observing:
             return self.original(*operands, **named)
         if _get_tracing_state() is not None:
-            # A trace names values by the variables of the frame that calls, so this one has the caller's.
-            call = {"function": self.original, "given": operands, "named": named}
-            return eval("function(*given, **named)", call, sys._getframe(1).f_locals)
+            return called_from(sys._getframe(1), self.original, operands, named)
         try:
             output = self.original(*operands, **named)
         except Exception as error:
@@ -155,27 +150,6 @@ class _StandIn:
             self._ran(sys._getframe(1), self._name)
         return output
 
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is self.original
 
-    def __hash__(self) -> int:
-        return hash(self.original)
-
-    def __repr__(self) -> str:
-        return repr(self.original)
-
-    def __copy__(self) -> _StandIn:
-        return self
-
-    def __deepcopy__(self, memo: object) -> _StandIn:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return copy.copy, (self.original,)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.original, name)
-
-
-_kept: list[_StandIn] = []
+_kept: list[_Fused] = []
 """Torch's table of builtins goes by `id`, so what was entered there must never make room for another object."""

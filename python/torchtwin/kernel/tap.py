@@ -6,8 +6,6 @@ Why this function and no other: docs/architecture.md, "The tap".
 from __future__ import annotations
 
 import contextlib
-import copy
-import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from torch.compiler import is_compiling, is_dynamo_compiling
 from torch.jit._builtins import _register_builtin
 
 from torchtwin.kernel.fastpath import FastPath
+from torchtwin.kernel.standin import StandIn, called_from
 
 
 class Observer(Protocol):
@@ -140,20 +139,15 @@ def made_for(original: Callable[..., Any], observer: Observer, fast: FastPath) -
     return watched
 
 
-class WatchedLinear:
-    """Calls `original`, and reports to `observer` while `observing`.
-
-    Equal to the original, and of the same hash, so that tables keyed by `F.linear` find either by the other.
-    """
+class WatchedLinear(StandIn):
+    """Calls `original`, and reports to `observer` while `observing`."""
 
     def __init__(self, original: Callable[..., Any], observer: Observer, fast: FastPath) -> None:
-        self.original = original
-        self.observing = False
+        super().__init__(original)
         self.fast = fast
         self._pattern = fast.patterns.get
         self._take = fast.take
         self._observer = observer
-        functools.update_wrapper(self, original, updated=())
 
     def reports_to(self, observer: Observer) -> bool:
         return self._observer is observer
@@ -163,7 +157,7 @@ class WatchedLinear:
         if is_dynamo_compiling():
             return self.original(*operands, **named)
         if _get_tracing_state() is not None:
-            return _called_from(_getframe(1), self.original, operands, named)
+            return called_from(_getframe(1), self.original, operands, named)
         try:
             output = self.original(*operands, **named)
         except Exception as error:
@@ -219,28 +213,6 @@ class WatchedLinear:
         except Exception as error:
             observer.faulted(error)
 
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is self.original
-
-    def __hash__(self) -> int:
-        return hash(self.original)
-
-    def __repr__(self) -> str:
-        return repr(self.original)
-
-    def __copy__(self) -> WatchedLinear:
-        return self
-
-    def __deepcopy__(self, memo: object) -> WatchedLinear:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as the original, so that it loads where Torchtwin is not installed."""
-        return copy.copy, (self.original,)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.original, name)
-
     def _report_failure(
         self, frame: FrameType, operands: tuple[Any, ...], named: dict[str, Any], error: Exception
     ) -> None:
@@ -265,15 +237,6 @@ def _take_from_anomaly_traceback(node: Node | None) -> None:
     lines.pop()
     for source, _ in node.next_functions:
         _take_from_anomaly_traceback(source)
-
-
-def _called_from(frame: FrameType, original: Callable[..., Any], operands: Any, named: Any) -> Any:
-    """Under torch.jit.trace, where even a look at a shape would become part of the trace.
-
-    The trace names its values by the variables of the Python frame that calls, so this one has the user's.
-    """
-    call = {"original": original, "given": operands, "named": named}
-    return eval("original(*given, **named)", call, frame.f_locals)
 
 
 def _arranged(operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
