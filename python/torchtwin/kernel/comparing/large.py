@@ -12,7 +12,7 @@ from torch import Tensor
 from torchtwin.kernel.comparing.origin import Origin
 from torchtwin.kernel.comparing.pair import Pair
 from torchtwin.kernel.proof.bounds import arithmetic
-from torchtwin.kernel.proof.judge import Rows
+from torchtwin.kernel.proof.judge import Part
 from torchtwin.kernel.proof.probe import Sample, covered, sampled
 from torchtwin.kernel.proof.product import Product
 from torchtwin.protocol import Diagnosis, Verdict
@@ -55,7 +55,7 @@ def _sample(pair: Pair, origin: Origin) -> Narrowed:
     fewer = Pair(
         replace(pair.actual, value=values[0][sample.rows]),
         replace(pair.expected, value=values[1][sample.rows]),
-        Rows(sample.rows, pair.actual.value.shape),
+        Part.of_rows(sample.rows, features, pair.actual.value.shape),
     )
     return Narrowed(fewer, origin.large.of_rows(sample.rows), sample)
 

@@ -10,7 +10,7 @@ import torch
 from torchtwin.kernel.comparing.sides import Side
 from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.enclosure import Enclosure
-from torchtwin.kernel.proof.judge import Rows, Words, judge
+from torchtwin.kernel.proof.judge import Part, Words, judge
 from torchtwin.protocol import Verdict
 
 
@@ -20,7 +20,7 @@ class Pair:
 
     actual: Side
     expected: Side
-    rows: Rows | None = None
+    part: Part | None = None
     """Where they are some rows of larger results."""
 
     @property
@@ -35,7 +35,7 @@ class Pair:
     def judge(self, within: Enclosure, limit: str = Words.limit) -> Verdict:
         """The verdict, given where honest results lie, and what that limit is called."""
         words = replace(self.words, limit=limit)
-        return judge(self.actual.value, self.expected.value, within, words, self.rows)
+        return judge(self.actual.value, self.expected.value, within, words, self.part)
 
 
 def is_low(dtype: torch.dtype) -> bool:

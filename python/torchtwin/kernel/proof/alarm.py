@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +30,10 @@ _draw = random.Random(1)
 _pools: dict[tuple[torch.device, torch.dtype], Tensor] = {}
 
 
+Number = float | Tensor
+"""A tensor without dimensions where it can't be read without waiting for a device."""
+
+
 @dataclass(frozen=True)
 class Alarm:
     """What the probes of a product found."""
@@ -38,8 +42,11 @@ class Alarm:
     """How far each row of the results is from what the operands give, at most; of shape (M,). NaN where a result is."""
     limit: Tensor
     """What trips a probe, in each row."""
-    smallest: Tensor
+    smallest: Number
     """Absolute size of an error of one element that trips it in any row, with `PROBABILITY`; no less than any limit."""
+
+    def is_silent(self) -> Tensor:
+        return (self.off <= self.limit).all()
 
     def excess(self) -> Tensor:
         """How far the rows go beyond the limit, as a factor beyond 1; 0 where they don't."""
@@ -64,26 +71,36 @@ def wide(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
-def listen(product: Product, results: Sequence[Tensor], how: Arithmetic, probes: int, dtype: torch.dtype) -> Alarm:
-    """Probes of results of one product, each of shape (M, N), by sums of `dtype`; draws from a generator of its own."""
+def listen(
+    product: Product, results: Sequence[Tensor], how: Arithmetic, probes: int, dtype: torch.dtype, is_read: bool = True
+) -> Alarm:
+    """Probes of results of one product, each of shape (M, N), by sums of `dtype`; draws from a generator of its own.
+
+    `is_read`: numbers without dimensions are computed with in Python, which is faster, but waits for a device.
+    """
+    number: Callable[[Tensor], Number] = Tensor.item if is_read else _as_it_is
     columns, bias = product.right.shape[0], product.bias_rows()
     factors = _factors(columns, product.terms, bias is not None, how, probes, dtype)
     signs = _signs(columns, probes, dtype, product.left.device)
     folded = _times(product.right.T, signs)
-    expected = _times(product.left, folded)
+    expected = _times(product.left, folded, None if bias is None else _times(bias, signs))
     of_left = row_sizes(product.left, dtype) if product.left_sizes is None else product.left_sizes
-    of_right = torch.linalg.vector_norm(product.right, dtype=dtype)
-    of_folded = torch.linalg.vector_norm(folded).mul_(factors.folded)
-    limit = of_left * torch.add(of_folded, of_right, alpha=factors.limit)
-    smallest = of_left.amax() * torch.add(of_folded * 2, of_right, alpha=factors.smallest)
+    of_right = number(torch.linalg.vector_norm(product.right, dtype=dtype))
+    of_folded = factors.folded * number(torch.linalg.vector_norm(folded))
+    limit = of_left * (factors.limit * of_right + of_folded)
+    largest = number(of_left.amax())
+    smallest = largest * (factors.smallest * of_right + 2 * of_folded)
     if bias is not None:
-        expected += _times(bias, signs)
         of_bias = torch.linalg.vector_norm(bias, dim=1, dtype=dtype)
         limit = limit.add_(of_bias, alpha=factors.limit)
-        smallest = smallest + of_bias.amax() * factors.smallest
+        smallest = smallest + factors.smallest * number(of_bias.amax())
     if factors.hidden is not None:
-        smallest = torch.maximum(smallest, _largest_scale(product, of_left) * factors.hidden)
+        smallest = max(smallest, factors.hidden * _largest_scale(product, float(largest)))
     return Alarm(_most([_off(rows, signs, expected) for rows in results]), limit, smallest)
+
+
+def _as_it_is(tensor: Tensor) -> Number:
+    return tensor
 
 
 @functools.lru_cache(1024)
@@ -121,7 +138,7 @@ def _drawn(count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 def _off(rows: Tensor, signs: Tensor, expected: Tensor) -> Tensor:
-    off = _times(rows, signs).sub_(expected).abs_()
+    off = _times(rows, signs, expected, -1).abs_()
     return off if off.dim() == 1 else off.amax(1)
 
 
@@ -129,20 +146,21 @@ def _most(found: list[Tensor]) -> Tensor:
     return found[0] if len(found) == 1 else torch.stack(found).amax(0)  # NaN where one is
 
 
-def _largest_scale(product: Product, of_left: Tensor) -> Tensor:
+def _largest_scale(product: Product, of_left: float) -> float:
     """Of |x| |w|^T + |b|, by |x| |w|^T <= norm(x) norm(w)."""
-    size = of_left.amax() * row_sizes(product.right, of_left.dtype).amax()
-    return size if product.bias is None else size + product.bias.abs().amax()
+    size = of_left * float(row_sizes(product.right, torch.float64).amax())
+    return size if product.bias is None else size + float(product.bias.abs().amax())
 
 
-def _times(matrix: Tensor, vectors: Tensor) -> Tensor:
-    """`matrix @ vectors` in the dtype of the few vectors, without a copy of the whole matrix."""
-    if matrix.dtype != vectors.dtype:
-        return torch.cat([block.to(vectors.dtype) @ vectors for block in _blocks(matrix)])
-    if vectors.dim() == 1:
-        return torch.mv(matrix, vectors)
-    many: Tensor = (vectors.T @ matrix.T).T
-    return many
+def _times(matrix: Tensor, vectors: Tensor, beside: Tensor | None = None, sign: int = 1) -> Tensor:
+    """`beside + sign * matrix @ vectors` in the dtype of the few vectors, without a copy of the whole matrix."""
+    if matrix.dtype == vectors.dtype and vectors.dim() == 1:
+        return torch.mv(matrix, vectors) if beside is None else torch.addmv(beside, matrix, vectors, alpha=sign)
+    if matrix.dtype == vectors.dtype:
+        many = (vectors.T @ matrix.T).T
+    else:
+        many = torch.cat([block.to(vectors.dtype) @ vectors for block in _blocks(matrix)])
+    return many if beside is None else torch.add(beside, many, alpha=sign)
 
 
 def row_sizes(matrix: Tensor, dtype: torch.dtype) -> Tensor:

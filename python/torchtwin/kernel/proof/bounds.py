@@ -117,10 +117,10 @@ class Exact:
 
 
 def exact_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Exact:
-    """`left @ right.T + bias` for left (M, K), right (N, K), and a bias that broadcasts to (M, N)."""
+    """`left @ right.T + bias` for left (*, M, K), right (*, N, K), and a bias that broadcasts to (*, M, N)."""
     a, b = left.double(), right.double()
     size_a, size_b = a.abs(), b.abs()
-    product, product_scale = a @ b.T, size_a @ size_b.T
+    product, product_scale = a @ b.mT, size_a @ size_b.mT
     c = None if bias is None else bias.double()
     size_c = None if c is None else c.abs()
     return Exact(
@@ -128,16 +128,16 @@ def exact_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Ex
         product=product,
         scale=product_scale if size_c is None else product_scale + size_c,
         product_scale=product_scale,
-        terms=a.shape[1],
+        terms=a.shape[-1],
         biased=c is not None,
         finite_scale=lambda: _finite_scale(size_a, size_b, size_c),
-        operands=lambda: size_a.sum(1)[:, None] + size_b.sum(1),
-        squares=lambda: a.square() @ b.square().T + (0.0 if c is None else c.square()),
+        operands=lambda: size_a.sum(-1)[..., :, None] + size_b.sum(-1)[..., None, :],
+        squares=lambda: a.square() @ b.square().mT + (0.0 if c is None else c.square()),
     )
 
 
 def _finite_scale(size_a: Tensor, size_b: Tensor, size_c: Tensor | None) -> Tensor:
-    product = _finite(size_a) @ _finite(size_b).T
+    product = _finite(size_a) @ _finite(size_b).mT
     return product if size_c is None else product + _finite(size_c)
 
 

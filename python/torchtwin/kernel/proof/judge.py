@@ -52,16 +52,29 @@ USUALLY = "what rounding usually does"
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Which rows of a larger result are judged."""
+class Part:
+    """Which elements of a larger result are judged, that has M rows of N elements."""
 
-    index: Tensor
+    rows: Tensor | range
+    columns: range
+    width: int
+    """N."""
     shape: torch.Size
-    """Of the larger result, whose last dimension is a row."""
+    """Of the larger result, as the user has it."""
+
+    @staticmethod
+    def of_rows(rows: Tensor, width: int, shape: torch.Size) -> Part:
+        """All elements of some rows."""
+        return Part(rows, range(width), width, shape)
+
+    def place(self, flat: int) -> int:
+        """Among all elements of the larger result."""
+        row, column = divmod(flat, len(self.columns))
+        return int(self.rows[row]) * self.width + self.columns[column]
 
 
 def judge(
-    layer: Tensor, formula: Tensor, within: Enclosure | None, words: Words = Words(), rows: Rows | None = None
+    layer: Tensor, formula: Tensor, within: Enclosure | None, words: Words = Words(), part: Part | None = None
 ) -> Verdict:
     """The verdict on two computed results of one shape and dtype, given where honest ones lie, in the same shape.
 
@@ -77,7 +90,7 @@ def judge(
     usual = _usual_facts(layer_rows, formula_rows, within) if layer.dtype == formula.dtype else None
     if usual is not None:
         return _rounding(usual, layer.numel(), _ulps(usual.max_ulp_diff), words)
-    return _judged(_facts(layer_rows, formula_rows, within), layer, formula, within, words, rows)
+    return _judged(_facts(layer_rows, formula_rows, within), layer, formula, within, words, part)
 
 
 def identical_sums(layer: Tensor, formula: Tensor, rows: Tensor, sizes: Tensor, how: Arithmetic) -> Verdict | None:
@@ -100,12 +113,12 @@ def identical_sums(layer: Tensor, formula: Tensor, rows: Tensor, sizes: Tensor, 
 
 
 def _judged(
-    facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words, rows: Rows | None
+    facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words, part: Part | None
 ) -> Verdict:
     if facts.equal == layer.numel():
         return _identical(facts, layer, formula)
     if facts.outside is not None:
-        return _different(facts, layer, formula, within, words, rows)
+        return _different(facts, layer, formula, within, words, part)
     return _rounding(facts, layer.numel(), _how_far(facts, layer, formula), words)
 
 
@@ -192,23 +205,34 @@ def _facts_of_many(layer: Tensor, formula: Tensor, within: Enclosure) -> _Facts 
 
 def queued_facts(layer: Tensor, formula: Tensor, within: Enclosure) -> Tensor:
     """What `usual_verdict` reads, of results of one dtype that are not empty; no number is looked at here."""
+
+    def flat(tensor: Tensor) -> Tensor:
+        return tensor.reshape(1, -1)
+
+    return queued_facts_of_each(flat(layer), flat(formula), within.at(flat))[0]
+
+
+def queued_facts_of_each(layer: Tensor, formula: Tensor, within: Enclosure) -> Tensor:
+    """A row of them for each of several results, told apart by the first dimension of all tensors."""
+    each = tuple(range(1, layer.dim()))
     sides = torch.stack([layer, formula])
     places, values = _ordered(sides), sides.double()
     difference = (values[0] - values[1]).abs_()
     one = within.unit * within.scale
     units = (difference / one).nan_to_num_(nan=0.0)  # 0 / 0
-    largest = units.amax()
+    largest = units.amax(each, keepdim=True)
+    bits = sides.view(_INTEGERS[layer.dtype])
     told = [
-        ((values - within.value).abs_() <= within.limit).all(),
-        within.limit.amax() + within.scale.amax(),
-        (difference == 0).sum(),
-        (sides[0].view(_INTEGERS[layer.dtype]) == sides[1].view(_INTEGERS[layer.dtype])).sum(),
-        difference.amax(),
-        (places[0] - places[1]).abs_().amax(),
-        largest,
-        torch.where(units == largest, within.limit / one, torch.inf).amin(),
+        ((values - within.value).abs_() <= within.limit).flatten(2).all(2).all(0),
+        within.limit.amax(each) + within.scale.amax(each),
+        (difference == 0).sum(each),
+        (bits[0] == bits[1]).sum(each),
+        difference.amax(each),
+        (places[0] - places[1]).abs_().amax(each),
+        largest.flatten(),
+        torch.where(units == largest, within.limit / one, torch.inf).amin(each),
     ]
-    return torch.stack([it.double() for it in told])
+    return torch.stack([it.double() for it in told], dim=1)
 
 
 def usual_verdict(told: Sequence[float], elements: int, bound: float, largest: float) -> Verdict | None:
@@ -323,7 +347,7 @@ def _percent(share: float) -> str:
 
 
 def _different(
-    facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words, rows: Rows | None
+    facts: _Facts, layer: Tensor, formula: Tensor, within: Enclosure, words: Words, part: Part | None
 ) -> Verdict:
     assert facts.outside is not None
     n = layer.numel()
@@ -331,13 +355,13 @@ def _different(
     first = int(facts.outside.reshape(-1).nonzero()[0])
     message = (
         f"different: {_of(count, n)} outside {words.limit}, "
-        f"first {_place(first, layer, rows)}: {words.layer} {_at(layer, first)}, {words.formula} {_at(formula, first)}"
+        f"first {_place(first, layer, part)}: {words.layer} {_at(layer, first)}, {words.formula} {_at(formula, first)}"
     )
     if words.has_exact:
         message += f", exact {_at(within.value, first)}"
-    verdict = _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula, words, rows))
+    verdict = _verdict("different", message, facts, n, diagnosis=_diagnosis(facts, layer, formula, words, part))
     places = facts.outside.reshape(-1).nonzero()[:MAX_ELEMENTS, 0].tolist()
-    return msgspec.structs.replace(verdict, outside=[_flat(it, layer, rows) for it in places])
+    return msgspec.structs.replace(verdict, outside=[it if part is None else part.place(it) for it in places])
 
 
 def _of(count: int, n: int) -> str:
@@ -346,13 +370,13 @@ def _of(count: int, n: int) -> str:
     return f"{count:,} of {n:,} elements {'lies' if count == 1 else 'lie'}"
 
 
-def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor, words: Words, rows: Rows | None) -> Diagnosis:
+def _diagnosis(facts: _Facts, layer: Tensor, formula: Tensor, words: Words, part: Part | None) -> Diagnosis:
     assert facts.outside is not None
     for name, value in ((words.layer, layer), (words.formula, formula)):
         wrong = (facts.outside.reshape(-1) & ~value.reshape(-1).isfinite()).nonzero()
         if len(wrong):
             first = int(wrong[0])
-            return Diagnosis("nonfinite", f"The {name} gives {_at(value, first)} at {_place(first, layer, rows)}.")
+            return Diagnosis("nonfinite", f"The {name} gives {_at(value, first)} at {_place(first, layer, part)}.")
     return Diagnosis("unexplained", "No simple cause found.")
 
 
@@ -360,18 +384,10 @@ def _at(values: Tensor, flat: int) -> str:
     return f"{float(values.reshape(-1)[flat]):.9g}"
 
 
-def _flat(flat: int, layer: Tensor, rows: Rows | None) -> int:
-    """The place among all elements of the result."""
-    if rows is None:
-        return flat
-    row, column = divmod(flat, layer.shape[-1])
-    return int(rows.index[row]) * layer.shape[-1] + column
-
-
-def _place(flat: int, layer: Tensor, rows: Rows | None) -> list[int]:
+def _place(flat: int, layer: Tensor, part: Part | None) -> list[int]:
     """The index in the layer's own shape."""
-    shape = layer.shape if rows is None else rows.shape
-    return [int(i) for i in torch.unravel_index(torch.tensor(_flat(flat, layer, rows)), shape)]
+    shape, place = (layer.shape, flat) if part is None else (part.shape, part.place(flat))
+    return [int(i) for i in torch.unravel_index(torch.tensor(place), shape)]
 
 
 def _verdict(

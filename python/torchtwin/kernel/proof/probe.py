@@ -32,8 +32,9 @@ from torch import Tensor
 
 from torchtwin.kernel.proof.alarm import PROBABILITY, listen, wide
 from torchtwin.kernel.proof.bounds import Arithmetic, exact_product
-from torchtwin.kernel.proof.enclosure import Enclosure, enclosure
-from torchtwin.kernel.proof.judge import Rows, bit_for_bit, judge, queued_facts, usual_verdict
+from torchtwin.kernel.proof.enclosure import enclosure
+from torchtwin.kernel.proof.excerpt import Computed, Excerpt, judge_all, taken
+from torchtwin.kernel.proof.judge import Part, bit_for_bit, judge
 from torchtwin.kernel.proof.pending import Pending
 from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.values import number
@@ -43,10 +44,6 @@ PROBES = 4
 """In float64; so many need to know nothing of how the other elements round."""
 EXACT_ROWS = 8
 """Computed exactly in any case."""
-EXACT_BLOCK = 4, 16
-"""Rows and columns that are computed exactly where nothing tripped while a call ran."""
-MAX_TAKEN = 2**15
-"""Elements of operands that are taken for that."""
 MAX_ALARMS = 64
 """Rows that tripped the probe and are computed exactly; of more, the first."""
 _draw = random.Random(1)
@@ -85,18 +82,48 @@ def sampled(product: Product, results: Sequence[Tensor], how: Arithmetic, beside
     return Sample(torch.unique(torch.cat([worst, some, besides])), tripped, smallest, total)
 
 
-def probed(product: Product, layer: Tensor, how: Arithmetic) -> Verdict:
-    """The verdict on `layer`, of M * N elements in any shape."""
+@dataclass(frozen=True)
+class Silent:
+    """A probe that did not trip, and a few elements that are still to be judged."""
+
+    excerpt: Excerpt
+    smallest: float
+    """Absolute size of an error of one element that would have tripped it in any row."""
+    elements: int
+    """Of the result."""
+
+    def verdict(self, judged: Verdict) -> Verdict:
+        """On all elements, given the one on the excerpt's."""
+        if judged.kind == "unchecked":
+            return judged
+        if judged.kind == "different":
+            return msgspec.structs.replace(judged, coverage=f"{judged.elements:,} of {self.elements:,} elements")
+        message = f"{judged.message}, in a sample; a probe over all {self.elements:,} elements is silent"
+        told = Probe(self.smallest, PROBABILITY, alarms=0)
+        return msgspec.structs.replace(judged, message=message, coverage="probe", probe=told)
+
+
+def probe(product: Product, layer: Tensor, how: Arithmetic) -> Verdict | Silent:
+    """Of `layer`, of M * N elements in any shape. Where nothing trips, `concluded` gives the verdict, at any time."""
     if not layer.numel():
         return bit_for_bit(0, 0.0)
     rows = layer.reshape(product.shape)
     alarm = listen(product, [rows], how, 1, wide(product.left.dtype))
     smallest = float(alarm.smallest)
-    is_silent = bool((alarm.off <= alarm.limit).all()) and math.isfinite(smallest)
-    verdict = judge(*_some(product, rows, how)) if is_silent else None
-    if verdict is None or verdict.kind == "different":
-        return _of_rows(product, rows, layer.shape, alarm.excess().nonzero()[:MAX_ALARMS, 0], how)
-    return verdict if verdict.kind == "unchecked" else _silent(verdict, smallest, layer.numel())
+    if math.isfinite(smallest) and alarm.is_silent():
+        return Silent(taken(product, rows, layer.shape, how), smallest, layer.numel())
+    return _of_rows(product, rows, layer.shape, alarm.excess().nonzero()[:MAX_ALARMS, 0], how)
+
+
+def concluded(silent: Sequence[Silent]) -> list[Verdict]:
+    """Where nothing tripped; many cost hardly more than one."""
+    return [it.verdict(judged) for it, judged in zip(silent, judge_all([it.excerpt for it in silent]), strict=True)]
+
+
+def probed(product: Product, layer: Tensor, how: Arithmetic) -> Verdict:
+    """The verdict on `layer`, of M * N elements in any shape, at once."""
+    found = probe(product, layer, how)
+    return found if isinstance(found, Verdict) else concluded([found])[0]
 
 
 def probing(product: Product, layer: Tensor, how: Arithmetic) -> Pending | Verdict:
@@ -104,28 +131,23 @@ def probing(product: Product, layer: Tensor, how: Arithmetic) -> Pending | Verdi
     if not layer.numel():
         return bit_for_bit(0, 0.0)
     rows = layer.reshape(product.shape)
-    alarm = listen(product, [rows], how, 1, wide(product.left.dtype))
-    some, formula, within = _some(product, rows, how)
-    if within is None or not some.numel():
-        return judge(some, formula, within)
-    heard = torch.stack([(alarm.off <= alarm.limit).all().double(), alarm.smallest.double()])
-    elements, total, largest, bound = some.numel(), layer.numel(), within.largest, within.usual
+    alarm = listen(product, [rows], how, 1, wide(product.left.dtype), is_read=False)
+    excerpt = taken(product, rows, layer.shape, how)
+    computed = Computed.of([excerpt])
+    if computed.within is None:
+        return concluded([Silent(excerpt, math.inf, layer.numel())])[0]
+    heard = torch.stack([alarm.is_silent().double(), torch.as_tensor(alarm.smallest).double()])
+    total = layer.numel()
 
     def usual(facts: list[float]) -> Verdict | None:
-        verdict = usual_verdict(facts[2:], elements, bound, largest) if facts[0] and math.isfinite(facts[1]) else None
-        return None if verdict is None else _silent(verdict, facts[1], total)
+        found = computed.usual(facts[2:]) if facts[0] and math.isfinite(facts[1]) else None
+        return None if found is None else Silent(excerpt, facts[1], total).verdict(found)
 
     def closer() -> Verdict:
         return _of_rows(product, rows, layer.shape, alarm.excess().nonzero()[:MAX_ALARMS, 0], how)
 
     operands = [it for it in (layer, product.left, product.right, product.bias) if it is not None]
-    return Pending(torch.cat([heard, queued_facts(some, formula, within)]), usual, closer, operands)
-
-
-def _silent(verdict: Verdict, smallest: float, elements: int) -> Verdict:
-    message = f"{verdict.message}, in a sample; a probe over all {elements:,} elements is silent"
-    told = Probe(smallest, PROBABILITY, alarms=0)
-    return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
+    return Pending(torch.cat([heard, computed.facts()[0]]), usual, closer, operands)
 
 
 def covered(verdict: Verdict, sample: Sample, elements: int) -> Verdict:
@@ -144,26 +166,12 @@ def covered(verdict: Verdict, sample: Sample, elements: int) -> Verdict:
     return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
 
 
-def _some(product: Product, rows: Tensor, how: Arithmetic) -> tuple[Tensor, Tensor, Enclosure | None]:
-    """A few elements that lie together, at a random place: the layer's, the formula's, and where they may lie."""
-    most = max(MAX_TAKEN // max(product.terms, 1), 2)
-    down = _somewhere(product.left.shape[0], min(EXACT_BLOCK[0], max(most // 4, 1)))
-    across = _somewhere(product.right.shape[0], min(EXACT_BLOCK[1], max(most // 4 * 3, 1)))
-    some = product.part(down, across)
-    return rows[down, across], some.evaluate(), enclosure(exact_product(some.left, some.right, some.bias), how)
-
-
-def _somewhere(size: int, count: int) -> slice:
-    start = _draw.randrange(max(size - count, 0) + 1)
-    return slice(start, start + count)
-
-
 def _of_rows(product: Product, rows: Tensor, shape: torch.Size, tripped: Tensor, how: Arithmetic) -> Verdict:
     """Probed again in float64; the rows that trip, and those that `tripped` before, are computed exactly."""
     sample = sampled(product, [rows], how, tripped)
-    some = product.part(sample.rows)
+    some, part = product.part(sample.rows), Part.of_rows(sample.rows, rows.shape[1], shape)
     within = enclosure(exact_product(some.left, some.right, some.bias), how)
-    verdict = judge(rows[sample.rows], some.evaluate(), within, rows=Rows(sample.rows, shape))
+    verdict = judge(rows[sample.rows], some.evaluate(), within, part=part)
     if verdict.kind not in ("different", "unchecked"):
         return covered(verdict, sample, rows.numel())
     return msgspec.structs.replace(verdict, coverage=f"rows {len(sample.rows)} of {len(rows)}")
