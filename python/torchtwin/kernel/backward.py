@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
@@ -28,9 +28,9 @@ class GradOutput:
 
     value: Tensor
     """In the shape of the output."""
-    started: Tensor | None = None
-    """What the backward was `started_with`."""
-    backward: int = 0
+    started: Callable[[], Tensor | None]
+    """What the backward was `started_with`; to be asked while it runs."""
+    backward: int
     """Autograd's number of the backward that brought it."""
 
 

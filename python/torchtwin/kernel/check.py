@@ -1,4 +1,7 @@
-"""A layer's result against its formula's, in full or by a probe: the output when the call is made, and gradients."""
+"""A layer's result against its formula's, in full or by a probe: the output when the call is made, and gradients.
+
+A probe that is silent leaves a few elements still to be judged; `proof/queue.py` does so for many calls at once.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,30 @@ from torchtwin.kernel.causes.diagnosis import diagnose
 from torchtwin.kernel.causes.hypotheses import LinearNames
 from torchtwin.kernel.coverage import is_probed
 from torchtwin.kernel.proof import linear
-from torchtwin.kernel.proof.bounds import arithmetic, exact_product, exact_sum
+from torchtwin.kernel.proof.bounds import arithmetic, exact_product, exact_sum, usual_bound
 from torchtwin.kernel.proof.enclosure import Enclosure, enclosure
-from torchtwin.kernel.proof.judge import identical_sums, judge, other_shape, queued_facts, usual_verdict
+from torchtwin.kernel.proof.judge import bit_for_bit, judge, other_shape, queued_facts, same_bits, usual_verdict
 from torchtwin.kernel.proof.pending import Pending
-from torchtwin.kernel.proof.probe import probed, probing
+from torchtwin.kernel.proof.probe import Silent, probe, probing
 from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import Verdict
 
+MAX_EXACT_TERMS = 2**16
+"""More terms are summed in float64 only where layer and formula are not the same bits anyway."""
 
-def check_output(twin: Twin, output: Tensor, names: LinearNames) -> tuple[Verdict, Tensor | None]:
+
+def check_output(twin: Twin, output: Tensor, names: LinearNames) -> tuple[Verdict | Silent, Tensor | None]:
     """The verdict on `output`, of shape (*, N), and the formula's value of it; null where that was only probed."""
     layer, product = output.detach(), linear.product_of(twin, output.shape)
     how = arithmetic(layer.dtype, layer.device)
     if is_probed(product.left, product.right):
-        return probed(product, layer, how), None
+        return probe(product, layer, how), None
+    return _output_in_full(twin, layer, names)
+
+
+def _output_in_full(twin: Twin, layer: Tensor, names: LinearNames) -> tuple[Verdict, Tensor]:
+    product, how = linear.product_of(twin, layer.shape), arithmetic(layer.dtype, layer.device)
     formula = twin.evaluate()
     verdict = judge(layer, formula, enclosure(exact_product(product.left, product.right, product.bias), how))
     within = linear.output(twin, layer.shape) if verdict.kind == "different" else None
@@ -41,16 +52,15 @@ def check_output(twin: Twin, output: Tensor, names: LinearNames) -> tuple[Verdic
     return verdict, formula
 
 
-def check_product(
-    layer: Tensor, left: Tensor, right: Tensor, left_sizes: Tensor | None = None
-) -> tuple[Verdict, Tensor | None]:
-    """The verdict on `layer`, as `left @ right.T` of (M, K) and (N, K), and the formula's value if it was computed.
-
-    `left_sizes`: the Euclidean norms of left's rows, where they are known.
-    """
-    how = arithmetic(layer.dtype, layer.device)
+def check_product(layer: Tensor, left: Tensor, right: Tensor) -> tuple[Verdict | Silent, Tensor | None]:
+    """The verdict on `layer`, as `left @ right.T` of (M, K) and (N, K), and the formula's value if it was computed."""
     if is_probed(left, right):
-        return probed(Product(left, right, None, left_sizes), layer, how), None
+        return probe(Product(left, right, None), layer, arithmetic(layer.dtype, layer.device)), None
+    return _product_in_full(layer, left, right)
+
+
+def _product_in_full(layer: Tensor, left: Tensor, right: Tensor) -> tuple[Verdict, Tensor]:
+    how = arithmetic(layer.dtype, layer.device)
     formula = left @ right.T
     within = enclosure(exact_product(left, right), how)
     verdict = judge(layer, formula, within)
@@ -60,16 +70,12 @@ def check_product(
     return verdict, formula
 
 
-def check_sum(
-    layer: Tensor, terms: Tensor, shape: torch.Size, column_sizes: Tensor | None = None
-) -> tuple[Verdict, Tensor | None]:
-    """The verdict on `layer`, as `terms` summed down to `shape`, and the formula's value if it was computed."""
+def check_sum(layer: Tensor, terms: Tensor, shape: torch.Size) -> tuple[Verdict, Tensor]:
+    """The verdict on `layer`, as `terms` summed down to `shape`, and the formula's value."""
     how = arithmetic(layer.dtype, layer.device)
     formula = terms.reshape(shape) if len(shape) > terms.dim() else terms.sum_to_size(shape)
-    if column_sizes is not None and shape == column_sizes.shape:
-        verdict = identical_sums(layer, formula, terms.reshape(-1, shape[0]), column_sizes, how)
-        if verdict is not None:
-            return verdict, formula
+    if terms.numel() > MAX_EXACT_TERMS and same_bits(layer, formula):
+        return bit_for_bit(layer.numel(), usual_bound(terms.numel() // max(layer.numel(), 1), False, how)), formula
     return judge(layer, formula, enclosure(exact_sum(terms, shape), how)), formula
 
 
@@ -83,8 +89,8 @@ def queue_output(twin: Twin, output: Tensor, names: LinearNames) -> Pending | Ve
     within = enclosure(exact_product(product.left, product.right, product.bias), how)
     operands = [it for it in (layer, twin.input, twin.weight, twin.bias) if it is not None]
     if formula.shape != layer.shape:
-        return check_output(twin, output, names)[0]  # rare, and worth waiting for
-    return _queued(layer, formula, within, operands, lambda: check_output(twin, output, names)[0])
+        return _output_in_full(twin, layer, names)[0]  # rare, and worth waiting for
+    return _queued(layer, formula, within, operands, lambda: _output_in_full(twin, layer, names)[0])
 
 
 def queue_product(layer: Tensor, left: Tensor, right: Tensor) -> Pending | Verdict:
@@ -93,7 +99,7 @@ def queue_product(layer: Tensor, left: Tensor, right: Tensor) -> Pending | Verdi
     if is_probed(left, right):
         return probing(Product(left, right, None), layer, how)
     within = enclosure(exact_product(left, right), how)
-    return _queued(layer, left @ right.T, within, [layer, left, right], lambda: check_product(layer, left, right)[0])
+    return _queued(layer, left @ right.T, within, [layer, left, right], lambda: _product_in_full(layer, left, right)[0])
 
 
 def queue_sum(layer: Tensor, terms: Tensor, shape: torch.Size) -> Pending | Verdict:

@@ -230,7 +230,7 @@ def key_of(frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None,
             input.requires_grad,
             weight.requires_grad,
             weight.shape,
-            None if bias is None else bias.shape,
+            None if bias is None else (bias.shape, bias.requires_grad),
         ),
         shape=input.shape,
     )

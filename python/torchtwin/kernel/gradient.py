@@ -24,9 +24,10 @@ from torchtwin.kernel.coverage import is_queued, reason_not_to_check_gradient
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.handles import Handles
 from torchtwin.kernel.passes import Arrival, Passes
-from torchtwin.kernel.proof.alarm import column_sizes
 from torchtwin.kernel.proof.judge import unchecked
-from torchtwin.kernel.proof.pending import ON_ITS_WAY, Pending, Queue
+from torchtwin.kernel.proof.pending import Pending
+from torchtwin.kernel.proof.probe import Silent
+from torchtwin.kernel.proof.queue import TO_COME
 from torchtwin.kernel.quiet import quietly
 from torchtwin.protocol import Verdict
 
@@ -74,8 +75,8 @@ class Share:
     verdict: Verdict
     layer: Tensor | None = None
     formula: Tensor | None = None
-    pending: Pending | None = None
-    """What gives the verdict later, where the arithmetic is queued on a device."""
+    to_come: Pending | Silent | None = None
+    """What gives the verdict later."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,6 @@ class GradientCheck:
         self._passes = passes
         self._handles = Handles()
         self._is_heard = True
-        self._queue = Queue(lambda id, operand, verdict: report(id, [Share(operand, verdict)], None))
 
     @contextlib.contextmanager
     def unheard(self) -> Iterator[None]:
@@ -136,26 +136,10 @@ class GradientCheck:
                 self._handles.add(node.register_hook(self._hook(call, node.name(), node is nodes[-1], leaves)))
         return None
 
-    def settle(self, wait: bool = True) -> None:
-        """Reports the verdicts that were queued on a device. `wait`: for all, else for what is ready."""
-        self._queue.settle(wait)
-
-    def _report_shares(self, id: int, shares: list[Share], grad_output: GradOutput | None) -> None:
-        self._report(id, shares, grad_output)
-        for share in shares:
-            if share.pending is not None:
-                self._queue.add(id, share.operand, share.pending)
-        self.settle(wait=False)
-
     def stop(self) -> None:
         """Removes every hook that is still on a graph."""
         self._handles.remove()
-        self.give_up()
         self._passes.stop()
-
-    def give_up(self) -> None:
-        """The verdicts that are on their way."""
-        self._queue.drop()
 
     def _leaves(self, call: Watched, node: Node, input: Tensor) -> Iterator[_Leaf]:
         """The operands of a node that are leaves: what it gives for them is accumulated in their `.grad`."""
@@ -200,12 +184,14 @@ class GradientCheck:
             return
         shares = list(_shares(call, name, grad_inputs, g.detach()))
         grad_output = _grad_output(call, g) if is_last else None
-        self._report_shares(call.id, shares, grad_output)
+        self._report(call.id, shares, grad_output)
 
 
 def _grad_output(call: Watched, g: Tensor) -> GradOutput:
-    node = torch._C._current_autograd_node()
-    started = None if node is None else started_with(node)
+    def started() -> Tensor | None:
+        node = torch._C._current_autograd_node()
+        return None if node is None else started_with(node)
+
     return GradOutput(_as(g.detach(), call.shapes["output"]), started, torch._C._current_graph_task_id())
 
 
@@ -255,15 +241,10 @@ def _shares(call: Watched, name: str, grad_inputs: Sequence[Tensor | None], g: T
         yield Share("weight", _missing(call, "weight", None) or unchecked("a batched product, which is not followed"))
         return
     # g.T @ x, of shape (N, K), and g @ w, of shape (M, K)
-    sizes = (
-        column_sizes(g)
-        if not is_queued(g) and call.shapes["bias"] is not None and roles["weight"] is not None
-        else None
-    )
-    yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T), sizes)
+    yield _product_share(call, "weight", _t(roles["weight"]), lambda: (g.T, _saved(node, name, "input").T))
     yield _product_share(call, "input", roles["input"], lambda: (g, _saved(node, name, "weight")))
     if "bias" in roles:
-        yield from _bias_share(call, roles["bias"], _as(g, call.shapes["output"]), sizes)
+        yield from _bias_share(call, roles["bias"], _as(g, call.shapes["output"]))
 
 
 def _t(gradient: Tensor | None) -> Tensor | None:
@@ -283,7 +264,6 @@ def _product_share(
     operand: str,
     gradient: Tensor | None,
     factors: Callable[[], tuple[Tensor, Tensor]],
-    left_sizes: Tensor | None = None,
 ) -> Share:
     if missing := _missing(call, operand, gradient):
         return Share(operand, missing)
@@ -294,17 +274,15 @@ def _product_share(
         return Share(operand, unchecked("its operands were recomputed by a checkpoint and are gone"))
     layer = gradient.detach()
     if is_queued(layer):
-        return _queued(operand, queue_product(layer, rows, columns), _as(layer, call.shapes[operand]))
-    verdict, formula = check_product(layer, rows, columns, left_sizes)
+        return _share(operand, queue_product(layer, rows, columns), _as(layer, call.shapes[operand]))
+    found, formula = check_product(layer, rows, columns)
     if operand == "input":
         layer = _as(layer, call.shapes["input"])
         formula = None if formula is None else _as(formula, call.shapes["input"])
-    return Share(operand, verdict, layer, formula)
+    return _share(operand, found, layer, formula)
 
 
-def _bias_share(
-    call: Watched, gradient: Tensor | None, g: Tensor, column_sizes: Tensor | None = None
-) -> Iterator[Share]:
+def _bias_share(call: Watched, gradient: Tensor | None, g: Tensor) -> Iterator[Share]:
     shape = call.shapes["bias"]
     if shape is None:
         return
@@ -318,16 +296,16 @@ def _bias_share(
         return
     layer = gradient.detach().reshape(shape)
     if is_queued(layer):
-        yield _queued("bias", queue_sum(layer, g, shape), layer)
+        yield _share("bias", queue_sum(layer, g, shape), layer)
         return
-    verdict, formula = check_sum(layer, g, shape, column_sizes)
+    verdict, formula = check_sum(layer, g, shape)
     yield Share("bias", verdict, layer, formula)
 
 
-def _queued(operand: str, asked: Pending | Verdict, layer: Tensor) -> Share:
-    if isinstance(asked, Verdict):
-        return Share(operand, asked, layer)
-    return Share(operand, unchecked(ON_ITS_WAY), layer, pending=asked)
+def _share(operand: str, found: Verdict | Pending | Silent, layer: Tensor, formula: Tensor | None = None) -> Share:
+    if isinstance(found, Verdict):
+        return Share(operand, found, layer, formula)
+    return Share(operand, unchecked(TO_COME), layer, formula, found)
 
 
 def _as(tensor: Tensor, shape: torch.Size | None) -> Tensor:

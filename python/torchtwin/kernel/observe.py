@@ -32,7 +32,9 @@ from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import Past
 from torchtwin.kernel.proof.judge import unchecked
-from torchtwin.kernel.proof.pending import ON_ITS_WAY, Pending, Queue
+from torchtwin.kernel.proof.pending import Pending
+from torchtwin.kernel.proof.probe import Silent
+from torchtwin.kernel.proof.queue import TO_COME, Queue
 from torchtwin.kernel.quiet import quietly
 from torchtwin.kernel.rank import rank
 from torchtwin.kernel.recorder import MAX_CALLS, Recorder
@@ -81,7 +83,7 @@ class Recording:
         """The calls whose shares a parameter's `.grad` holds."""
         self._gradients = GradientCheck(guard, self._gradient_arrived, passes)
         self.unheard = self._gradients.unheard
-        self._queue = Queue(self._forward_arrived)
+        self._queue = Queue(self._concluded)
         self.tracer = Tracer(recorder, self.past, passes)
         self._matcher = Matcher(self.past, self.tracer, self._multiples)
         self.changed: set[str] = set()
@@ -90,7 +92,7 @@ class Recording:
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
         # A device may tell here of faults that are not ours.
-        self._settle: Callable[..., None] = guard(quietly(self._settle_queues))
+        self._settle: Callable[..., None] = guard(quietly(self._queue.settle))
         self.faulted = guard.caught
         self.turn_to(mode)
 
@@ -125,16 +127,11 @@ class Recording:
     def forked(self) -> None:
         """In the child of a fork, where no thread beats and no device answers."""
         self._queue.drop()
-        self._gradients.give_up()
         self.rest()
 
     def settle(self) -> None:
         """Waits for the verdicts that a device has on its way, and tells them."""
         self._settle(wait=True)
-
-    def _settle_queues(self, wait: bool) -> None:
-        self._queue.settle(wait)
-        self._gradients.settle(wait)
 
     def _count_pending(self) -> None:
         self._budget.count(self._recorder.newly_settled())
@@ -234,14 +231,14 @@ class Recording:
                 return
             form = self._form(caller, place, done)
         assert form is not None
-        forward, values, pending = self._checked(done, form.words)
+        found, values = self._checked(done, form.words)
+        forward = found if isinstance(found, Verdict) else unchecked(TO_COME)
         told = msgspec.structs.replace(
             form.told, id=self._recorder.next_id(), forward=forward, values=values, time=time.time(), rank=rank()
         )
         self._add(told)
-        if pending is not None:
-            self._queue.add(told.id, "output", pending)
-            self._queue.settle(wait=False)
+        if not isinstance(found, Verdict):
+            self._await(told.id, "output", found)
         self.past.hold(told.id, done.operands, form.text, copy=_is_checked(forward))
         if done.output.grad_fn is not None:
             self._watch_gradients(told, form.names, done)
@@ -288,22 +285,37 @@ class Recording:
             code=caller.frame.f_code,
         )
 
-    def _checked(self, done: Operation, names: LinearNames) -> tuple[Verdict, Values, Pending | None]:
+    def _checked(self, done: Operation, names: LinearNames) -> tuple[Verdict | Pending | Silent, Values]:
         """A fault of ours costs the verdict, not the record. What is not checked may not be readable at all."""
         if reason := self._sampler.reason_for_none or reason_not_to_check(*done):
-            return unchecked(reason), Values(), None
+            return unchecked(reason), Values()
         try:
             used = twin(*done)
             if is_queued(done.output):
-                asked = queue_output(used, done.output, names)
-                if isinstance(asked, Pending):
-                    return unchecked(ON_ITS_WAY), Values(), asked
-                return asked, Values(), None
-            forward, formula = check_output(used, done.output, names)
-            return forward, self._values(used, done.output, formula if forward.kind != "identical" else None), None
+                return queue_output(used, done.output, names), Values()
+            found, formula = check_output(used, done.output, names)
+            is_identical = isinstance(found, Verdict) and found.kind == "identical"
+            return found, self._values(used, done.output, None if is_identical else formula)
         except Exception as error:
             self._guard.caught(error)
-            return unchecked("an internal error of Torchtwin"), Values(), None
+            return unchecked("an internal error of Torchtwin"), Values()
+
+    def _await(self, id: int, operand: str, to_come: Pending | Silent) -> None:
+        self._queue.add(id, operand, to_come)
+        if not self.fast.is_counted:  # nobody beats
+            self._queue.conclude()
+
+    def _concluded(self, id: int, operand: str, verdict: Verdict) -> None:
+        """A verdict that was on its way; what was noted of the gradient meanwhile stays."""
+
+        def change(call: Call) -> Call:
+            if operand == "output":
+                return msgspec.structs.replace(call, forward=verdict)
+            before: Verdict | None = getattr(call.gradients, operand)
+            noted = verdict if before is None else msgspec.structs.replace(verdict, note=before.note)
+            return msgspec.structs.replace(call, gradients=msgspec.structs.replace(call.gradients, **{operand: noted}))
+
+        self._recorder.update(id, change)
 
     def _values(self, used: Twin, output: Tensor, formula: Tensor | None) -> Values:
         take = self._allowance.numbers
@@ -325,17 +337,12 @@ class Recording:
         gradients = Gradients(verdict, None if done.bias is None else verdict, verdict)
         self._recorder.update(call.id, lambda call: msgspec.structs.replace(call, gradients=gradients))
 
-    def _forward_arrived(self, id: int, output: str, verdict: Verdict) -> None:
-        self._recorder.update(id, lambda call: msgspec.structs.replace(call, forward=verdict))
-
     def _gradient_arrived(self, id: int, shares: list[Share], grad_output: GradOutput | None) -> None:
         self.past.hold_pass(id, grad_output, {s.operand: s.layer for s in shares if s.layer is not None})
         values = dict(self._share_values(shares, None if grad_output is None else grad_output.value))
 
         def change(call: Call) -> Call:
-            verdicts = {
-                share.operand: _noted(share.verdict, getattr(call.gradients, share.operand)) for share in shares
-            }
+            verdicts = {share.operand: share.verdict for share in shares}
             return msgspec.structs.replace(
                 call,
                 gradients=msgspec.structs.replace(call.gradients, **verdicts),
@@ -343,6 +350,9 @@ class Recording:
             )
 
         self._recorder.update(id, change)
+        for share in shares:
+            if share.to_come is not None:
+                self._await(id, share.operand, share.to_come)
 
     def _share_values(self, shares: list[Share], grad_output: Tensor | None) -> dict[str, object]:
         take = self._allowance.numbers
@@ -404,14 +414,8 @@ class Operation(NamedTuple):
         return self._asdict()
 
 
-def _noted(verdict: Verdict, before: Verdict | None) -> Verdict:
-    """A verdict that was on its way keeps what was noted of the gradient meanwhile."""
-    is_late = before is not None and before.reason == ON_ITS_WAY
-    return msgspec.structs.replace(verdict, note=before.note) if is_late and before is not None else verdict
-
-
 def _is_checked(forward: Verdict) -> bool:
-    return forward.kind != "unchecked" or forward.reason == ON_ITS_WAY
+    return forward.kind != "unchecked" or forward.reason == TO_COME
 
 
 def _with_match(matches: list[Match], new: Match) -> list[Match]:

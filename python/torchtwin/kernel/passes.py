@@ -161,7 +161,7 @@ class Passes:
         parameter: Tensor = node.variable  # type: ignore[attr-defined]
         state = self._of.setdefault(parameter, _Accumulation())
         if state.handle is None or not alive(state.handle):
-            state.handle = node.register_prehook(self._hook(weakref.ref(parameter)))
+            state.handle = node.register_prehook(self._hook(weakref.ref(parameter), state))
             self._handles.add(state.handle)
         return Arrival(call, operand, gradient, state)
 
@@ -177,17 +177,18 @@ class Passes:
         self._handles.remove()
         self._of = WeakIdKeyDictionary()
 
-    def _hook(self, parameter: weakref.ref[Tensor]) -> Callable[[Any], None]:
+    def _hook(self, parameter: weakref.ref[Tensor], state: _Accumulation) -> Callable[[Any], None]:
         def prehook(gradients: tuple[Tensor | None, ...]) -> None:
             if not torch.compiler.is_compiling():  # compiled autograd traces through hooks; it shall find none of this
-                self._arrived(parameter, gradients)
+                self._arrived(parameter, state, gradients)
 
         return prehook
 
-    def _count_and_tell(self, parameter: weakref.ref[Tensor], gradients: tuple[Tensor | None, ...]) -> None:
+    def _count_and_tell(
+        self, parameter: weakref.ref[Tensor], state: _Accumulation, gradients: tuple[Tensor | None, ...]
+    ) -> None:
         target = parameter()
-        state = self._of.get(target) if target is not None else None
-        if target is not None and state is not None:
+        if target is not None:
             _count(state, target)
             self._tell(state, gradients[0])
             # What a callback raises would come out of the user's own `backward()`.

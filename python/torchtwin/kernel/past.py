@@ -22,11 +22,11 @@ from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.scopes import shown
 from torchtwin.kernel.twin import Twin, twin
 
-MAX_COPIED = 2**16
+MAX_COPIED = 2**15
 """Elements of a tensor that is copied."""
 MAX_PASSES = 16
 """Backward passes of one call, of which the newest are remembered."""
-MAX_COPIES = 2**22
+MAX_COPIES = 2**21
 """Elements of all copies; the oldest are let go first."""
 
 _VIEWS = re.compile(
@@ -213,9 +213,10 @@ class Past:
         return min((then[0] for it, then in known if then is not None and then[1] == mark(it)), default=self.stretch)
 
     def _pass(self, call: PastCall, grad_output: GradOutput, shares: dict[str, Tensor]) -> Pass:
-        g, started = grad_output.value, grad_output.started
         # To read a number would wait for a device that works on its own.
-        is_given = (not is_queued(g) and started is not None) and (
+        g = grad_output.value
+        started = None if is_queued(g) else grad_output.started()
+        is_given = started is not None and (
             _is_round_share(g, started) or (self._stretch_of(started) < call.stretch and _is_the_same(g, started))
         )
         return Pass(g.clone(), is_given, grad_output.backward, shares)

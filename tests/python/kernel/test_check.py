@@ -235,7 +235,7 @@ def test_an_output_on_a_device_is_judged_when_it_is_done(notebook: Notebook, mon
     before: list[Verdict] = []
     notebook.names["look"] = lambda: before.append(notebook.session.recorder.calls()[-1].forward)
     call = notebook.call("fc = nn.Linear(6, 4)\ny = fc(torch.randn(5, 6))\nlook()")
-    assert (before[0].kind, before[0].reason) == ("unchecked", "the verdict is on its way from the device")
+    assert (before[0].kind, before[0].reason) == ("unchecked", "the verdict is on its way")
     assert call.forward.kind in ("identical", "rounding")
 
 

@@ -571,7 +571,7 @@ def test_gradients_on_a_device_are_judged_when_it_is_done(notebook: Notebook, de
     backward(notebook, call, "y.sum().backward(); look()")
     assert kinds(before[0]) == ["unchecked"] * 3
     assert before[0].gradients.weight is not None
-    assert before[0].gradients.weight.reason == "the verdict is on its way from the device"
+    assert before[0].gradients.weight.reason == "the verdict is on its way"
     assert set(kinds(notebook.again(call))) <= {"identical", "rounding"}
 
 

@@ -17,6 +17,10 @@ def held(memory: Past, id: int, input: torch.Tensor, weight: torch.Tensor, copy:
     memory.hold(id, {"input": input, "weight": weight, "bias": None, "output": input @ weight.T}, None, copy)
 
 
+def brought(value: torch.Tensor, started: torch.Tensor | None = None) -> GradOutput:
+    return GradOutput(value, lambda: started, backward=0)
+
+
 def test_small_operands_are_known_after_every_kind_of_change() -> None:
     memory, x, w = Past(10), torch.ones(1, 2), torch.nn.Parameter(torch.ones(3, 2))
     held(memory, 1, x, w)
@@ -66,7 +70,7 @@ def test_large_operands_are_known_while_they_live_unchanged(monkeypatch: pytest.
 def test_no_tensor_of_the_users_is_kept_alive() -> None:
     memory, x, w = Past(10), torch.ones(1, 2), torch.ones(3, 2)
     held(memory, 1, x, w)
-    memory.hold_pass(1, GradOutput(x), {"weight": w})
+    memory.hold_pass(1, brought(x), {"weight": w})
     dead = weakref.ref(x), weakref.ref(w)
     del x, w
     gc.collect()
@@ -88,7 +92,7 @@ def test_copies_are_bounded_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPa
 def test_what_a_backward_brought_is_kept_beside_its_call() -> None:
     memory, g = Past(10), torch.ones(1, 3)
     held(memory, 1, torch.ones(1, 2), torch.ones(3, 2))
-    memory.hold_pass(1, GradOutput(g), {"weight": torch.ones(3, 2)})
+    memory.hold_pass(1, brought(g), {"weight": torch.ones(3, 2)})
     g.zero_()
     call = memory.get(1)
     assert call is not None
@@ -123,7 +127,7 @@ def test_of_many_passes_the_newest_are_remembered() -> None:
     memory = Past(10)
     held(memory, 1, torch.ones(1, 2), torch.ones(3, 2))
     for number in range(50):
-        memory.hold_pass(1, GradOutput(torch.full((1, 3), float(number))), {})
+        memory.hold_pass(1, brought(torch.full((1, 3), float(number))), {})
     call = memory.get(1)
     assert call is not None
     assert [it.grad_output[0, 0].item() for it in call.passes] == list(range(34, 50))
@@ -173,7 +177,7 @@ def is_given(arrived: torch.Tensor, started: torch.Tensor | None, stood_before: 
         memory.cell_ended({"g": started})
         memory.stretch += 1
     held(memory, 1, torch.ones(2, 2), torch.ones(3, 2))
-    memory.hold_pass(1, GradOutput(arrived, started), {})
+    memory.hold_pass(1, brought(arrived, started), {})
     call = memory.get(1)
     assert call is not None
     return call.passes[0].is_given
@@ -183,7 +187,7 @@ def test_what_arrives_of_a_backward_too_large_to_be_held_is_let_go(monkeypatch: 
     monkeypatch.setattr(past, "MAX_COPIED", 10)
     memory = Past(10)
     held(memory, 1, torch.ones(1, 2), torch.ones(3, 2))
-    memory.hold_pass(1, GradOutput(torch.ones(4, 3)), {"weight": torch.ones(3, 2)})
+    memory.hold_pass(1, brought(torch.ones(4, 3)), {"weight": torch.ones(3, 2)})
     call = memory.get(1)
     assert call is not None
     assert (call.arriving, call.passes) == ({}, [])

@@ -18,8 +18,6 @@ PROBABILITY = 15 / 16
 """With which an error of the stated size trips one of the probes."""
 BLOCK = 2**18
 """Elements of an operand that are converted, or squared, at once."""
-SMALL = 2**16
-"""Elements of a matrix that is not worth a second way to sum it up."""
 _LIMIT = 4
 """In units of the usual size of rounding; honest rows stay below 2.8."""
 _OWN = 0.5
@@ -84,7 +82,7 @@ def listen(
     signs = _signs(columns, probes, dtype, product.left.device)
     folded = _times(product.right.T, signs)
     expected = _times(product.left, folded, None if bias is None else _times(bias, signs))
-    of_left = row_sizes(product.left, dtype) if product.left_sizes is None else product.left_sizes
+    of_left = _row_sizes(product.left, dtype)
     of_right = number(torch.linalg.vector_norm(product.right, dtype=dtype))
     of_folded = factors.folded * number(torch.linalg.vector_norm(folded))
     limit = of_left * (factors.limit * of_right + of_folded)
@@ -148,7 +146,7 @@ def _most(found: list[Tensor]) -> Tensor:
 
 def _largest_scale(product: Product, of_left: float) -> float:
     """Of |x| |w|^T + |b|, by |x| |w|^T <= norm(x) norm(w)."""
-    size = of_left * float(row_sizes(product.right, torch.float64).amax())
+    size = of_left * float(_row_sizes(product.right, torch.float64).amax())
     return size if product.bias is None else size + float(product.bias.abs().amax())
 
 
@@ -163,7 +161,7 @@ def _times(matrix: Tensor, vectors: Tensor, beside: Tensor | None = None, sign: 
     return many if beside is None else torch.add(beside, many, alpha=sign)
 
 
-def row_sizes(matrix: Tensor, dtype: torch.dtype) -> Tensor:
+def _row_sizes(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     """The Euclidean norms of the rows."""
     if matrix.stride(0) != 1 or matrix.stride(1) == 1:
         norms: Tensor = torch.linalg.vector_norm(matrix, dim=1, dtype=dtype)
@@ -171,11 +169,6 @@ def row_sizes(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     by_memory = [block.to(dtype).square().sum(0) for block in _blocks(matrix.T)]
     squares = by_memory[0] if len(by_memory) == 1 else torch.stack(by_memory).sum(0)
     return squares.sqrt_()
-
-
-def column_sizes(matrix: Tensor) -> Tensor | None:
-    """The Euclidean norms of the columns, as a probe of this dtype wants them; null where the matrix is small."""
-    return row_sizes(matrix.T, wide(matrix.dtype)) if matrix.numel() > SMALL else None
 
 
 def _blocks(matrix: Tensor) -> Iterator[Tensor]:

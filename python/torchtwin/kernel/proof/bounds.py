@@ -70,13 +70,16 @@ def _flushes() -> bool:
     return _SUBNORMAL * _ONE == 0
 
 
+_fp32_precision: Callable[[str, str], str] = getattr(
+    torch._C, "_get_fp32_precision_getter", lambda backend, operation: torch.get_float32_matmul_precision()
+)
+"""What `torch.backends.*.matmul.fp32_precision` reads; torch before 2.9 has one setting for all."""
+
+
 def _factor_unit(device: torch.device) -> float:
     """float32 products may use fewer bits of their factors: `torch.backends.*.matmul.fp32_precision`."""
-    backend = torch.backends.cuda if device.type == "cuda" else torch.backends.mkldnn
-    precision = getattr(getattr(backend, "matmul", None), "fp32_precision", None)
-    if precision is None:  # torch before 2.9
-        precision = torch.get_float32_matmul_precision()
-    return _REDUCED.get(precision, 0.0)
+    backend = "cuda" if device.type == "cuda" else "mkldnn"
+    return _REDUCED.get(_fp32_precision(backend, "matmul"), 0.0)
 
 
 def _sums_in_low_precision(dtype: torch.dtype, device: torch.device) -> bool:

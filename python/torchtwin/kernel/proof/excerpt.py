@@ -20,7 +20,7 @@ from torchtwin.kernel.proof.judge import Part, judge, queued_facts_of_each, usua
 from torchtwin.kernel.proof.product import Product
 from torchtwin.protocol import Verdict
 
-BLOCK = 4, 16
+BLOCK = 4, 8
 """Rows and columns of an excerpt."""
 MAX_TAKEN = 2**15
 """Elements of operands that are taken for one."""

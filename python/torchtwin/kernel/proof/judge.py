@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.describe import dtype_name
-from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF, Arithmetic, gamma, usual_bound
+from torchtwin.kernel.proof.bounds import UNIT_ROUNDOFF
 from torchtwin.kernel.proof.enclosure import Enclosure
 from torchtwin.kernel.values import MAX_ELEMENTS, number
 from torchtwin.kernel.words import AS_IT_IS
@@ -85,31 +85,12 @@ def judge(
         return unchecked("rounding has no finite bound over so many terms in this precision")
     shape = within.value.shape
     layer_rows, formula_rows = layer.reshape(shape), formula.reshape(shape)
-    if _same_bits(layer_rows, formula_rows) and within.all_near(layer_rows):
+    if same_bits(layer_rows, formula_rows) and within.all_near(layer_rows):
         return bit_for_bit(layer.numel(), within.usual)
     usual = _usual_facts(layer_rows, formula_rows, within) if layer.dtype == formula.dtype else None
     if usual is not None:
         return _rounding(usual, layer.numel(), _ulps(usual.max_ulp_diff), words)
     return _judged(_facts(layer_rows, formula_rows, within), layer, formula, within, words, part)
-
-
-def identical_sums(layer: Tensor, formula: Tensor, rows: Tensor, sizes: Tensor, how: Arithmetic) -> Verdict | None:
-    """The verdict on sums of `rows` that are the same bits and surely in their bound; null: to be looked at closer.
-
-    `sizes`: the Euclidean norms of the columns. For n terms, norm <= sum of |terms| <= sqrt(n) norm, so that the bound
-    is at least g(n) norm, and sums of eight terms are off by at most g(8) sqrt(n) norm.
-    """
-    terms = len(rows)
-    wide = torch.float64 if terms % 8 or rows.dtype != torch.float32 else torch.float32
-    off = 0.0 if wide == torch.float64 else gamma(8, how.sum_unit) * math.sqrt(terms)
-    limit = sizes.double() * ((1 - 2.0**-10) * gamma(terms, how.sum_unit) - off)  # the norms are rounded, too
-    if not _same_bits(layer, formula):
-        return None
-    eights = rows if wide == torch.float64 else rows.reshape(terms // 8, 8, -1).sum(1)
-    exact = eights.sum(0, dtype=torch.float64)
-    if not bool(((layer.double() - exact).abs_() <= limit).all()):
-        return None
-    return bit_for_bit(layer.numel(), usual_bound(terms, False, how))
 
 
 def _judged(
@@ -122,7 +103,7 @@ def _judged(
     return _rounding(facts, layer.numel(), _how_far(facts, layer, formula), words)
 
 
-def _same_bits(a: Tensor, b: Tensor) -> bool:
+def same_bits(a: Tensor, b: Tensor) -> bool:
     integers = _INTEGERS.get(a.dtype)
     return a.dtype == b.dtype and integers is not None and torch.equal(a.view(integers), b.view(integers))
 

@@ -17,7 +17,9 @@ def product_of(twin: Twin, shape: torch.Size) -> Product:
     """The operands as matrices, for an output of `shape` (*, N)."""
     weight = twin.weight if twin.weight.dim() == 2 else twin.weight[None]
     rows = rows_of(twin.input, weight.shape[1])
-    bias = None if twin.bias is None else _rows_of_bias(twin.bias, shape, (len(rows), len(weight)))
+    bias = twin.bias
+    if bias is not None and (twin.weight.dim() != 2 or bias.shape != weight.shape[:1]):
+        bias = _rows_of_bias(bias, shape, (len(rows), len(weight)))
     return Product(rows, weight, bias)
 
 

@@ -6,7 +6,6 @@ To read a number at once would make the host wait for all that the user has queu
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import torch
@@ -16,10 +15,6 @@ from torchtwin.kernel.identity import mark
 from torchtwin.kernel.proof.judge import unchecked
 from torchtwin.protocol import Verdict
 
-MAX_PENDING = 4096
-"""Verdicts that wait; of more, the oldest are given up."""
-ON_ITS_WAY = "the verdict is on its way from the device"
-"""The reason that is told until then."""
 MAX_HELD = 2**24
 """Elements of operands that wait for a closer look, of all verdicts that are pending."""
 
@@ -96,34 +91,3 @@ class Pending:
                 "something lies outside what rounding usually does, and an operand was changed in place since"
             )
         return self._closer()
-
-
-class Queue:
-    """Verdicts that are pending, each on an operand of a call, oldest first."""
-
-    def __init__(self, tell: Callable[[int, str, Verdict], None]) -> None:
-        """`tell` takes the call's id, the operand and its verdict."""
-        self._tell = tell
-        self._pending: deque[tuple[int, str, Pending]] = deque()
-        self._lock = threading.RLock()
-
-    def add(self, call: int, operand: str, pending: Pending) -> None:
-        self._pending.append((call, operand, pending))
-        if len(self._pending) > MAX_PENDING:
-            self._pending.popleft()[2].drop()
-
-    def settle(self, wait: bool) -> None:
-        """Tells the verdicts. `wait`: for all, else those that are ready."""
-        while (arrived := self._next(wait)) is not None:
-            call, operand, pending = arrived
-            self._tell(call, operand, pending.verdict())
-
-    def _next(self, wait: bool) -> tuple[int, str, Pending] | None:
-        with self._lock:
-            return self._pending.popleft() if self._pending and (wait or self._pending[0][2].ready()) else None
-
-    def drop(self) -> None:
-        """Gives all of them up."""
-        self._lock = threading.RLock()  # in the child of a fork a thread of the parent's may have held it
-        while self._pending:
-            self._pending.popleft()[2].drop()

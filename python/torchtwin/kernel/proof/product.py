@@ -20,8 +20,6 @@ class Product:
     """Shape (N, K)."""
     bias: Tensor | None
     """Broadcasts to (M, N)."""
-    left_sizes: Tensor | None = None
-    """The Euclidean norms of the rows of `left`, where they are known."""
 
     @property
     def shape(self) -> torch.Size:
