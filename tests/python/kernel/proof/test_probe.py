@@ -54,15 +54,28 @@ def test_it_is_silent_on_honest_products(dtype: torch.dtype, bias: bool) -> None
         assert "a probe over all 12,288 elements is silent" in verdict.message
 
 
-def test_the_size_it_states_is_the_alarm_the_probes_own_rounding_and_what_may_point_against_it() -> None:
-    it = product(bias=False)
-    x, w = (t.numpy().astype(np.longdouble) for t in (it.left, it.right))
-    u, size = 2.0**-24, float(np.sqrt((x**2).sum(1).max() * (w**2).sum()))
-    alarm, own, honest = 4 * math.sqrt(K + 1) * u, math.sqrt(N) * u, (K + 1) * u / (1 - (K + 1) * u)
+def test_the_size_it_states_is_the_alarm_the_probes_own_rounding_and_what_may_point_against_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    it, drawn = product(bias=False), []
+    original = alarm._signs
+    monkeypatch.setattr(alarm, "_signs", lambda *of: drawn.append(original(*of)) or drawn[-1])
+    found = stated(ask(it, result(it)))
+    x, w, v = (t.numpy().astype(np.longdouble) for t in (it.left, it.right, drawn[0]))
+    u, row, size = 2.0**-24, np.sqrt((x**2).sum(1).max()), np.sqrt((w**2).sum())
+    limit, own, honest = 4 * math.sqrt(K + 1) * u, math.sqrt(N) * u, (K + 1) * u / (1 - (K + 1) * u)
     against = math.sqrt(2 * math.log(16))
-    fixed = (alarm + 2 * own + against * honest) * size
-    # The rest is the rounding of x (w^T v), as large as w^T v happens to be.
-    assert fixed < stated(ask(it, result(it))) < fixed + 4 * math.sqrt(K) * u * size
+    of_folded = math.sqrt(K) * u * np.sqrt(((v @ w) ** 2).sum())  # half of that, in the limit and once more beside it
+    assert found == pytest.approx(float(row * ((limit + 2 * own + against * honest) * size + of_folded)), rel=1e-4)
+
+
+def test_four_probes_state_no_less_than_what_the_rounding_of_an_element_hides() -> None:
+    draw = torch.Generator().manual_seed(0)
+    it = Product(torch.randn(64, 2048, generator=draw), torch.randn(2, 2048, generator=draw), None)
+    x, w = (t.numpy().astype(np.longdouble) for t in (it.left, it.right))
+    sample = probe.sampled(it, [result(it)], arithmetic(torch.float32, it.left.device), torch.tensor([0]))
+    hidden = 2 * 2049 * 2.0**-24 * float(np.sqrt((x**2).sum(1).max() * (w**2).sum(1).max()))
+    assert sample.smallest == pytest.approx(hidden, rel=1e-3)
 
 
 def test_four_probes_need_not_know_how_the_other_elements_round() -> None:

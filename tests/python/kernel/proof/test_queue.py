@@ -1,0 +1,130 @@
+"""Verdicts that are still to come: none is lost, and nobody waits for one who need not."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import torch
+
+from torchtwin.kernel.proof import queue
+from torchtwin.kernel.proof.bounds import arithmetic
+from torchtwin.kernel.proof.probe import Silent, probe
+from torchtwin.kernel.proof.product import Product
+from torchtwin.kernel.proof.queue import Queue
+from torchtwin.protocol import Verdict
+
+Told = list[tuple[int, str, str]]
+
+
+def silent() -> Silent:
+    product = Product(torch.randn(40, 64), torch.randn(12, 64), None)
+    found = probe(product, product.evaluate(), arithmetic(torch.float32, product.left.device))
+    assert isinstance(found, Silent)
+    return found
+
+
+@pytest.fixture
+def told() -> Told:
+    return []
+
+
+@pytest.fixture
+def waiting(told: Told) -> Queue:
+    """Of three calls."""
+    made = Queue(lambda call, operand, verdict: told.append((call, operand, verdict.kind)))
+    for call in range(3):
+        made.add(call, "weight", silent())
+    return made
+
+
+def calls(told: Told) -> list[int]:
+    return [call for call, _, kind in told if kind in ("identical", "rounding")]
+
+
+def test_excerpts_wait_for_others_until_somebody_asks(waiting: Queue, told: Told) -> None:
+    waiting.settle(wait=False)
+    assert told == []
+    waiting.settle(wait=True)
+    assert calls(told) == [0, 1, 2]
+    waiting.settle(wait=True)
+    assert len(told) == 3
+
+
+def test_they_do_not_wait_for_long(waiting: Queue, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "PATIENCE", -1.0)
+    waiting.settle(wait=False)
+    assert calls(told) == [0, 1, 2]
+
+
+def test_nor_until_they_are_many(waiting: Queue, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "MAX_ELEMENTS", 4 * silent().excerpt.elements - 1)
+    waiting.add(3, "weight", silent())
+    assert calls(told) == [0, 1, 2, 3]
+    waiting.add(4, "weight", silent())
+    assert calls(told) == [0, 1, 2, 3]
+
+
+def test_a_fault_of_ours_leaves_none_on_its_way(waiting: Queue, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(*_: Any) -> Any:
+        raise ValueError("ours")
+
+    monkeypatch.setattr(queue, "concluded", fault)
+    with pytest.raises(ValueError, match="ours"):
+        waiting.settle(wait=True)
+    assert told == [(call, "weight", "unchecked") for call in range(3)]
+
+
+def test_a_fault_in_telling_one_costs_no_other_its_verdict_twice(told: Told) -> None:
+    def tell(call: int, operand: str, verdict: Verdict) -> None:
+        told.append((call, operand, verdict.kind))
+        if len(told) == 2:
+            raise ValueError("ours")
+
+    made = Queue(tell)
+    for call in range(3):
+        made.add(call, "weight", silent())
+    with pytest.raises(ValueError, match="ours"):
+        made.settle(wait=True)
+    assert [call for call, *_ in told] == [0, 1, 1, 2]
+    assert [kind for *_, kind in told[2:]] == ["unchecked", "unchecked"]
+
+
+def test_an_interrupt_loses_none(waiting: Queue, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "concluded", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            waiting.settle(wait=True)
+    waiting.settle(wait=True)
+    assert calls(told) == [0, 1, 2]
+
+
+def test_who_need_not_wait_for_another_thread_does_not(told: Told) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(call: int, operand: str, verdict: Verdict) -> None:
+        begun.set()
+        go_on.wait(20)
+        told.append((call, operand, verdict.kind))
+
+    made = Queue(slowly)
+    made.add(1, "input", silent())
+    other = threading.Thread(target=made.settle, args=[True])
+    other.start()
+    assert begun.wait(20)
+    made.settle(wait=False)
+    assert told == []
+    go_on.set()
+    made.settle(wait=True)  # until the other thread has told its own
+    assert calls(told) == [1]
+    other.join()
+
+
+def test_what_is_given_up_is_never_told(waiting: Queue, told: Told) -> None:
+    waiting.drop()
+    waiting.settle(wait=True)
+    assert told == []
