@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from torch import Tensor, nn
 
-from torchtwin.kernel import callsite, failure
+from torchtwin.kernel import callsite
 from torchtwin.kernel.backward import GradOutput
 from torchtwin.kernel.budget import Budget
 from torchtwin.kernel.callsite import Caller
@@ -24,6 +24,7 @@ from torchtwin.kernel.comparing.matches import SECONDS, Matcher
 from torchtwin.kernel.comparing.multiples import multiples_of_gradients
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import is_queued, reason_not_to_check
+from torchtwin.kernel.failures import Failures
 from torchtwin.kernel.fastpath import FastPath
 from torchtwin.kernel.forms import Form, Forms, Key, key_of, leading, place_of
 from torchtwin.kernel.gradient import GradientCheck, Share
@@ -41,12 +42,11 @@ from torchtwin.kernel.recorder import MAX_CALLS, Recorder
 from torchtwin.kernel.sampler import Sampler
 from torchtwin.kernel.swap import SwapTap
 from torchtwin.kernel.tensors import TensorTable
-from torchtwin.kernel.told import attempt, attempted, gradient_names, operands_of, shapes, watched
+from torchtwin.kernel.told import gradient_names, operands_of, watched
 from torchtwin.kernel.twin import Twin, expression, gradient_formulas, twin
 from torchtwin.kernel.values import Allowance
 from torchtwin.protocol import (
     Call,
-    GradientFormulas,
     Gradients,
     Match,
     Mode,
@@ -75,6 +75,7 @@ class Recording:
         self._guard = guard
         self._cells = cells
         self._namer = Namer(lambda: cells.loop_variables)
+        self._failures = Failures(self._namer, cells, guard.caught)
         self._allowance = Allowance()
         self.past = Past(MAX_CALLS)
         self.tensors = TensorTable(self.past.outputs)
@@ -139,6 +140,7 @@ class Recording:
     def cell_begins(self) -> None:
         """The namespace may be another than before."""
         self._namer.forget()
+        self._failures.forget()
         self._forms.forget()
         self._sampler.cell_begins()
         self._allowance.renew()
@@ -375,30 +377,8 @@ class Recording:
         self._recorder.update(id, change)
 
     def _raised(self, frame: FrameType, input: object, weight: object, bias: object, error: Exception) -> None:
-        caller = callsite.caller(frame)
-        names = self._namer.names(caller, input, weight, bias)
-        explained = failure.explain(attempt(caller, names, input, weight, bias), error, self._guard.caught)
-        text = attempted(names, input, weight, bias)
-        operands = operands_of(names, input, weight, bias, None)
-        if failure.says_more(explained):
-            BaseException.add_note(error, failure.note(explained, text, shapes(operands)))
-        self._add(
-            Call(
-                id=self._recorder.next_id(),
-                name=names.call,
-                expression=text,
-                site=self._cells.site(caller.text),
-                operands=operands,
-                forward=unchecked("the call raised"),
-                gradients=Gradients(),
-                gradient_formulas=GradientFormulas("", None, ""),
-                gradient_names=gradient_names(names, bias),
-                error=explained,
-                values=Values(),
-                time=time.time(),
-                rank=rank(),
-            )
-        )
+        told = self._failures.told(frame, input, weight, bias, error)
+        self._add(msgspec.structs.replace(told, id=self._recorder.next_id()))
 
 
 class Operation(NamedTuple):

@@ -46,7 +46,7 @@ RESULTS = ["y", "first", "by_hand", "z", "e", "after", "fc.weight.grad", "fc.bia
 
 STAGES = {
     "tap, a call returned": "torchtwin.kernel.observe.Recording._returned",
-    "tap, a call raised": "torchtwin.kernel.observe.Recording._raised",
+    "tap, a call raised": "torchtwin.kernel.failures.Failures.told",
     "call site": "torchtwin.kernel.callsite.caller",
     "source": "torchtwin.kernel.callsite.words_of_call",
     "naming": "torchtwin.kernel.naming.Namer.names",
