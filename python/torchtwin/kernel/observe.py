@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 import weakref
 from collections.abc import Callable, Hashable, Mapping
@@ -19,9 +18,6 @@ from torchtwin.kernel.callsite import Caller
 from torchtwin.kernel.causes.hypotheses import LinearNames
 from torchtwin.kernel.cells import Cells
 from torchtwin.kernel.check import check_output, queue_output
-from torchtwin.kernel.comparing.looks import Found
-from torchtwin.kernel.comparing.matches import SECONDS, Matcher
-from torchtwin.kernel.comparing.multiples import multiples_of_gradients
 from torchtwin.kernel.comparing.origin import Tracer
 from torchtwin.kernel.coverage import is_queued, reason_not_to_check
 from torchtwin.kernel.failures import Failures
@@ -29,6 +25,7 @@ from torchtwin.kernel.fastpath import FastPath
 from torchtwin.kernel.forms import Form, Forms, Key, key_of, leading, place_of
 from torchtwin.kernel.gradient import GradientCheck, Share
 from torchtwin.kernel.guard import ChargingGuard, Guard
+from torchtwin.kernel.matching import Matching
 from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.passes import Passes
 from torchtwin.kernel.past import Past
@@ -48,7 +45,6 @@ from torchtwin.kernel.values import Allowance
 from torchtwin.protocol import (
     Call,
     Gradients,
-    Match,
     Mode,
     Tensors,
     Values,
@@ -86,9 +82,7 @@ class Recording:
         self.unheard = self._gradients.unheard
         self._queue = Queue(self._concluded)
         self.tracer = Tracer(recorder, self.past, passes)
-        self._matcher = Matcher(self.past, self.tracer, self._multiples)
-        self.changed: set[str] = set()
-        """The names that were bound or changed between the last two looks at what they match."""
+        self.matching = Matching(recorder, self.past, self.tracer, cells)
         self._swaps = SwapTap(guard(self._let_go))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
@@ -127,7 +121,7 @@ class Recording:
 
     def forked(self) -> None:
         """In the child of a fork, where no thread beats and no device answers."""
-        self._queue.drop()
+        self._queue.forked()
         self.rest()
 
     def settle(self) -> None:
@@ -146,33 +140,12 @@ class Recording:
         self._allowance.renew()
         self.past.stretch += 1
 
-    def match(self, names: Mapping[str, Any], seconds: float = SECONDS) -> int:
-        """Tells which variables are outputs or gradients of calls. Returns how many it had no time for."""
-        look = self._matcher.after_cell(names, seconds)
-        self.changed, gone = look.changed, look.changed | look.outdated
-        for id in {call.id for call in self._recorder.calls() if any(it.name in gone for it in call.matches)}:
-            self._change_matches(id, lambda matches: [it for it in matches if it.name not in gone])
-        for it in look.found:
-            self._change_matches(it.call, functools.partial(_with_match, new=it.match))
-        return look.left_out
-
-    def look_at(self, words: str, value: object) -> Found | None:
-        """What one value matches, or nearly; nothing is recorded of it."""
-        return self._matcher.look_at(words, value)
-
     def cell_ended(self, names: Mapping[str, Any]) -> Tensors:
         """The names have settled: the table of the tensors."""
         self._settle(wait=True)
-        left_out = self.match(names)
+        left_out = self.matching.look(names)
         self.past.cell_ended(names)
         return msgspec.structs.replace(self.tensors.after_cell(names), unmatched=left_out)
-
-    def _multiples(self) -> frozenset[str]:
-        cell = self._cells.running
-        return frozenset() if cell is None else multiples_of_gradients(cell.python)
-
-    def _change_matches(self, id: int, change: Callable[[list[Match]], list[Match]]) -> None:
-        self._recorder.update(id, lambda call: msgspec.structs.replace(call, matches=change(call.matches)))
 
     def start(self) -> None:
         """Harmless when it is on already."""
@@ -193,7 +166,7 @@ class Recording:
         self._forms.clear()
         self._allowance.renew()
         self.past.clear()
-        self._matcher.forget()
+        self.matching.forget()
 
     def _returned(self, frame: FrameType, input: Tensor, weight: Tensor, bias: Tensor | None, output: Tensor) -> None:
         if _is_symbolic(input) or _is_symbolic(weight):
@@ -396,10 +369,6 @@ class Operation(NamedTuple):
 
 def _is_checked(forward: Verdict) -> bool:
     return forward.kind != "unchecked" or forward.reason == TO_COME
-
-
-def _with_match(matches: list[Match], new: Match) -> list[Match]:
-    return [*(it for it in matches if (it.name, it.of) != (new.name, new.of)), new]
 
 
 def _is_symbolic(tensor: Tensor) -> bool:

@@ -166,12 +166,12 @@ class Session:
             return set()
         from torchtwin.kernel.scopes import notebook
 
-        self._recording.match(notebook(), **({"seconds": math.inf} if patient else {}))
-        return self._recording.changed
+        self._recording.matching.look(notebook(), **({"seconds": math.inf} if patient else {}))
+        return self._recording.matching.changed
 
     def look_at(self, words: str, value: object) -> Found | None:
         """Which recorded call's output or gradient one value is, or nearly is, by its numbers."""
-        return None if self._recording is None else self._recording.look_at(words, value)
+        return None if self._recording is None else self._recording.matching.look_at(words, value)
 
     def element(self, request: ElementRequest) -> Reply:
         """How one element of a recorded call came about."""

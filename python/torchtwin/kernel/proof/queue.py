@@ -51,7 +51,7 @@ class Queue:
             return
         self._pending.append((call, operand, to_come))
         if len(self._pending) > MAX_PENDING:
-            self._pending.popleft()[2].drop()
+            self._give_up("too many verdicts wait for the device")
         self.settle(wait=False)
 
     def settle(self, wait: bool) -> None:
@@ -94,8 +94,19 @@ class Queue:
 
     def drop(self) -> None:
         """Gives all of them up."""
-        self._lock = threading.RLock()  # in the child of a fork a thread of the parent's may have held it
         self._silent.clear()
         self._elements = 0
         while self._pending:
             self._pending.popleft()[2].drop()
+
+    def forked(self) -> None:
+        """In the child of a fork, where no device answers, and a thread of the parent's may have held the lock."""
+        self._lock = threading.RLock()
+        while self._pending:
+            self._give_up("the process was forked before the device had answered")
+
+    def _give_up(self, reason: str) -> None:
+        """The oldest of a device."""
+        call, operand, unanswered = self._pending.popleft()
+        unanswered.drop()
+        self._tell(call, operand, unchecked(reason))

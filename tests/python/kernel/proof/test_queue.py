@@ -10,6 +10,7 @@ import torch
 
 from torchtwin.kernel.proof import queue
 from torchtwin.kernel.proof.bounds import arithmetic
+from torchtwin.kernel.proof.pending import Pending
 from torchtwin.kernel.proof.probe import Silent, probe
 from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.proof.queue import Queue
@@ -128,3 +129,40 @@ def test_what_is_given_up_is_never_told(waiting: Queue, told: Told) -> None:
     waiting.drop()
     waiting.settle(wait=True)
     assert told == []
+
+
+class OnADevice(Pending):
+    """That never answers."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.ones(1), lambda _: None, lambda: Verdict("identical", ""), [])
+        self.is_dropped = False
+
+    def ready(self) -> bool:
+        return False
+
+    def drop(self) -> None:
+        super().drop()
+        self.is_dropped = True
+
+
+def test_in_the_child_of_a_fork_excerpts_are_judged_and_a_device_is_not_waited_for(waiting: Queue, told: Told) -> None:
+    unanswered = OnADevice()
+    waiting.add(3, "input", unanswered)
+    waiting._lock.acquire()  # by a thread that the child does not have
+    other = threading.Thread(target=lambda: (waiting.forked(), waiting.settle(wait=True)))
+    other.start()
+    other.join(20)
+    assert told[0] == (3, "input", "unchecked")
+    assert unanswered.is_dropped
+    assert calls(told) == [0, 1, 2]
+
+
+def test_of_too_many_on_a_device_the_oldest_is_given_up(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "MAX_PENDING", 2)
+    made = Queue(lambda call, operand, verdict: told.append((call, operand, verdict.kind)))
+    of_calls = [OnADevice() for _ in range(3)]
+    for call, it in enumerate(of_calls):
+        made.add(call, "input", it)
+    assert [it.is_dropped for it in of_calls] == [True, False, False]
+    assert told == [(0, "input", "unchecked")]
