@@ -10,6 +10,7 @@ Sums that are kept in a wider precision, and rounded at the end, add one roundin
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,16 +46,25 @@ class Arithmetic:
 
 def arithmetic(dtype: torch.dtype, device: torch.device) -> Arithmetic:
     """The rounding of matrix products of `dtype` (one of `UNIT_ROUNDOFF`) on `device`."""
-    info = torch.finfo(dtype)
     low = dtype in (torch.float16, torch.bfloat16)
-    flushes = low or _flushes()  # bf16 and fp16 instructions flush fp32 subnormals on some processors
-    wide = torch.float32 if low else dtype
-    sum_unit = UNIT_ROUNDOFF[dtype] if low and _sums_in_low_precision(dtype, device) else UNIT_ROUNDOFF[wide]
+    return _arithmetic(
+        dtype,
+        flushes=low or _flushes(),  # bf16 and fp16 instructions flush fp32 subnormals on some processors
+        sums_in_low=low and _sums_in_low_precision(dtype, device),
+        factor_unit=_factor_unit(device) if dtype == torch.float32 else 0.0,
+    )
+
+
+@functools.lru_cache
+def _arithmetic(dtype: torch.dtype, flushes: bool, sums_in_low: bool, factor_unit: float) -> Arithmetic:
+    info = torch.finfo(dtype)
+    wide = torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+    sum_unit = UNIT_ROUNDOFF[dtype] if sums_in_low else UNIT_ROUNDOFF[wide]
     subnormal = float(torch.finfo(wide).smallest_normal) * 2 * UNIT_ROUNDOFF[wide]
     return Arithmetic(
         unit=UNIT_ROUNDOFF[dtype],
         sum_unit=sum_unit,
-        factor_unit=_factor_unit(device) if dtype == torch.float32 else 0.0,
+        factor_unit=factor_unit,
         underflow=float(torch.finfo(wide).smallest_normal) if flushes else subnormal,
         flushes=flushes,
         result_underflow=float(info.smallest_normal) * (1.0 if flushes else 2 * UNIT_ROUNDOFF[dtype]),
