@@ -96,6 +96,11 @@ class FastPath:
         self._wanted = wanted
         self.due = wanted or self._closed > 0 or not self.is_counted
 
+    def look_at_oldest(self) -> None:
+        """The next call is looked at whole of the layer that was let pass first."""
+        for weight in list(self.patterns)[:1]:
+            self.patterns.pop(weight, None)
+
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:
         """Meanwhile every call is looked at whole."""

@@ -142,7 +142,11 @@ class Forms:
 
     def find(self, key: Key | None, frame: FrameType, done: Operands) -> Form | None:
         """The form of a call, if one of it was told whole and its words still hold."""
-        return None if key is None else _holding(self._forms.get(key), frame, done)
+        known = None if key is None else self._forms.get(key)
+        found = _holding(known, frame, done)
+        if known is not None and found is None and known.names.stands_by_itself:
+            self._fast.patterns.clear()  # as a module was put elsewhere, which others may have been, too
+        return found
 
     def kin(self, key: Key | None, frame: FrameType, done: Operands) -> Form | None:
         """The same, of a call with an input of other sizes."""

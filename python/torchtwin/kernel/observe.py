@@ -52,7 +52,10 @@ from torchtwin.protocol import (
 )
 
 BEATS_OF_TRUST = 20
-"""After so many, each layer's next call is looked at again: its words may mean something else, or it has moved."""
+"""After so many, a layer's next call is looked at again: its words may mean something else, or it has moved.
+
+One layer a beat at most, so that a model of many layers costs no more than one of twenty.
+"""
 
 
 class Recording:
@@ -110,8 +113,8 @@ class Recording:
         self._settle(wait=False)
         self._sampler.look()
         self._beats += 1
-        if self._beats % BEATS_OF_TRUST == 0:
-            self.fast.patterns.clear()
+        if self._beats % max(BEATS_OF_TRUST // max(len(self.fast.patterns), 1), 1) == 0:
+            self.fast.look_at_oldest()
 
     def rest(self) -> None:
         """Nobody calls `beat` any more: the cell has ended."""

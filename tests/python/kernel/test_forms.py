@@ -235,15 +235,41 @@ def test_modules_are_looked_at_again_after_some_beats(cell: str, monkeypatch: py
     assert_alike(told(beaten, "shapes", monkeypatch), told_each(beaten, monkeypatch))
 
 
-def test_calls_pass_the_tap_from_the_third_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[object] = []
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """What each call was looked up as."""
+    seen: list[str | None] = []
     find = Forms.find
 
     def looked(*arguments: Any) -> Form | None:
-        looks.append(arguments[1])
-        return find(*arguments)
+        found = find(*arguments)
+        seen.append(None if found is None else found.names.weight)
+        return found
 
     monkeypatch.setattr(Forms, "find", looked)
+    return seen
+
+
+MANY = "net = nn.Sequential(*(nn.Linear(4, 4) for _ in range(30)))\n"
+
+
+def test_of_many_layers_one_a_beat_is_looked_at_again_the_oldest_look_first(
+    monkeypatch: pytest.MonkeyPatch, looks: list[str | None]
+) -> None:
+    told(MANY + "for i in range(5):\n    y = net(x)\n    if i > 1: beat()", "shapes", monkeypatch)
+    assert looks[60:] == ["net[0].weight", "net[1].weight"]
+
+
+def test_where_other_words_are_found_all_are_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, looks: list[str | None]
+) -> None:
+    change = "    if i == 2:\n        net.insert(0, nn.ReLU())\n        beat()"
+    calls = told(MANY + f"for i in range(4):\n    y = net(x)\n{change}", "shapes", monkeypatch)
+    assert looks[60:] == [None] * 30
+    assert [it.name for it in calls[-30:]] == [f"net[{i}]" for i in range(1, 31)]
+
+
+def test_calls_pass_the_tap_from_the_third_on(monkeypatch: pytest.MonkeyPatch, looks: list[str | None]) -> None:
     assert len(told("for _ in range(100): y = fc(x)", "shapes", monkeypatch)) == 100
     assert len(looks) == 2
 
