@@ -74,6 +74,11 @@ class Budget:
     def charge(self, seconds: float) -> None:
         self._spent += seconds
 
+    def charge_once(self, seconds: float) -> None:
+        """For what is never done again: it is told in the cost, and leaves no debt."""
+        self._spent += seconds
+        self._forfeited -= seconds
+
     def count(self, calls: int) -> None:
         """So many calls were only counted."""
         self._counted += calls

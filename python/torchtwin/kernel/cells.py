@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from torchtwin.kernel.bindings import bound_by_loops
-from torchtwin.kernel.source import file_text
+from torchtwin.kernel.texts import file_text
 from torchtwin.protocol import Site
 
 if TYPE_CHECKING:  # it needs torch, which may not be imported yet
@@ -16,8 +17,7 @@ if TYPE_CHECKING:  # it needs torch, which may not be imported yet
 MAX_CELLS = 2000
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     id: str | None
     """The notebook's own id of the cell; null in a terminal."""
     execution_count: int
@@ -93,4 +93,6 @@ def _within(outer: Cell, inner: Cell) -> Cell:
     if inner.id is not None or at < 0:
         return inner
     above = outer.source[:at].count("\n")
-    return replace(inner, id=outer.id, execution_count=outer.execution_count, offset=outer.offset + above)
+    return msgspec.structs.replace(
+        inner, id=outer.id, execution_count=outer.execution_count, offset=outer.offset + above
+    )

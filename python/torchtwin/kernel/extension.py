@@ -33,7 +33,8 @@ class Extension:
         if self._kernel is not None:
             self._kernel.comm_manager.register_target(QUERY_TARGET, self._query.opened)
             self._flush = Flush(self._session.recorder, self._send, self._session.guard, self._session.charged)
-            self._flush.start()
+            self._flush.begin()
+            self._session.threads.append(self._flush)
         self._session.watch()
 
     def unload(self) -> None:
@@ -45,7 +46,8 @@ class Extension:
             self._kernel.comm_manager.unregister_target(QUERY_TARGET, self._query.opened)
             self._query.close()
         if self._flush is not None:
-            self._flush.stop()
+            self._session.threads.remove(self._flush)
+            self._flush.end()
 
     def _send(self, page: Page) -> None:
         """Under a fixed comm id that is never opened: a page without our panel would answer an opening by closing it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType
 
 import torch
@@ -75,10 +75,18 @@ class Pattern:
         """Index of the output's; null where there is but one."""
 
 
+MISSED = 50
+"""Calls that are looked at whole before somebody is asked to count: who makes but a few gets no thread for them."""
+
+
+def _nothing() -> None:
+    pass
+
+
 class FastPath:
     """Shared by the tap, which reads it in every call, and the recording, which says what may pass."""
 
-    __slots__ = ("_closed", "_wanted", "due", "is_counted", "patterns", "take")
+    __slots__ = ("_closed", "_missed", "_wanted", "due", "is_counted", "patterns", "take", "wake")
 
     def __init__(self, pending: deque[Alike]) -> None:
         self.patterns: dict[int, Pattern] = {}
@@ -89,8 +97,18 @@ class FastPath:
         """Whether the next call is to be looked at whole, whatever it is like."""
         self.is_counted = False
         """Whether somebody counts what passes, some times a second. Nothing passes before."""
+        self.wake: Callable[[], None] = _nothing
+        """Asks for somebody to count: in a thread that outlives its cell, and in the child of a fork, nobody does."""
+        self._missed = 0
         self._wanted = True
         self._closed = 0
+
+    def missed(self) -> None:
+        """A call was looked at whole while nobody counts."""
+        self._missed += 1
+        if self._missed >= MISSED:
+            self._missed = 0
+            self.wake()
 
     def look_at_next(self, wanted: bool) -> None:
         self._wanted = wanted

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.recorder import Recorder
+from torchtwin.kernel.threads import Worker
 from torchtwin.protocol import Page
 
 INTERVAL = 0.1
@@ -19,8 +20,10 @@ MAX_EVENTS = 2000
 """In one page."""
 
 
-class Flush:
+class Flush(Worker):
     """Sends what is new in `recorder` by `send`, until stopped."""
+
+    name = "torchtwin-flush"
 
     def __init__(
         self,
@@ -30,39 +33,37 @@ class Flush:
         charged: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """`charged` is entered while the thread works."""
+        super().__init__()
         self._recorder = recorder
         self._send = send
         self._guard = guard
         self._charged = charged
         self._sent = 0
         self._news = threading.Event()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="torchtwin-flush", daemon=True)
-        # debugpy suspends every thread at a breakpoint but those that are marked like its own.
-        self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-        self._thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
 
-    def start(self) -> None:
+    def begin(self) -> None:
         self._recorder.listen(self._news.set)
-        self._news.set()
-        self._thread.start()
+        self.start()
 
-    def stop(self) -> None:
-        """Sends what is left and ends the thread."""
+    def end(self) -> None:
+        """Stops, and sends what is left."""
         self._recorder.listen(lambda: None)
-        self._stopped.set()
-        self._news.set()
-        self._thread.join(timeout=5)
+        self.stop()
+        if self.has_ended(patience=5):
+            while self._send_page():
+                pass
 
-    def _run(self) -> None:
-        while not self._stopped.is_set():
+    def _wake(self) -> None:
+        self._news.set()
+
+    def _work(self, stopped: threading.Event) -> None:
+        self._news.set()
+        while not stopped.is_set():
             self._news.wait()
             self._news.clear()
-            while self._send_page() and not self._stopped.wait(INTERVAL):
+            while not stopped.is_set() and self._send_page() and not stopped.wait(INTERVAL):
                 pass
-            self._stopped.wait(INTERVAL)
-        while self._send_page():
-            pass
+            stopped.wait(INTERVAL)
 
     def _send_page(self) -> bool:
         """Whether there is more to send. After a fault of ours the next news is sent, with what is missing."""

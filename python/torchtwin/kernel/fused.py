@@ -11,10 +11,10 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch._C import _get_tracing_state
@@ -31,8 +31,7 @@ MAX_MODULES = 1_000
 _LAYERS = (nn.TransformerEncoderLayer.forward.__code__, nn.MultiheadAttention.forward.__code__)
 
 
-@dataclass
-class _Runs:
+class _Runs(msgspec.Struct):
     module: weakref.ref[nn.Module]
     kind: str
     """The name of its class."""

@@ -9,6 +9,8 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import msgspec
+
 from torchtwin.protocol import Call, Comparison, Match, Number, Site, Verdict
 
 Outcome = Literal["failed", "differs", "agrees", "unchecked"]
@@ -119,6 +121,12 @@ def differences(call: Call, names: Container[str]) -> Iterator[str]:
     for match in call.matches:
         if match.name in names and is_wrong(match):
             yield f"{where}: `{match.name}` {_sentence(match.verdict)}"
+
+
+def of_cell(call: Call, changed: set[str]) -> Call:
+    """Without the near misses of earlier cells, which those have told. `changed`: the variables of this one."""
+    kept = [match for match in call.matches if match.name in changed or not is_near(match)]
+    return msgspec.structs.replace(call, matches=kept)
 
 
 def is_near(match: Match) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -14,8 +13,7 @@ from torchtwin.protocol import Call, Gradients, Operand, Run, Values, Verdict
 MAX_IN_RUN = 1_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Alike:
+class Alike(msgspec.Struct, frozen=True, eq=False):
     """A call that was not told whole."""
 
     call: int

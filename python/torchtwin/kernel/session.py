@@ -6,14 +6,17 @@ import math
 import os
 import sys
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from torchtwin.kernel.budget import Budget
 from torchtwin.kernel.cells import Cell, Cells
+from torchtwin.kernel.first_call import FirstCall
 from torchtwin.kernel.guard import Guard
 from torchtwin.kernel.pulse import Pulse
 from torchtwin.kernel.recorder import Recorder
+from torchtwin.kernel.threads import PATIENCE, Worker
 from torchtwin.kernel.torch_import import WhenTorchIsImported, fully_imported
 from torchtwin.protocol import Call, ElementRequest, Mode, Page, Reply, State
 from torchtwin.protocol.requests import Refused
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
     from torchtwin.kernel.unseen import Lookout
 
 
+IDLE_BEATS = 20
+"""After so many without a call the pulse rests, where no cell runs."""
+
+
 class Session:
     """The watch and its records. Works before torch is imported; everything that needs torch comes with it."""
 
@@ -42,6 +49,12 @@ class Session:
         self.mode: Mode = "auto"
         self._budget = Budget()
         self._pulse = Pulse(self.guard(self._beat))
+        self.threads: list[Worker] = [self._pulse]
+        """Those of ours."""
+        self._runs = self._is_woken = False
+        """Whether the pulse beats, and whether it does for calls where no cell runs."""
+        self._idle = self._recorded = 0
+        """Beats without a call, and calls recorded by the last of them."""
         self._recording: Recording | None = None
         self._tap: Tap | None = None
         self._lookout: Lookout | None = None
@@ -133,6 +146,8 @@ class Session:
         self.cells.begins(cell)
         if not is_inner:
             self._budget.begins()
+        if self._tap is not None and self.watching:
+            self.guard(self._begin_recording)()
         if self._recording is not None:
             self._recording.cell_begins()
         if self.watching:
@@ -185,7 +200,7 @@ class Session:
         return element(self._recording.past, request, {role: o.name for role, o in named.items() if o is not None})
 
     def tracer(self) -> Tracer | None:
-        """Traces tensors to recorded calls; null before the first watch."""
+        """Traces tensors to recorded calls; null before the first of them."""
         return None if self._recording is None else self._recording.tracer
 
     def answered(self) -> None:
@@ -195,18 +210,35 @@ class Session:
 
     def unheard(self) -> AbstractContextManager[None]:
         """Meanwhile no backward through recorded calls is recorded."""
+        if self._tap is not None and self.watching:
+            self._begin_recording()  # else a first call elsewhere could open the way for those that are compared
         return nullcontext() if self._recording is None else self._recording.unheard()
 
     def contributions(self, parameter: Tensor) -> list[int]:
         """The ids of the recorded calls whose shares `.grad` holds, once a pass; none where that is not known."""
         return [] if self._recording is None else self._recording.contributions(parameter)
 
+    def before_fork(self) -> None:
+        """Python warns who forks while there are threads, and a child would wait for their locks for ever."""
+        self._lock.acquire(timeout=PATIENCE)
+        for it in self.threads:
+            self.guard(it.pause)()
+
+    def after_fork(self) -> None:
+        """In the parent."""
+        for it in self.threads:
+            self.guard(it.resume)()
+        with suppress(RuntimeError):  # it could not be had
+            self._lock.release()
+
     def forked(self) -> None:
         """In the child of a fork, a data loader's worker say: goes on recording, for the child alone."""
         self._lock = threading.RLock()
         self.guard.forked()
         self.recorder.forked()
-        self._pulse.forked()
+        for it in self.threads:
+            it.forked()
+        self._runs = self._is_woken = False
         if self._recording is not None:
             self._recording.forked()
         if self._lookout is not None:
@@ -221,38 +253,80 @@ class Session:
             if self._recording is not None:
                 self._recording.beat()
             self.say_state()
+        if self._is_woken:
+            self._rest_where_nobody_calls()
 
     def _run(self) -> None:
-        self._budget.goes_on()
-        if self._pulse.start() and self._recording is not None:
-            self._recording.run()
+        with self._lock:
+            self._budget.goes_on()
+            self._runs, self._is_woken = self._pulse.start(), False
+            if self._runs and self._recording is not None:
+                self._recording.run()
+
+    def _wake(self) -> None:
+        """Somebody calls where no cell runs: the budget and the pulse go on while they do."""
+        with self._lock:
+            if self.watching and not self._runs:
+                self._run()
+                self._is_woken, self._idle = True, 0
+
+    def _rest_where_nobody_calls(self) -> None:
+        recorded = self.recorder.counts[0]
+        self._idle = self._idle + 1 if recorded == self._recorded else 0
+        self._recorded = recorded
+        # Who holds the lock may be about to fork, and waits for this very thread.
+        if self._idle >= IDLE_BEATS and self._lock.acquire(blocking=False):
+            if self._is_woken:
+                self._rest()
+            self._lock.release()
 
     def _settle(self) -> None:
         if self._recording is not None:
             self._recording.settle()
 
     def _rest(self) -> None:
+        self._runs = self._is_woken = False
         self._budget.stops()
         self._pulse.stop()
         if self._recording is not None:
             self._recording.rest()
 
     def _torch_is_here(self) -> None:
-        from torchtwin.kernel.observe import Recording
+        from torchtwin.kernel.fastpath import FastPath
         from torchtwin.kernel.tap import Tap
         from torchtwin.kernel.unseen import Lookout
 
         with self._lock:
-            if self._tap is None or self._recording is None:
-                self._recording = Recording(self.recorder, self.guard, self.cells, self._budget, self.mode)
-                self._tap = Tap(self._recording, self._recording.fast)
+            first_call = FirstCall(self._begin_recording, self.guard.caught)
+            self._tap = self._tap or Tap(first_call, FastPath(self.recorder.pending))
             self._lookout = self._lookout or Lookout(self.guard.caught)
-            self._recording.start()
+            if self._recording is not None:
+                self._recording.start()
             self._tap.put_on()
             if self.watching and (self.cells.is_running or not self.cells.began):
                 self._run()
             self._lookout.start()
         self.say_state()
+
+    def _begin_recording(self) -> Recording:
+        """Needs torch and the tap. Harmless when it has begun already."""
+        with self._lock:
+            if self._recording is not None:
+                return self._recording
+            assert self._tap is not None
+            began = perf_counter()
+            from torchtwin.kernel.observe import Recording
+
+            recording = Recording(self.recorder, self.guard, self.cells, self._budget, self.mode)
+            self._budget.charge_once(perf_counter() - began)
+            if self.watching:
+                recording.start()
+            recording.fast.wake = self.guard(self._wake)
+            if self._runs:
+                recording.run()
+            self._tap.report_to(recording, recording.fast)
+            self._recording = recording
+            return recording
 
 
 def _torch_version() -> str | None:
@@ -262,4 +336,4 @@ def _torch_version() -> str | None:
 session = Session()
 """The session of this process."""
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=session.forked)
+    os.register_at_fork(before=session.before_fork, after_in_parent=session.after_fork, after_in_child=session.forked)

@@ -8,22 +8,21 @@ import io
 import linecache
 import re
 from bisect import bisect_left
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import CodeType
 
 from torchtwin.kernel.compiling import UNREADABLE, compiled
+from torchtwin.kernel.texts import text_of
 from torchtwin.kernel.words import in_one_line
 
 Span = tuple[int, int, int, int]
 """First and last line, counted from 1, and the columns, in bytes, where they begin and end."""
-MAX_TEXTS = 2000
 _WITHOUT_MEANING = {"NOP", "CACHE", "EXTENDED_ARG"}
 """Instructions that are there or not as the code around requires."""
 _CALL = re.compile(r"CALL(_KW|_FUNCTION_EX)?$")
 _TWO_IN_ONE = re.compile(r"((?:LOAD|STORE)_FAST(?:_BORROW)?)_((?:LOAD|STORE)_FAST(?:_BORROW)?)$")
-_texts: OrderedDict[str, str] = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,6 @@ class Written:
     words: str | None = None
 
 
-def file_text(file: str, text: str) -> None:
-    """Keeps the text of a cell: `linecache` has its lines split where Python sees no end of one, as at U+2028."""
-    _texts[file] = text
-    _texts.move_to_end(file)
-    if len(_texts) > MAX_TEXTS:
-        _texts.popitem(last=False)
-
-
 def written(code: CodeType, line: int, span: Span | None) -> Written:
     """The line, and the words at `span`, of the text that `code` was compiled from.
 
@@ -51,7 +42,7 @@ def written(code: CodeType, line: int, span: Span | None) -> Written:
     """
     file = code.co_filename
     if _was_filed_with_its_code(file):
-        lines = _lines(_texts.get(file) or "".join(linecache.getlines(file)))
+        lines = _lines(text_of(file) or "".join(linecache.getlines(file)))
         return Written(_line(lines, line), _cut(lines, span))
     found = _proven(code, line, span)
     if found.line is None:
@@ -62,7 +53,7 @@ def written(code: CodeType, line: int, span: Span | None) -> Written:
 
 def _was_filed_with_its_code(file: str) -> bool:
     entry = linecache.cache.get(file)
-    return file in _texts or (entry is not None and len(entry) == 4 and entry[1] is None)
+    return text_of(file) is not None or (entry is not None and len(entry) == 4 and entry[1] is None)
 
 
 def _lines(text: str) -> list[str]:

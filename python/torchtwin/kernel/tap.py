@@ -101,6 +101,13 @@ class Tap:
         self._fast = fast
         self._watched: WatchedLinear | None = None
 
+    def report_to(self, observer: Observer, fast: FastPath) -> None:
+        """From now on, whether it is on or not; in the user's hands the stand-in stays the one that it is."""
+        for known in _kept:
+            if known.reports_to(self._observer):
+                known.report_to(observer, fast)
+        self._observer, self._fast = observer, fast
+
     @property
     def on(self) -> bool:
         return self._watched is not None and self._watched.observing
@@ -144,10 +151,14 @@ class WatchedLinear(StandIn):
 
     def __init__(self, original: Callable[..., Any], observer: Observer, fast: FastPath) -> None:
         super().__init__(original)
+        self.report_to(observer, fast)
+
+    def report_to(self, observer: Observer, fast: FastPath) -> None:
+        # Another thread may be in a call: it finds a pattern only once all else is in place.
+        self._observer = observer
+        self._take = fast.take
         self.fast = fast
         self._pattern = fast.patterns.get
-        self._take = fast.take
-        self._observer = observer
 
     def reports_to(self, observer: Observer) -> bool:
         return self._observer is observer
@@ -210,6 +221,8 @@ class WatchedLinear(StandIn):
             input, weight, bias, *others = _arranged(operands, named)
             if not others and _are_tensors(input, weight, bias, output):
                 observer.returned(frame, input, weight, bias, output)
+            if not self.fast.is_counted and observer is self._observer:
+                self.fast.missed()
         except Exception as error:
             observer.faulted(error)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any
 
 
-class _NotifyingLoader(importlib.abc.Loader):
+class _NotifyingLoader:
     """Stands in for torch's own loader during the import, and is gone before torch's code runs."""
 
-    def __init__(self, loader: importlib.abc.Loader, done: Callable[[], None]) -> None:
+    def __init__(self, loader: Any, done: Callable[[], None]) -> None:
         self._loader = loader
         self._done = done
 
@@ -21,7 +21,8 @@ class _NotifyingLoader(importlib.abc.Loader):
         return getattr(self._loader, name)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
+        made: ModuleType | None = self._loader.create_module(spec)
+        return made
 
     def exec_module(self, module: ModuleType) -> None:
         # torch and pickle look at the spec: they must see the ordinary one.
@@ -32,7 +33,7 @@ class _NotifyingLoader(importlib.abc.Loader):
         self._done()
 
 
-class WhenTorchIsImported(importlib.abc.MetaPathFinder):
+class WhenTorchIsImported:
     """Calls `callback` once, when `import torch` has finished. Does not import torch itself."""
 
     def __init__(self, callback: Callable[[], None]) -> None:
@@ -62,7 +63,10 @@ class WhenTorchIsImported(importlib.abc.MetaPathFinder):
         finally:
             self._searching = False
         if spec is not None and spec.loader is not None:
-            spec.loader = _NotifyingLoader(spec.loader, self._imported)
+            loader: Any = _NotifyingLoader(
+                spec.loader, self._imported
+            )  # an `importlib.abc.Loader`, which is slow to load
+            spec.loader = loader
         return spec
 
     def _imported(self) -> None:

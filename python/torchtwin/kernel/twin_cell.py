@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 from IPython.core.inputtransformer2 import cell_magic, leading_indent
 
-from torchtwin.kernel.report_model import differences, is_near
 from torchtwin.kernel.session import Session
 from torchtwin.protocol import Call, Gradients, Mode
 
@@ -42,8 +40,7 @@ class PlainCell:
         return [begin, *lines[1:start], *body]
 
 
-@dataclass(frozen=True)
-class _Begun:
+class _Begun(msgspec.Struct, frozen=True):
     """A cell whose report is due."""
 
     depth: int
@@ -62,12 +59,6 @@ class _Begun:
         """Whether a call was made in the cell, or a gradient or a variable of the cell belongs to it."""
         is_told = any(match.name in changed for match in call.matches)
         return is_told or self.gradients.get(call.id) is not call.gradients
-
-
-def _of_this_cell(call: Call, changed: set[str]) -> Call:
-    """Without the near misses of earlier cells, which those have told."""
-    kept = [match for match in call.matches if match.name in changed or not is_near(match)]
-    return msgspec.structs.replace(call, matches=kept)
 
 
 class CellReports:
@@ -104,11 +95,11 @@ class CellReports:
 
     def keep_watching(self) -> None:
         """The cell itself has said that the watch shall go on."""
-        self._due = [replace(begun, was_watched=True) for begun in self._due]
+        self._due = [msgspec.structs.replace(begun, was_watched=True) for begun in self._due]
 
     def keep_mode(self, mode: Mode) -> None:
         """The cell itself has said which calls are checked from now on."""
-        self._due = [replace(begun, mode=mode) for begun in self._due]
+        self._due = [msgspec.structs.replace(begun, mode=mode) for begun in self._due]
 
     def _cell_begins(self) -> None:
         self._depth += 1
@@ -129,18 +120,19 @@ class CellReports:
             self._session.guard(self._session.set_mode)(begun.mode)
 
     def _tell(self, begun: _Begun) -> None:
+        from torchtwin.kernel.report_model import differences, of_cell  # not needed to load the extension
+
         changed = self._session.match(patient=begun.must_agree)
-        calls = [_of_this_cell(call, changed) for call in self._session.calls() if begun.concerns(call, changed)]
+        calls = [of_cell(call, changed) for call in self._session.calls() if begun.concerns(call, changed)]
         self._report(begun.after, calls)
         if begun.must_agree:
-            self._fail_if_different(calls, changed)
+            self._fail_by([line for call in calls for line in differences(call, changed)])
 
-    def _fail_if_different(self, calls: list[Call], changed: set[str]) -> None:
+    def _fail_by(self, told: list[str]) -> None:
         """As if the cell's last line had raised; a cell that raised already fails by that."""
         result = self._shell.last_execution_result
         if result is None or not result.success:
             return
-        told = [line for call in calls for line in differences(call, changed)]
         if told:
             result.error_in_exec = AssertionError("\n".join(told))
             error = (AssertionError, result.error_in_exec, None)

@@ -77,7 +77,7 @@ STAGES = {
     "page": "torchtwin.kernel.recorder.Recorder.page",
     "report": "torchtwin.kernel.report.Report.__init__",
     "report, text": "torchtwin.kernel.report.text",
-    "summary": "torchtwin.kernel.report.summary",
+    "summary": "torchtwin.kernel.twin_line.summary",
 }
 
 
@@ -208,7 +208,7 @@ def test_after_the_fault_calls_are_recorded_as_before(monkeypatch: pytest.Monkey
 def flushed(send: Callable[[Page], None]) -> tuple[Flush, Session]:
     session = Session()
     flush = Flush(session.recorder, send, session.guard)
-    flush.start()
+    flush.begin()
     return flush, session
 
 
@@ -230,7 +230,7 @@ def test_a_fault_in_sending_is_told_and_the_next_page_is_sent() -> None:
     until(lambda: len(sent) == 1)
     session.watch()
     until(lambda: len(sent) == 2)
-    flush.stop()
+    flush.end()
     session.unwatch()
     assert len(sent) >= 2
     told = session.state().internal_errors
@@ -243,11 +243,11 @@ def test_a_fault_in_making_a_page_is_told_and_the_next_page_is_sent(monkeypatch:
     fault = Fault(monkeypatch, "torchtwin.kernel.recorder.Recorder.page")
     flush, session = flushed(sent.append)
     session.say_state()
-    until(lambda: session.guard.report() is not None or not flush._thread.is_alive())
+    until(lambda: session.guard.report() is not None or flush.has_ended())
     fault.is_mended = True
     session.watch()
-    until(lambda: bool(sent) or not flush._thread.is_alive())
-    flush.stop()
+    until(lambda: bool(sent) or flush.has_ended())
+    flush.end()
     session.unwatch()
     told = session.state().internal_errors
     assert told is not None

@@ -29,9 +29,9 @@ class Sent:
 def test_all_events_go_out_once_and_in_order() -> None:
     recorder, sent = filled(3 * MAX_EVENTS, max_calls=10_000), Sent(3 * MAX_EVENTS)
     flush = Flush(recorder, sent, Guard())
-    flush.start()
+    flush.begin()
     assert sent.complete.wait(10)
-    flush.stop()
+    flush.end()
     assert [e.seq for page in sent.pages for e in page.envelopes] == list(range(1, 3 * MAX_EVENTS + 1))
     assert max(len(page.envelopes) for page in sent.pages) <= MAX_EVENTS
     assert all(b.after == a.upto for a, b in zip(sent.pages, sent.pages[1:], strict=False))
@@ -40,12 +40,12 @@ def test_all_events_go_out_once_and_in_order() -> None:
 def test_there_are_at_most_ten_messages_a_second() -> None:
     recorder, sent = filled(0), Sent(400)
     flush = Flush(recorder, sent, Guard())
-    flush.start()
+    flush.begin()
     for _ in range(400):
         recorder.add(call(recorder.next_id()))
         time.sleep(0.001)
     assert sent.complete.wait(10)
-    flush.stop()
+    flush.end()
     gaps = [b - a for a, b in zip(sent.times, sent.times[1:-1], strict=False)]
     assert gaps
     assert min(gaps) >= 0.9 * INTERVAL
@@ -54,9 +54,9 @@ def test_there_are_at_most_ten_messages_a_second() -> None:
 def test_what_is_left_at_the_end_is_sent() -> None:
     recorder, sent = filled(0), Sent(1)
     flush = Flush(recorder, sent, Guard())
-    flush.start()
+    flush.begin()
     recorder.add(call(recorder.next_id()))
-    flush.stop()
+    flush.end()
     assert sum(len(page.envelopes) for page in sent.pages) == 1
 
 
@@ -68,9 +68,9 @@ def test_a_transport_that_fails_is_counted_and_tried_again_with_the_next_page() 
         raise OSError("closed")
 
     flush = Flush(recorder, send, guard)
-    flush.start()
+    flush.begin()
     recorder.add(call(recorder.next_id()))
-    flush.stop()
+    flush.end()
     assert seen == [1]
     report = guard.report()
     assert report is not None
@@ -79,6 +79,25 @@ def test_a_transport_that_fails_is_counted_and_tried_again_with_the_next_page() 
 
 def test_debuggers_leave_the_thread_running() -> None:
     flush = Flush(filled(0), lambda page: None, Guard())
+    flush.begin()
     thread = flush._thread
+    flush.end()
+    assert thread is not None
     assert thread.daemon
     assert (thread.pydev_do_not_trace, thread.is_pydev_daemon_thread) == (True, True)  # type: ignore[attr-defined]
+
+
+def test_nothing_is_sent_in_a_pause_and_all_of_it_afterwards() -> None:
+    recorder, sent = filled(0), Sent(5)
+    flush = Flush(recorder, sent, Guard())
+    flush.begin()
+    flush.pause()
+    for _ in range(5):
+        recorder.add(call(recorder.next_id()))
+    assert flush._thread is not None
+    assert not flush._thread.is_alive()
+    assert sent.pages == []
+    flush.resume()
+    assert sent.complete.wait(10)
+    flush.end()
+    assert [e.seq for page in sent.pages for e in page.envelopes] == list(range(1, 6))

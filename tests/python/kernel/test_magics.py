@@ -9,8 +9,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.testing.globalipapp import start_ipython
 
-from torchtwin.kernel.magics import TwinMagics, mode_meant, share_meant
+from torchtwin.kernel.magics import TwinMagics
 from torchtwin.kernel.session import Session
+from torchtwin.kernel.twin_line import mode_meant, share_meant
 from torchtwin.protocol import Mode
 from torchtwin.watching import MODES
 

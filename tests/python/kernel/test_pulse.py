@@ -1,4 +1,4 @@
-"""The pulse beats between start and stop, in one thread that breakpoints leave alone, and never in a forked child."""
+"""The pulse beats between start and stop, in one thread that breakpoints leave alone, and that no fork meets."""
 
 from __future__ import annotations
 
@@ -88,7 +88,64 @@ def test_a_program_may_end_while_it_beats_and_a_debugger_lets_it_run(heart: Hear
 def test_a_forked_child_gets_no_thread_though_the_parent_was_starting_one(heart: Heart) -> None:
     with heart.pulse._lock:  # as it is held by a thread that does not exist in the child
         heart.pulse.forked()
-    heart.pulse.start()
-    heart.pulse.stop()
     assert not heart.threads
-    assert heart.pulse._stopped is None
+    heart.pulse.resume()
+    assert heart.pulse._thread is None
+    heart.pulse.start()  # which the child itself asks for
+    heart.wait()
+
+
+def test_in_a_pause_there_is_no_thread_and_after_it_there_is_again(heart: Heart) -> None:
+    heart.pulse.start()
+    heart.wait()
+    (first,) = set(heart.threads)
+    heart.pulse.pause()
+    assert not first.is_alive()
+    heart.pulse.resume()
+    heart.wait()
+    assert heart.threads[-1] is not first
+
+
+def test_a_pause_waits_for_the_last_beat_of_a_pulse_that_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INTERVAL", 0.001)
+    began, goes_on = threading.Event(), threading.Event()
+
+    def beat() -> None:
+        began.set()
+        goes_on.wait(SOON)
+
+    pulse = Pulse(beat)
+    pulse.start()
+    assert began.wait(SOON)
+    pulse.stop()
+    threading.Timer(0.05, goes_on.set).start()
+    pulse.pause()
+    assert goes_on.is_set()
+    pulse.resume()
+    assert not pulse._stopped
+
+
+def test_where_no_thread_can_be_had_it_does_not_beat_and_raises_nothing(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        assert not heart.pulse.start()
+    assert heart.pulse.start()
+    heart.wait()
+
+
+def test_a_beat_may_pause_its_own_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INTERVAL", 0.001)
+    paused = threading.Event()
+
+    def beat() -> None:
+        pulse.pause()
+        paused.set()
+
+    pulse = Pulse(beat)
+    pulse.start()
+    assert paused.wait(SOON)

@@ -16,7 +16,7 @@ from torchtwin.kernel.comparing.question import (
     question,
     told,
 )
-from torchtwin.kernel.magics import unknown_word
+from torchtwin.kernel.twin_line import unknown_word
 
 
 @pytest.mark.parametrize(
