@@ -21,6 +21,16 @@ export function emptyVerdicts(): VerdictTally {
   return { failed: 0, differs: 0, rounding: 0, identical: 0, unchecked: 0 };
 }
 
+/** All calls that are counted. */
+export function callsOf(tally: VerdictTally): number {
+  return CALL_VERDICTS.reduce((total, verdict) => total + tally[verdict], 0);
+}
+
+/** Those of which something was compared. */
+export function checkedOf({ differs, rounding, identical }: VerdictTally): number {
+  return differs + rounding + identical;
+}
+
 /** Null where there are no calls. Unchecked calls beside checked ones say nothing about these. */
 export function worstOf(tally: VerdictTally): CallVerdict | null {
   return CALL_VERDICTS.find((verdict) => tally[verdict] > 0) ?? null;

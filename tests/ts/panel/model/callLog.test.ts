@@ -51,7 +51,7 @@ describe('calls that were told in short', () => {
     log.putRun(run(2, 3));
     expect(log.get(3)?.forward.kind).toBe('different');
     expect([log.size, log.tally.differs, log.tally.unchecked]).toEqual([4, 1, 2]);
-    expect(log.groups()[0]).toMatchObject({ count: 4, checked: 2, worst: 'differs' });
+    expect(log.groups()[0]).toMatchObject({ count: 4, tally: { differs: 1, identical: 1, unchecked: 2 } });
   });
 
   test('are counted before the call that they are like has come, and shown after it', () => {
