@@ -64,6 +64,45 @@ test('a mode that is chosen twice stays, and nothing is lost or counted twice', 
   await expect(lab.counts).toContainText('21 agree');
 });
 
+test.describe('after a restart', () => {
+  const restarted = (lab: Lab) => expect(lab.panel).toContainText('Run a cell that calls nn.Linear');
+
+  test('a mode that was chosen in the head still holds, from the first cell on', async ({ lab }) => {
+    const ask = 'from torchtwin.kernel.session import session; print("begins in", session.mode)';
+    await lab.open('kept.ipynb', notebook([ask, SETUP]));
+    await lab.runAll();
+    await expect(lab.page.getByText('begins in auto')).toBeVisible();
+    await select(lab).selectOption('shapes');
+    await expectKernelToSay(lab, 'shapes');
+    await lab.command('notebook:restart-run-all');
+    await lab.page.getByRole('button', { name: 'Confirm Kernel Restart' }).click();
+    await expect(lab.page.getByText('begins in shapes')).toBeVisible();
+    await expect(select(lab)).toHaveValue('shapes');
+    await expect(lab.call(1)).toContainText('unchecked');
+    await lab.restartKernel();
+    await restarted(lab);
+    await expectKernelToSay(lab, 'shapes');
+  });
+
+  test('a mode that the user’s own code chooses wins, and is not overridden later', async ({ lab }) => {
+    const choose = 'import torchtwin; torchtwin.watch(mode="shapes")';
+    await lab.open('code.ipynb', notebook([choose, SETUP]));
+    await lab.runAll();
+    await expect(select(lab)).toHaveValue('shapes');
+    await select(lab).selectOption('every');
+    await expectKernelToSay(lab, 'every');
+    await lab.command('notebook:restart-run-all');
+    await lab.page.getByRole('button', { name: 'Confirm Kernel Restart' }).click();
+    await restarted(lab);
+    await expect(lab.counts).toContainText('1 unchecked');
+    await expect(select(lab)).toHaveValue('shapes');
+    await expectKernelToSay(lab, 'shapes');
+    await lab.restartKernel();
+    await restarted(lab);
+    await expectKernelToSay(lab, 'auto');
+  });
+});
+
 test('a mode that is chosen while a cell runs holds for the rest of it', async ({ lab }) => {
   const slowly = `import time
 for i in range(400):

@@ -1,4 +1,5 @@
-import { type Mode, modeOf } from '../model/mode';
+import type { Mode } from '../../protocol';
+import { modeOf } from '../model/mode';
 import type { Snapshot } from '../model/panelModel';
 import { Button } from './Button';
 import { useModel } from './context';

@@ -1,5 +1,6 @@
 import { type SyntheticEvent, useEffect, useState } from 'react';
-import { EXPLAINED, MODES, type Mode } from '../model/mode';
+import type { Mode } from '../../protocol';
+import { EXPLAINED, MODES } from '../model/mode';
 
 interface Props {
   mode: Mode;

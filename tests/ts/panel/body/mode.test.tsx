@@ -59,6 +59,19 @@ describe('the switch of the mode', () => {
     expect(await refused('shapes')).not.toBe(again);
   });
 
+  test('is kept over a restart, until the user’s code chooses another mode', async () => {
+    const { host } = await show(page([state({})]));
+    choose('every');
+    await frames();
+    expect(host.preferred).toEqual([]);
+    host.page(page([state({ mode: 'every' })], 1));
+    expect(host.preferred).toEqual([['k1', 'every']]);
+    host.page(page([state({ mode: 'every' })], 0, { session: 's2' }));
+    expect(host.preferred).toEqual([['k1', 'every']]);
+    host.page(page([state({ mode: 'shapes' })], 1, { session: 's2' }));
+    expect(host.preferred.slice(1)).toEqual([['k1', null]]);
+  });
+
   test('waits for the kernel in focus, and for no other', async () => {
     const { host } = await show(page([state({})]));
     choose('every');
