@@ -1,5 +1,4 @@
-import type { Call } from '../../protocol';
-import { verdicts } from './outcome';
+import type { Call, Verdict } from '../../protocol';
 import { SIGN } from './verdictText';
 
 /** What is to be said of a call in one word: it raised, or the worst of its verdicts. Worst first. */
@@ -15,6 +14,11 @@ export function callVerdict(call: Call): CallVerdict {
   const kinds = verdicts(call).map(({ kind }) => kind);
   if (kinds.includes('different')) return 'differs';
   return (['rounding', 'identical'] as const).find((kind) => kinds.includes(kind)) ?? 'unchecked';
+}
+
+/** Every verdict that the call has so far. */
+function verdicts({ forward, gradients: { weight, bias, input } }: Call): Verdict[] {
+  return [forward, weight, bias, input].filter((verdict) => verdict != null);
 }
 
 export function emptyVerdicts(): VerdictTally {

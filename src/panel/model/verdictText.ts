@@ -5,7 +5,7 @@ import { count } from './numbers';
 export const SIGN: Record<VerdictKind, string> = { identical: '✓', rounding: '≈', different: '✕', unchecked: '–' };
 
 /** What a verdict is called. */
-export const WORD: Record<VerdictKind, string> = {
+const WORD: Record<VerdictKind, string> = {
   identical: 'identical',
   rounding: 'rounding only',
   different: 'different',
