@@ -1,6 +1,7 @@
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 
 import type { KernelStatus } from '../panel/host';
+import type { Mode } from '../protocol';
 
 const INSTALL = '%pip install torchtwin';
 
@@ -9,7 +10,10 @@ const INSTALLED = '__import__("importlib.util").util.find_spec("torchtwin") is n
 
 /** Expressions, so that nothing is printed, counted or left in the user's namespace; both give a word or None. */
 const PROBE = `"loaded" if "torchtwin" in ${EXTENSIONS}.loaded else "installed" if ${INSTALLED} else None`;
-const LOAD = `(${EXTENSIONS}.load_extension("torchtwin") or "loaded") if ${INSTALLED} else None`;
+const load = (begin: string) => `(${EXTENSIONS}.load_extension("torchtwin") or ${begin}) if ${INSTALLED} else None`;
+/** Nothing where it was loaded before: there the mode is what somebody has chosen since. */
+const begin = (mode: Mode | null) =>
+  mode ? `(__import__("torchtwin").watch(mode="${mode}") and "loaded")` : '"loaded"';
 
 const STATUS: Record<string, KernelStatus> = {
   "'loaded'": { type: 'ready' },
@@ -18,9 +22,12 @@ const STATUS: Record<string, KernelStatus> = {
   None: { type: 'missing', install: INSTALL },
 };
 
-/** Loads the helper as `%load_ext torchtwin` does, without a trace in the notebook. Waits for a busy kernel. */
-export function loadHelper(kernel: Kernel.IKernelConnection): Promise<KernelStatus> {
-  return evaluate(kernel, LOAD);
+/**
+ * Loads the helper as `%load_ext torchtwin` does, without a trace in the notebook. Waits for a busy kernel. With a mode the
+ * watch begins in it, in the same request, so that cells which follow at once run in it and can choose another.
+ */
+export function loadHelper(kernel: Kernel.IKernelConnection, mode: Mode | null = null): Promise<KernelStatus> {
+  return evaluate(kernel, load(begin(mode)));
 }
 
 /** Looks whether the helper is there, and changes nothing. */

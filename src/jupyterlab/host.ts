@@ -4,7 +4,7 @@ import { PathExt } from '@jupyterlab/coreutils';
 import { Signal } from '@lumino/signaling';
 
 import { type Host, type HostMessage, type KernelStatus, type KernelView, RequestError } from '../panel/host';
-import type { Request, Site } from '../protocol';
+import type { Mode, Request, Site } from '../protocol';
 import type { Focus } from './focus';
 import type { Kernels } from './kernels';
 import type { KernelLink } from './link';
@@ -46,6 +46,10 @@ export class JupyterHost implements Host {
 
   load(kernel: string): Promise<void> {
     return this.reach(kernel, (link) => link.load());
+  }
+
+  prefer(kernel: string, mode: Mode | null): void {
+    this.kernels.prefer(kernel, mode);
   }
 
   reveal(kernel: string, site: Site): Promise<boolean> {

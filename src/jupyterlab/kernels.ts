@@ -2,6 +2,7 @@ import type { ISessionContext } from '@jupyterlab/apputils';
 import type { Kernel } from '@jupyterlab/services';
 import { type ISignal, Signal } from '@lumino/signaling';
 
+import type { Mode } from '../protocol';
 import type { AutoLoad } from './autoload';
 import type { Source } from './focus';
 import { KernelLink } from './link';
@@ -27,6 +28,12 @@ export class Kernels {
 
   link(id: string): KernelLink | null {
     return this.links.get(id) ?? null;
+  }
+
+  /** From now on the watch in this kernel begins in this mode where we load the helper; null: in its own. */
+  prefer(id: string, mode: Mode | null): void {
+    this.modes.set(id, mode);
+    this.link(id)?.prefer(mode);
   }
 
   /** The notebooks and consoles of a kernel. */
@@ -94,12 +101,14 @@ export class Kernels {
     link.changed.connect(() => this._changed.emit());
     link.connected.connect(() => this._connected.emit());
     link.paged.connect((_, page) => this._paged.emit({ kernel: kernel.id, page }));
+    link.prefer(this.modes.get(kernel.id) ?? null);
     link.start();
     return link;
   }
 
   private readonly all = new Set<Source>();
   private readonly links = new Map<string, KernelLink>();
+  private readonly modes = new Map<string, Mode | null>();
   private readonly _changed = new Signal<this, void>(this);
   private readonly _connected = new Signal<this, void>(this);
   private readonly _paged = new Signal<this, { kernel: string; page: unknown }>(this);

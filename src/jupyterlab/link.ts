@@ -2,7 +2,7 @@ import { type Kernel, KernelMessage } from '@jupyterlab/services';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { type KernelStatus, RequestError } from '../panel/host';
-import { COMM_ID, type Request } from '../protocol';
+import { COMM_ID, type Mode, type Request } from '../protocol';
 import type { AutoLoad } from './autoload';
 import { Connections } from './connections';
 import { Presence } from './presence';
@@ -76,6 +76,11 @@ export class KernelLink {
 
   load(): Promise<void> {
     return this.presence.load();
+  }
+
+  /** In which mode the watch begins where we load the helper; null: in its own. */
+  prefer(mode: Mode | null): void {
+    this.presence.mode = mode;
   }
 
   ask(request: Request): Promise<unknown> {

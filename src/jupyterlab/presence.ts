@@ -2,6 +2,7 @@ import type { Kernel } from '@jupyterlab/services';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { KernelStatus } from '../panel/host';
+import type { Mode } from '../protocol';
 import type { AutoLoad } from './autoload';
 import { loadHelper, probeHelper } from './helper';
 
@@ -11,6 +12,9 @@ const NOT_LOADED: KernelStatus = { type: 'not-loaded' };
 
 /** Whether the helper is in the kernel, as far as is known; and sees to it that it is, unless the user prefers not to. */
 export class Presence {
+  /** In which mode the watch begins where the helper is loaded; null: in its own. */
+  mode: Mode | null = null;
+
   /** `language` as the kernel's spec names it; null where that is not known. */
   constructor(
     private readonly kernel: Connection,
@@ -45,19 +49,18 @@ export class Presence {
    * of the question.
    */
   seek(connection: Connection): Promise<void> {
-    const find = this.autoLoad.on ? loadHelper : probeHelper;
     return this.settle(async () => {
       if (this.language && !isPython(this.language)) {
         return { type: 'other-language', language: this.language };
       }
-      const found = find(connection).catch(failed);
+      const found = (this.autoLoad.on ? loadHelper(connection, this.mode) : probeHelper(connection)).catch(failed);
       const language = this.language ?? (await languageOf(connection));
       return isPython(language) ? found : { type: 'other-language', language };
     });
   }
 
   load(): Promise<void> {
-    return this.settle(() => loadHelper(this.kernel));
+    return this.settle(() => loadHelper(this.kernel, this.mode));
   }
 
   /** The kernel's process has ended, or is about to. */

@@ -1,4 +1,4 @@
-import type { Request, Site } from '../protocol';
+import type { Mode, Request, Site } from '../protocol';
 
 /**
  * How far the way to a kernel is. `ready` means that pages may come and requests may be asked. A connection that was
@@ -54,6 +54,11 @@ export interface Host {
   request(kernel: string, request: Request): Promise<unknown>;
   /** Loads the helper into the kernel (`%load_ext torchtwin`), when `autoLoad` is off or has failed. */
   load(kernel: string): Promise<void>;
+  /**
+   * From now on the watch begins in this mode where the host loads the helper, as it does after a restart; null: in the
+   * kernel's own. The user's code runs after it, and may choose another.
+   */
+  prefer(kernel: string, mode: Mode | null): void;
   /** Shows the line in the notebook or file; false when it can't be found any more. */
   reveal(kernel: string, site: Site): Promise<boolean>;
   copy(text: string): Promise<void>;

@@ -1,4 +1,4 @@
-import type { Answered, Asked, Envelope, Verdict } from './types';
+import type { Answered, Asked, Envelope, SetMode, Verdict } from './types';
 
 export * from './constants';
 export * from './decode';
@@ -7,4 +7,6 @@ export type * from './types';
 export type Event = Envelope['event'];
 export type Request = Asked['request'];
 export type Reply = Answered['reply'];
+/** Which calls are checked. */
+export type Mode = SetMode['mode'];
 export type VerdictKind = Verdict['kind'];

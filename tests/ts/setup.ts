@@ -10,5 +10,7 @@ if (typeof HTMLElement !== 'undefined') {
   size('clientHeight', 2000);
   size('clientWidth', 400);
   size('offsetHeight', 86);
-  Element.prototype.scrollTo ??= () => {};
+  // As newer browsers do, which answer a promise.
+  const scrolled = async () => {};
+  Object.assign(Element.prototype, { scrollTo: scrolled, scrollIntoView: scrolled });
 }

@@ -18,7 +18,7 @@ export function Failures({ calls }: { calls: CallLog }) {
   const section = useRef<HTMLElement>(null);
   const focusAfter = useFocusAfter();
   if (calls.tally.failed === 0) return null;
-  const all = calls.newest(calls.tally.failed, (outcome) => outcome === 'failed');
+  const all = calls.newest(calls.tally.failed, (verdict) => verdict === 'failed');
   const failed = all.filter(({ id }) => id > reading.dismissed);
   const more = failed.length - shown;
   const showEarlier = () => {

@@ -2,6 +2,7 @@ import { useId } from 'react';
 import type { Call, Verdict } from '../../protocol';
 import { type Factor, type GradientRole, gradientShapes } from '../model/gradientShapes';
 import { shorten, shortenIn } from '../model/names';
+import { isReached } from '../model/verdictText';
 import { Formula } from './Code';
 import { Factors, Shape } from './Expression';
 import { GradOutput } from './GradOutput';
@@ -38,7 +39,7 @@ export function GradientTable({ call }: { call: Call }) {
         </thead>
         <tbody>
           {lines.map((line) => (
-            <Row key={line.role} line={line} />
+            <Row key={line.role} line={line} missing={isReached(call) ? 'no gradient' : 'no backward yet'} />
           ))}
         </tbody>
       </table>
@@ -65,7 +66,9 @@ function namesIn({ operands: { input, weight } }: Call): string[] {
   return [input, weight].flatMap((operand) => operand?.name ?? []);
 }
 
-function Row({ line: { name, shape, formula, short, factors, verdict } }: { line: Line }) {
+/** `missing`: what to say where there is no gradient. */
+function Row({ line, missing }: { line: Line; missing: string }) {
+  const { name, shape, formula, short, factors, verdict } = line;
   return (
     <tr>
       <th scope='row'>
@@ -81,7 +84,7 @@ function Row({ line: { name, shape, formula, short, factors, verdict } }: { line
         {verdict ? (
           <VerdictSentence verdict={verdict} shape={shape} brief />
         ) : (
-          <span className='jp-Torchtwin-unchecked'>– no backward yet</span>
+          <span className='jp-Torchtwin-unchecked'>– {missing}</span>
         )}
       </td>
     </tr>

@@ -1,4 +1,5 @@
-import { type Mode, modeOf } from '../model/mode';
+import type { Mode } from '../../protocol';
+import { modeOf } from '../model/mode';
 import type { Snapshot } from '../model/panelModel';
 import { Button } from './Button';
 import { useModel } from './context';
@@ -7,7 +8,7 @@ import { type Action, useAction } from './useAction';
 
 /** Whose calls these are, how the watch stands, and the switches. */
 export function Head({ view, watch, sync }: Snapshot) {
-  const { notice, working, run } = useAction({ view, sync });
+  const { notice, refusals, working, run } = useAction({ view, sync });
   const idle = view.status.type !== 'ready' || view.restarting || working;
   return (
     <>
@@ -17,9 +18,16 @@ export function Head({ view, watch, sync }: Snapshot) {
         <span className='jp-Torchtwin-watch' role='status' aria-label={`Watch: ${watch.word}`}>
           {watch.word}
         </span>
-        <Switches sync={sync} idle={idle} notice={notice} run={run} />
+        <Switches sync={sync} idle={idle} refusals={refusals} run={run} />
       </header>
-      <div role='alert'>{notice && <p className='jp-Torchtwin-notice'>{notice}</p>}</div>
+      <div role='alert'>
+        {/* Another element is read aloud, whatever its words. */}
+        {notice && (
+          <p key={refusals} className='jp-Torchtwin-notice'>
+            {notice}
+          </p>
+        )}
+      </div>
     </>
   );
 }
@@ -40,11 +48,11 @@ function Whose({ name, kernelName }: Pick<Snapshot['view'], 'name' | 'kernelName
 
 interface SwitchesProps extends Pick<Snapshot, 'sync'> {
   idle: boolean;
-  notice: string;
+  refusals: number;
   run: (action: Action) => void;
 }
 
-function Switches({ sync, idle, notice, run }: SwitchesProps) {
+function Switches({ sync, idle, refusals, run }: SwitchesProps) {
   const model = useModel();
   const state = sync?.records.state;
   if (!state) return null;
@@ -58,7 +66,12 @@ function Switches({ sync, idle, notice, run }: SwitchesProps) {
   });
   return (
     <span className='jp-Torchtwin-switches'>
-      <ModeSelect mode={modeOf(state)} idle={idle} notice={notice} choose={(mode) => run(check(mode))} />
+      <ModeSelect
+        key={sync.records.session}
+        mode={modeOf(state)}
+        {...{ idle, refusals }}
+        choose={(mode) => run(check(mode))}
+      />
       <Button idle={idle} onClick={() => run(turn)} title={SWITCH(watching)}>
         {watching ? 'Off' : 'On'}
       </Button>

@@ -1,20 +1,21 @@
 import { type SyntheticEvent, useEffect, useState } from 'react';
-import { EXPLAINED, MODES, type Mode } from '../model/mode';
+import type { Mode } from '../../protocol';
+import { EXPLAINED, MODES } from '../model/mode';
 
 interface Props {
   mode: Mode;
   /** Not the attribute `disabled`, which would take the focus away. */
   idle: boolean;
-  /** Why the last choice was not carried out. */
-  notice: string;
+  /** How many choices were not carried out. */
+  refusals: number;
   choose: (mode: Mode) => void;
 }
 
 /** Which calls are checked. Shows what was chosen until the kernel has said what holds. */
-export function ModeSelect({ mode, idle, notice, choose }: Props) {
+export function ModeSelect({ mode, idle, refusals, choose }: Props) {
   const [wanted, want] = useState<Mode | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: either one ends the wait
-  useEffect(() => want(null), [mode, notice]);
+  useEffect(() => want(null), [mode, refusals]);
   const change = (value: string) => {
     const chosen = MODES.find((each) => each.mode === value)?.mode;
     if (idle || !chosen) return;

@@ -2,6 +2,7 @@ import { useSyncExternalStore } from 'react';
 import { countsOf } from '../model/counts';
 import type { KernelSync } from '../model/kernelSync';
 import type { PanelModel, Snapshot } from '../model/panelModel';
+import { Boundary } from './Boundary';
 import { Calls } from './Calls';
 import { CountsBar } from './CountsBar';
 import { ModelProvider, ReadingProvider } from './context';
@@ -28,18 +29,20 @@ function Content({ snapshot: { view, screen, sync } }: { snapshot: Snapshot }) {
   const key = `${view.id} ${sync?.records.session}`;
   return (
     <div className='jp-Torchtwin-content' tabIndex={-1} aria-busy={view.restarting}>
-      <div>
-        {counted && (
-          <CountsBar
-            key={`counts ${key}`}
-            counts={countsOf(sync.records)}
-            state={sync.records.state}
-            busy={view.busy}
-          />
-        )}
-        {sync && screen.type === 'data' && <Data key={`data ${key}`} sync={sync} />}
-        <Empty screen={screen} />
-      </div>
+      <Boundary of={key}>
+        <div>
+          {counted && (
+            <CountsBar
+              key={`counts ${key}`}
+              counts={countsOf(sync.records)}
+              state={sync.records.state}
+              busy={view.busy}
+            />
+          )}
+          {sync && screen.type === 'data' && <Data key={`data ${key}`} sync={sync} />}
+          <Empty screen={screen} />
+        </div>
+      </Boundary>
     </div>
   );
 }

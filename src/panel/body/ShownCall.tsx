@@ -8,7 +8,10 @@ import { FailureCard } from './Failures';
 export function ShownCall({ call }: { call: Call }) {
   const frame = useRef<HTMLDivElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: for another call anew, not for another state of it
-  useLayoutEffect(() => frame.current?.scrollIntoView?.({ block: 'nearest' }), [call.id]);
+  useLayoutEffect(() => {
+    // In newer browsers it answers a promise, which React would take for the way to undo it.
+    void frame.current?.scrollIntoView?.({ block: 'nearest' });
+  }, [call.id]);
   return (
     <div ref={frame} className='jp-Torchtwin-shown'>
       <Card call={call} />

@@ -3,7 +3,7 @@ import { MARK, TONE, worstOf } from '../model/callVerdict';
 import type { ModuleNode } from '../model/moduleTree';
 import { count } from '../model/numbers';
 import { shapesText } from '../model/shapes';
-import { callsText, tallyText, verdictWord } from '../model/tallyText';
+import { callsText, partText, tallyText, verdictWord } from '../model/tallyText';
 import type { TreeRow } from '../model/treeRows';
 import { Formula } from './Code';
 import { Chevron } from './Section';
@@ -49,8 +49,7 @@ export function TreeItem({ id, index, start, measure, row, active, chosen, pick,
       onClick={pick}
     >
       <span className='jp-Torchtwin-treeEnd'>
-        <span className='jp-Torchtwin-quiet'>{calledText(node)}</span>{' '}
-        <Worst node={node} find={only(() => findWorst(node))} />
+        <Called node={node} /> <Worst node={node} find={only(() => findWorst(node))} />
       </span>
       <Twisty open={open} fold={only(fold)} />
       <span className='jp-Torchtwin-treeName'>
@@ -61,10 +60,19 @@ export function TreeItem({ id, index, start, measure, row, active, chosen, pick,
   );
 }
 
-/** Of a layer as in the list, where only several are counted; with others below it, how many there are in all. */
-function calledText({ layer, children, calls }: ModuleNode): string {
-  if (!layer || children.length > 0) return callsText(calls);
-  return calls > 1 ? `× ${count(calls)}` : '';
+/**
+ * Of a layer as in the list, where only several are counted; with others below it, how many there are in all. Where only
+ * some were checked, how many: the sign beside it is theirs alone.
+ */
+function Called({ node: { layer, children, calls, tally } }: { node: ModuleNode }) {
+  const part = partText(tally);
+  const all = !layer || children.length > 0 ? callsText(calls) : calls > 1 && `× ${count(calls)}`;
+  return (
+    <span className='jp-Torchtwin-quiet'>
+      {part ?? all}
+      {part && <span className='jp-Torchtwin-word'> checked</span>}
+    </span>
+  );
 }
 
 function placed(start: number, level: number): CSSProperties {
@@ -73,7 +81,9 @@ function placed(start: number, level: number): CSSProperties {
 
 function spoken({ label, layer, tally, calls }: ModuleNode): string {
   const shapes = layer ? [shapesText(layer.inputs), shapesText(layer.outputs)].filter(Boolean).join(' to ') : '';
-  return [label, shapes, callsText(calls), tallyText(tally)].filter(Boolean).join(', ');
+  const part = partText(tally);
+  const told = part ? [`${part} checked`, tallyText({ ...tally, unchecked: 0 })] : [callsText(calls), tallyText(tally)];
+  return [label, shapes, ...told].filter(Boolean).join(', ');
 }
 
 /** Unfolds by the mouse; by the keys, the tree does. */

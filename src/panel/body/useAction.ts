@@ -18,10 +18,14 @@ interface State {
 
 const IDLE: State = { of: '', working: false, refused: null };
 
-/** Runs one action at a time, and tells why it was not carried out for as long as that is true. */
+/**
+ * Runs one action at a time, and tells why it was not carried out for as long as that is true. `refusals` counts them: two
+ * with the same words are two.
+ */
 export function useAction({ view, sync }: Pick<Snapshot, 'view' | 'sync'>) {
   const of = `${view.id} ${sync?.records.session}`;
   const [last, setLast] = useState(IDLE);
+  const [refusals, count] = useState(0);
   const { working, refused } = last.of === of ? last : IDLE;
   const done = refused !== null && sync !== null && refused.done(sync.records);
   const free = view.status.type === 'ready' && !view.busy && !view.restarting;
@@ -36,6 +40,7 @@ export function useAction({ view, sync }: Pick<Snapshot, 'view' | 'sync'>) {
     const message = answer.type === 'refused' ? answer.message : null;
     const after = { of, working: false, refused: message === null ? null : { message, done: action.done } };
     setLast((now) => (now.of === of ? after : now));
+    if (message !== null) count((before) => before + 1);
   };
-  return { notice: done ? '' : (refused?.message ?? ''), working, run };
+  return { notice: done ? '' : (refused?.message ?? ''), refusals, working, run };
 }

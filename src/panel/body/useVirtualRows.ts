@@ -65,12 +65,26 @@ function useHeights(rows: Rows) {
   const known = useRef({ ...HEIGHT });
   const estimateSize = useCallback((index: number) => known.current[rows.kindAt(index)], [rows]);
   const measure = (element: HTMLElement, entry: ResizeObserverEntry | undefined, instance: VirtualRows) => {
+    const index = instance.indexFromElement(element);
+    const taken = instance.measurementsCache[index]?.size ?? estimateSize(index);
     const height = measureElement(element, entry, instance);
+    if (height === 0 && isHidden(element)) return taken;
     const open = element.firstElementChild?.classList.contains('jp-mod-open');
-    if (!open) known.current[rows.kindAt(instance.indexFromElement(element))] = height;
+    if (!open) known.current[rows.kindAt(index)] = height;
+    if (height === taken) keep(instance, rows.keyAt(index), height);
     return height;
   };
   return { estimateSize, measureElement: measure };
+}
+
+/** In a panel that is put away nothing has a height. */
+function isHidden(element: HTMLElement): boolean {
+  return element.getClientRects().length === 0;
+}
+
+/** The virtualizer forgets a height that was guessed right, and would put another guess in its place later. */
+function keep({ itemSizeCache }: VirtualRows, key: RowKey, height: number): void {
+  if (!itemSizeCache.has(key)) itemSizeCache.set(key, height);
 }
 
 /** The head of the group that is read: the keyboard's way back to it. */

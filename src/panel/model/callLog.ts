@@ -1,9 +1,8 @@
 import type { Call, Run } from '../../protocol';
-import { CALL_VERDICTS, type CallVerdict, callVerdict } from './callVerdict';
+import { CALL_VERDICTS, type CallVerdict, callVerdict, emptyVerdicts, type VerdictTally } from './callVerdict';
 import { Columns } from './columns';
 import type { Group } from './group';
 import { Groups } from './groups';
-import { emptyTally, type Outcome, type Tally } from './outcome';
 import { Patterns } from './patterns';
 import { Pool, shared } from './shared';
 import { type Short, uncheckedCall } from './uncheckedCall';
@@ -25,14 +24,6 @@ const SHORT = 1;
 const WAITING = 2;
 const WHOLE = 3;
 
-const OUTCOME: Record<CallVerdict, Outcome> = {
-  failed: 'failed',
-  differs: 'differs',
-  rounding: 'agrees',
-  identical: 'agrees',
-  unchecked: 'unchecked',
-};
-
 /**
  * The calls of one session in order of their ids; beyond its capacity the oldest fall off and are counted.
  *
@@ -42,7 +33,7 @@ const OUTCOME: Record<CallVerdict, Outcome> = {
 export class CallLog {
   /** Calls that fell off here. */
   fellOff = 0;
-  readonly tally: Tally = emptyTally();
+  readonly tally: VerdictTally = emptyVerdicts();
   /** Another number after every change. */
   version = 0;
   private readonly columns = new Columns();
@@ -112,10 +103,10 @@ export class CallLog {
   }
 
   /** The newest `count` calls that are wanted, newest first. */
-  newest(count: number, wanted: (outcome: Outcome, id: number) => boolean): Call[] {
+  newest(count: number, wanted: (verdict: CallVerdict, id: number) => boolean): Call[] {
     const found: Call[] = [];
     this.columns.eachNewestFirst((id, kind) => {
-      const call = wanted(OUTCOME[verdictOfKind(kind)], id) ? this.get(id) : undefined;
+      const call = wanted(verdictOfKind(kind), id) ? this.get(id) : undefined;
       if (call) found.push(call);
       return found.length < count;
     });
@@ -156,7 +147,7 @@ export class CallLog {
   private tell(id: number, by: 1 | -1): void {
     const verdict = this.verdictOf(id);
     if (!verdict) return;
-    this.tally[OUTCOME[verdict]] += by;
+    this.tally[verdict] += by;
     this.groupOf(id)?.tell(id, verdict, this.inputShape(id), by);
   }
 

@@ -1,5 +1,4 @@
-import type { Call } from '../../protocol';
-import { verdicts } from './outcome';
+import type { Call, Verdict } from '../../protocol';
 import { SIGN } from './verdictText';
 
 /** What is to be said of a call in one word: it raised, or the worst of its verdicts. Worst first. */
@@ -17,8 +16,23 @@ export function callVerdict(call: Call): CallVerdict {
   return (['rounding', 'identical'] as const).find((kind) => kinds.includes(kind)) ?? 'unchecked';
 }
 
+/** Every verdict that the call has so far. */
+function verdicts({ forward, gradients: { weight, bias, input } }: Call): Verdict[] {
+  return [forward, weight, bias, input].filter((verdict) => verdict != null);
+}
+
 export function emptyVerdicts(): VerdictTally {
   return { failed: 0, differs: 0, rounding: 0, identical: 0, unchecked: 0 };
+}
+
+/** All calls that are counted. */
+export function callsOf(tally: VerdictTally): number {
+  return CALL_VERDICTS.reduce((total, verdict) => total + tally[verdict], 0);
+}
+
+/** Those of which something was compared. */
+export function checkedOf({ differs, rounding, identical }: VerdictTally): number {
+  return differs + rounding + identical;
 }
 
 /** Null where there are no calls. Unchecked calls beside checked ones say nothing about these. */

@@ -1,5 +1,5 @@
 import type { Call } from '../../protocol';
-import { type CallVerdict, emptyVerdicts, type VerdictTally, worstOf } from './callVerdict';
+import { type CallVerdict, emptyVerdicts, type VerdictTally } from './callVerdict';
 import { IdList } from './idList';
 import { outputShape } from './uncheckedCall';
 
@@ -38,16 +38,6 @@ export class Group {
 
   get count(): number {
     return this.list.size;
-  }
-
-  /** Calls of which something was compared. */
-  get checked(): number {
-    return this.tally.differs + this.tally.rounding + this.tally.identical;
-  }
-
-  /** Null for a group without calls. Unchecked calls beside checked ones say nothing about these. */
-  get worst(): CallVerdict | null {
-    return worstOf(this.tally);
   }
 
   get newest(): Call {

@@ -1,6 +1,7 @@
-import { CALL_VERDICTS, type CallVerdict, MARK, TONE } from './callVerdict';
+import { CALL_VERDICTS, type CallVerdict, MARK, TONE, type VerdictTally } from './callVerdict';
 import type { Group } from './group';
 import { count } from './numbers';
+import { partText } from './tallyText';
 import { sentenceOf } from './verdictText';
 
 /** A part of what is told of a group, with the sign and the tone of its verdict. */
@@ -30,18 +31,15 @@ const ONE: Record<CallVerdict, string> = {
 const MANY: Record<CallVerdict, string> = { ...ONE, differs: 'differ' };
 
 /** The calls of a group in a few words. `latest`: the verdict of the newest one that was checked. */
-export function summary(
-  group: Pick<Group, 'tally' | 'count' | 'checked' | 'newest'>,
-  latest: CallVerdict | null,
-): Summary {
-  const { tally, count: calls, checked, newest } = group;
+export function summary(group: Pick<Group, 'tally' | 'count' | 'newest'>, latest: CallVerdict | null): Summary {
+  const { tally, count: calls, newest } = group;
   if (tally.unchecked === calls)
     return { checked: null, findings: [noneChecked(sentenceOf(newest.forward))], latest: null };
   const seen = CALL_VERDICTS.filter((verdict) => verdict !== 'unchecked' && tally[verdict] > 0);
-  const findings = seen.map((verdict) => finding(verdict, wordOf(verdict, tally[verdict], seen.length === 1)));
-  const some = tally.unchecked > 0 ? `${count(checked)} of ${count(calls)} checked` : null;
+  const findings = seen.map((verdict) => finding(verdict, wordOf(verdict, tally[verdict], isAll(seen, tally))));
   const tells = latest !== null && seen.filter((verdict) => verdict !== 'failed').length > 1;
-  return { checked: some, findings, latest: tells ? finding(latest, ONE[latest]) : null };
+  const part = partText(tally);
+  return { checked: part && `${part} checked`, findings, latest: tells ? finding(latest, ONE[latest]) : null };
 }
 
 /** The way to the oldest call that raised or differs: `Go to call 17, the first that differs`. */
@@ -52,6 +50,11 @@ export function wayTo(call: number, verdict: CallVerdict, { tally }: Pick<Group,
 
 function finding(verdict: CallVerdict, text: string): Finding {
   return { sign: MARK[verdict], text, tone: TONE[verdict] };
+}
+
+/** Whether the only verdict is that of all calls that it can be said of: unchecked ones were no less carried out. */
+function isAll([verdict, another]: CallVerdict[], { unchecked }: VerdictTally): boolean {
+  return !another && (verdict !== 'failed' || unchecked === 0);
 }
 
 /** `all`: the only thing that is to be told. */

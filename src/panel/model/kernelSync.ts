@@ -1,6 +1,16 @@
-import { type Decoded, type DecodedReply, decodePage, decodeReply, type Request } from '../../protocol';
+import {
+  type Decoded,
+  type DecodedPage,
+  type DecodedReply,
+  decodePage,
+  decodeReply,
+  type Mode,
+  type Request,
+} from '../../protocol';
 import { type KernelView, RequestError } from '../host';
-import { Records } from './records';
+import { ChosenMode } from './chosenMode';
+import { modeOf } from './mode';
+import { type Applied, Records } from './records';
 
 /** What keeps the records from being complete. */
 export type Trouble =
@@ -14,6 +24,8 @@ export interface Surroundings {
   ask(request: Request): Promise<unknown>;
   /** Called after every change; may be called often. */
   changed(): void;
+  /** In which mode the watch is to begin after a restart; null where nobody prefers one. */
+  prefer(mode: Mode | null): void;
   /** Calls back after so many milliseconds; returns the way to stop it. */
   later(callback: () => void, milliseconds: number): () => void;
 }
@@ -25,6 +37,7 @@ export const LONG_BUSY = 1000;
 /** Keeps the records of one kernel complete: takes the pages it is given and asks for those it has missed. */
 export class KernelSync {
   readonly records = new Records();
+  readonly mode: ChosenMode;
   trouble: Trouble | null = null;
   /** Whether the kernel has been busy for long enough to say so. */
   longBusy = false;
@@ -34,7 +47,9 @@ export class KernelSync {
   private stopRetry = () => {};
   private stopBusy: (() => void) | null = null;
 
-  constructor(private readonly around: Surroundings) {}
+  constructor(private readonly around: Surroundings) {
+    this.mode = new ChosenMode((mode) => around.prefer(mode));
+  }
 
   /** Takes in how the kernel is now. On becoming ready, and when a busy one is free again, what is missing is asked for. */
   see(view: KernelView): void {
@@ -69,7 +84,7 @@ export class KernelSync {
   takePage(value: unknown): void {
     const decoded = decodePage(value);
     if (decoded.type !== 'ok') this.refuse(decoded);
-    else if (this.records.apply(decoded.value) === 'gap') this.replay();
+    else if (this.apply(decoded.value) === 'gap') this.replay();
     this.changed();
   }
 
@@ -110,8 +125,15 @@ export class KernelSync {
     if (decoded.type !== 'ok') throw new Unreadable(decoded);
     if (decoded.value.type === 'refused') throw new Error(decoded.value.message);
     if (decoded.value.type !== 'page') throw new Error(`a replay was answered by "${decoded.value.type}"`);
-    this.records.apply(decoded.value.page, true);
+    this.apply(decoded.value.page, true);
     this.changed();
+  }
+
+  private apply(page: DecodedPage, answered = false): Applied {
+    const applied = this.records.apply(page, answered);
+    const { state } = this.records;
+    if (state) this.mode.see(modeOf(state));
+    return applied;
   }
 
   private settle(trouble: Trouble | null): void {

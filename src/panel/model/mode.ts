@@ -1,6 +1,4 @@
-import type { State } from '../../protocol';
-
-export type Mode = NonNullable<State['mode']>;
+import type { Mode, State } from '../../protocol';
 
 interface Choice {
   mode: Mode;

@@ -1,4 +1,4 @@
-import { CALL_VERDICTS, emptyVerdicts, type VerdictTally } from './callVerdict';
+import { CALL_VERDICTS, callsOf, emptyVerdicts, type VerdictTally } from './callVerdict';
 import { joined, type Step, stepsOf } from './modulePath';
 
 /** What the tree knows of the calls that go by one name. */
@@ -76,8 +76,7 @@ function node(top: Branch): ModuleNode {
   }
   const children = inOrder(last).map(node);
   const tally = sum([...(last.layer ? [last.layer.tally] : []), ...children.map((child) => child.tally)]);
-  const calls = CALL_VERDICTS.reduce((total, verdict) => total + tally[verdict], 0);
-  return { path: last.step.path, label: joined(labels), children, layer: last.layer, tally, calls };
+  return { path: last.step.path, label: joined(labels), children, layer: last.layer, tally, calls: callsOf(tally) };
 }
 
 function onlyBranch({ branches, layer }: Branch): Branch | null {

@@ -1,10 +1,9 @@
-import { decodeReply, type ElementRequest, type Request, type Site } from '../../protocol';
+import { decodeReply, type ElementRequest, type Mode, type Request, type Site } from '../../protocol';
 import { type Host, type HostMessage, type KernelView, RequestError } from '../host';
 import { type Answer, answerOf, refusalOf } from './answer';
 import { eachFrame } from './frame';
 import { type WatchState, watchState } from './head';
 import { KernelSync } from './kernelSync';
-import type { Mode } from './mode';
 import { type Screen, screenOf } from './screen';
 
 /** The records of how many kernels are kept; of more, those not in focus for longest are let go. */
@@ -60,8 +59,9 @@ export class PanelModel {
     return this.ask({ type: 'watch', on });
   }
 
-  /** Chooses which calls are checked; the budget stays as it is. */
+  /** Chooses which calls are checked, after a restart too; the budget stays as it is. */
   setMode(mode: Mode): Promise<Answer> {
+    this.kernelInFocus()?.mode.choose(mode);
     return this.ask({ type: 'mode', mode, budget: null });
   }
 
@@ -129,6 +129,7 @@ export class PanelModel {
     const kernel = new KernelSync({
       ask: (request) => this.host.request(id, request),
       changed: () => this.frame.request(),
+      prefer: (mode) => this.host.prefer(id, mode),
       later,
     });
     this.kernels.set(id, kernel);

@@ -5,7 +5,7 @@ import { count } from './numbers';
 export const SIGN: Record<VerdictKind, string> = { identical: '✓', rounding: '≈', different: '✕', unchecked: '–' };
 
 /** What a verdict is called. */
-export const WORD: Record<VerdictKind, string> = {
+const WORD: Record<VerdictKind, string> = {
   identical: 'identical',
   rounding: 'rounding only',
   different: 'different',
@@ -31,9 +31,14 @@ export interface ChipRow {
 export function chips(call: Call): ChipRow {
   const output = chip('output', call.forward);
   const { weight, bias, input } = call.gradients;
-  if (!weight && !bias && !input) return { output, gradients: [PENDING] };
+  if (!isReached(call)) return { output, gradients: [PENDING] };
   const ofBias = call.operands.bias ? [chip('bias', bias)] : [];
   return { output, gradients: [chip('weight', weight), ...ofBias, chip('input', input)] };
+}
+
+/** Whether a backward has come to the call. It need not have a gradient for each operand. */
+export function isReached({ gradients: { weight, bias, input } }: Call): boolean {
+  return Boolean(weight || bias || input);
 }
 
 /**
@@ -52,8 +57,10 @@ const PENDING: Chip = {
   sentence: '.backward() has not reached this call',
 };
 
+const NO_GRADIENT = '.backward() has brought no gradient for it';
+
 function chip(label: string, verdict: Verdict | null | undefined): Chip {
-  if (!verdict) return { ...PENDING, label, word: WORD.unchecked };
+  if (!verdict) return { label, kind: 'unchecked', word: WORD.unchecked, sentence: NO_GRADIENT };
   return { label, kind: verdict.kind, word: WORD[verdict.kind], sentence: sentenceOf(verdict) };
 }
 

@@ -1,5 +1,5 @@
 import type { Host, HostMessage, KernelView } from '../../../src/panel/host';
-import type { Request, Site } from '../../../src/protocol';
+import type { Mode, Request, Site } from '../../../src/protocol';
 
 export function view(change: Partial<KernelView> = {}): KernelView {
   return {
@@ -19,6 +19,7 @@ export class FakeHost implements Host {
   copied: string[] = [];
   revealed: Site[] = [];
   loaded: string[] = [];
+  preferred: [string, Mode | null][] = [];
   canReveal = true;
   private listeners = new Set<(message: HostMessage) => void>();
 
@@ -45,6 +46,10 @@ export class FakeHost implements Host {
 
   async load(kernel: string): Promise<void> {
     this.loaded.push(kernel);
+  }
+
+  prefer(kernel: string, mode: Mode | null): void {
+    this.preferred.push([kernel, mode]);
   }
 
   async reveal(_kernel: string, site: Site): Promise<boolean> {

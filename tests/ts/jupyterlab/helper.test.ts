@@ -46,4 +46,11 @@ test('to look changes nothing, to load does', async () => {
   const [probe, load] = kernel.evaluations.map(({ expression }) => expression);
   expect(probe).not.toContain('load_extension');
   expect(load).toContain('load_extension("torchtwin")');
+  expect(load).not.toContain('watch');
+});
+
+test('a watch begins in the mode that is preferred', () => {
+  const kernel = new FakeKernel();
+  void loadHelper(kernel.real, 'every');
+  expect(kernel.evaluations[0]?.expression).toContain('or (__import__("torchtwin").watch(mode="every") and "loaded")');
 });

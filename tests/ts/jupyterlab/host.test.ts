@@ -120,6 +120,48 @@ describe('two notebooks on one kernel', () => {
   });
 });
 
+describe('a mode that is preferred', () => {
+  const EVERY = 'watch(mode="every")';
+
+  test('is what the watch begins in after a restart of that kernel, until none is', async () => {
+    const [kernel, other] = [new FakeKernel(), new FakeKernel('k2')];
+    const { host } = page(new FakeNotebook(kernel), new FakeNotebook(other));
+    await ready(kernel);
+    host.prefer('k1', 'every');
+    await kernel.restart('process 2');
+    await other.restart('process 2');
+    expect([kernel, other].map(({ evaluations }) => evaluations.at(-1)?.expression.includes(EVERY))).toEqual([
+      true,
+      false,
+    ]);
+    host.prefer('k1', null);
+    await kernel.restart('process 3');
+    expect(kernel.evaluations.at(-1)?.expression).not.toContain(EVERY);
+  });
+
+  test('holds for a notebook that is opened on the kernel later, too', async () => {
+    const [one, later] = [new FakeKernel(), new FakeKernel()];
+    const notebook = new FakeNotebook(one);
+    const { host, kernels } = page(notebook);
+    await ready(one);
+    host.prefer('k1', 'every');
+    one.isDisposed = true;
+    notebook.dispose();
+    kernels.watch(new FakeNotebook(later) as unknown as Source);
+    await later.restart('process 2');
+    expect(later.evaluations.at(-1)?.expression).toContain(EVERY);
+  });
+
+  test('holds too where the helper waits for the button', async () => {
+    const kernel = new FakeKernel();
+    const { host } = page(new FakeNotebook(kernel));
+    await ready(kernel);
+    host.prefer('k1', 'every');
+    void host.load('k1');
+    expect(kernel.evaluations.at(-1)?.expression).toContain(EVERY);
+  });
+});
+
 test('a spec that names no language leaves it to the kernel', async () => {
   const kernel = new FakeKernel('k1', 'unnamed');
   const { view } = page(new FakeNotebook(kernel));

@@ -43,6 +43,46 @@ describe('the switch of the mode', () => {
     expect(select().value).toBe('auto');
   });
 
+  test('goes back, and says so anew, where the kernel refuses again with the same words', async () => {
+    await show(page([state({})]), () => {
+      throw new RequestError('disconnected', 'The kernel is not connected.');
+    });
+    const refused = async (mode: string) => {
+      choose(mode);
+      await frames();
+      expect(select().value).toBe('auto');
+      return screen.getByText('The kernel is not connected.');
+    };
+    const first = await refused('every');
+    const again = await refused('every');
+    expect(again).not.toBe(first);
+    expect(await refused('shapes')).not.toBe(again);
+  });
+
+  test('is kept over a restart, until the user’s code chooses another mode', async () => {
+    const { host } = await show(page([state({})]));
+    choose('every');
+    await frames();
+    expect(host.preferred).toEqual([]);
+    host.page(page([state({ mode: 'every' })], 1));
+    expect(host.preferred).toEqual([['k1', 'every']]);
+    host.page(page([state({ mode: 'every' })], 0, { session: 's2' }));
+    expect(host.preferred).toEqual([['k1', 'every']]);
+    host.page(page([state({ mode: 'shapes' })], 1, { session: 's2' }));
+    expect(host.preferred.slice(1)).toEqual([['k1', null]]);
+  });
+
+  test('waits for the kernel in focus, and for no other', async () => {
+    const { host } = await show(page([state({})]));
+    choose('every');
+    expect(select().value).toBe('every');
+    host.answer = (request) =>
+      request.type === 'replay' ? { type: 'page', page: page([state({})], 0, { session: 's2' }) } : { type: 'done' };
+    host.focus(view({ id: 'k2' }));
+    await frames();
+    expect(select().value).toBe('auto');
+  });
+
   test('is idle where the switch of the watch is', async () => {
     const { host } = await show(page([state({})]));
     host.focus(view({ restarting: true }));

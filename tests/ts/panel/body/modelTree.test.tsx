@@ -66,6 +66,17 @@ describe('the tree of a model', () => {
     expect(item('m.layers').textContent).toContain('✓');
   });
 
+  test('tells where only some calls were checked, so that no sign stands for the others', () => {
+    show(layers(['m.a', 'm.b', 'm.c'], { 'm.a': { identical: 2, unchecked: 1998 }, 'm.c': { unchecked: 7 } }));
+    expect(item('m.a').textContent).toContain('2 of 2,000 checked ✓');
+    expect(item('m.a').getAttribute('aria-label')).toBe('a, [8, 4] to [8, 3], 2 of 2,000 checked, 2 identical');
+    expect(item('m').textContent).toContain('3 of 2,008 checked ✓');
+    expect(item('m').getAttribute('aria-label')).toBe('m, 3 of 2,008 checked, 3 identical');
+    expect(item('m.b').textContent).not.toContain('checked');
+    expect(item('m.c').textContent).toContain('× 7 –');
+    expect(item('m.c').getAttribute('aria-label')).toBe('c, [8, 4] to [8, 3], 7 calls, 7 unchecked');
+  });
+
   test('is walked and unfolded by the keys, with one tab stop', () => {
     show(layers(ENCODER));
     expect(tree().tabIndex).toBe(0);

@@ -42,6 +42,16 @@ describe('gradients', () => {
     expect(callCard(/Call 1 of fc/).textContent).not.toContain('one call’s share');
   });
 
+  test.each([
+    ['of a backward that came to others', { weight: exercise.gradients.weight, bias: null }, '– no gradient', 2],
+    ['of none', {}, '– no backward yet', 3],
+  ])('that are missing are told: %s', async (_, gradients, said, times) => {
+    await show(page([{ ...exercise, gradients }]));
+    fireEvent.click(screen.getByRole('button', { name: 'fc' }));
+    const table = callCard(/Call 1 of fc/).querySelector<HTMLElement>('.jp-Torchtwin-gradients');
+    expect(within(table as HTMLElement).getAllByText(said)).toHaveLength(times);
+  });
+
   test('have g beside their formulas', async () => {
     await show(value('page-exercise.json'));
     fireEvent.click(screen.getByRole('button', { name: 'fc' }));

@@ -7,8 +7,7 @@ function told(tally: Partial<VerdictTally>, latest: CallVerdict | null): string 
   const whole = { ...emptyVerdicts(), ...tally };
   const count = Object.values(whole).reduce((total, calls) => total + calls, 0);
   const newest = call(1, { forward: { kind: 'unchecked', message: 'not checked: late', reason: 'late' } });
-  const checked = whole.differs + whole.rounding + whole.identical;
-  const { findings, latest: last, ...rest } = summary({ tally: whole, count, checked, newest }, latest);
+  const { findings, latest: last, ...rest } = summary({ tally: whole, count, newest }, latest);
   const words = [...findings, ...(last ? [{ sign: 'newest', text: `${last.sign} ${last.text}` }] : [])];
   return [rest.checked, ...words.map(({ sign, text }) => `${sign} ${text}`)].filter(Boolean).join(' | ');
 }
@@ -26,7 +25,8 @@ test.each([
     '2 of 3 checked | ✕ 1 differs | ≈ 1 rounding only | newest ✕ differs',
   ],
   [{ failed: 1, identical: 4 }, 'identical', '✕ 1 failed | ✓ 4 identical'],
-  [{ failed: 2, unchecked: 4 }, null, '0 of 6 checked | ✕ all failed'],
+  [{ failed: 2 }, null, '✕ all failed'],
+  [{ failed: 2, unchecked: 4 }, null, '0 of 6 checked | ✕ 2 failed'],
 ] as [Partial<VerdictTally>, CallVerdict | null, string][])(
   'a group is told, the worst first: %j',
   (tally, latest, expected) => {

@@ -19,7 +19,7 @@ function sync(answer: (request: Request) => unknown) {
     return () => clearTimeout(id);
   };
   const changed = vi.fn();
-  return { asked, changed, kernel: new KernelSync({ ask, changed, later }) };
+  return { asked, changed, kernel: new KernelSync({ ask, changed, later, prefer: vi.fn() }) };
 }
 
 /** A kernel that has `count` calls and gives two a page. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { callVerdict } from '../../../../src/panel/model/callVerdict';
 import { firstMatches, matchesOf, matchSentence } from '../../../../src/panel/model/matches';
-import { outcome } from '../../../../src/panel/model/outcome';
 import { callOf } from '../../fixtures';
 
 const call = callOf('page-matches.json');
@@ -22,7 +22,7 @@ test('a call of a kernel that looks for none has none', () => {
 });
 
 test('a near miss of a variable is no difference of the call', () => {
-  expect(outcome(call)).toBe('agrees');
+  expect(callVerdict(call)).toBe('identical');
 });
 
 describe('a match in a sentence', () => {

@@ -22,7 +22,7 @@ describe('records', () => {
     records.apply(decodedPage(calls(1, 3)));
     records.apply(decodedPage(calls(1, 3)));
     expect(records.calls.size).toBe(3);
-    expect(records.calls.tally.agrees).toBe(3);
+    expect(records.calls.tally.identical).toBe(3);
   });
 
   test('keep the newer state of a call when the older one comes late', () => {
@@ -62,7 +62,7 @@ describe('records', () => {
     expect(ids(records)).toEqual([3]);
     records.apply(decodedPage([call(2)], 4));
     expect(ids(records)).toEqual([3]);
-    expect(records.calls.tally.agrees).toBe(1);
+    expect(records.calls.tally.identical).toBe(1);
   });
 
   test('remember the names of unknown events', () => {
@@ -76,7 +76,7 @@ describe('the call log', () => {
   test('lets the oldest go beyond its capacity, and counts them', () => {
     const log = new CallLog(3);
     for (const each of calls(1, 5)) log.put(each, each.id);
-    expect([log.size, log.fellOff, log.tally.agrees]).toEqual([3, 2, 3]);
+    expect([log.size, log.fellOff, log.tally.identical]).toEqual([3, 2, 3]);
     log.put(call(1), 99);
     expect(log.get(1)).toBeUndefined();
   });
@@ -86,9 +86,9 @@ describe('the call log', () => {
     log.put(callOf('page-failed.json'), 1);
     log.put(callOf('page-different.json'), 2);
     log.put(callOf('page-rounding.json'), 3);
-    expect(log.tally).toEqual({ failed: 1, differs: 1, agrees: 1, unchecked: 0 });
+    expect(log.tally).toEqual({ failed: 1, differs: 1, rounding: 1, identical: 0, unchecked: 0 });
     log.put({ ...callOf('page-rounding.json'), forward: callOf('page-different.json').forward }, 4);
-    expect(log.tally).toEqual({ failed: 1, differs: 2, agrees: 0, unchecked: 0 });
+    expect(log.tally).toEqual({ failed: 1, differs: 2, rounding: 0, identical: 0, unchecked: 0 });
   });
 
   test('holds 20,000 calls', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { emptyVerdicts } from '../../../../src/panel/model/callVerdict';
-import { callsText, tallyText } from '../../../../src/panel/model/tallyText';
+import { callsText, partText, tallyText } from '../../../../src/panel/model/tallyText';
 
 test.each([
   [{ identical: 11, differs: 1 }, '1 differs, 11 identical'],
@@ -12,4 +12,14 @@ test.each([
 
 test('calls are counted', () => {
   expect([callsText(0), callsText(1), callsText(1200)]).toEqual(['0 calls', '1 call', '1,200 calls']);
+});
+
+test.each([
+  [{ identical: 2, unchecked: 1998 }, '2 of 2,000'],
+  [{ failed: 1, differs: 1, rounding: 1, unchecked: 4 }, '2 of 7'],
+  [{ identical: 2000 }, null],
+  [{ unchecked: 2000 }, null],
+  [{}, null],
+])('how many were checked is told where it were some: %j', (tally, text) => {
+  expect(partText({ ...emptyVerdicts(), ...tally })).toBe(text);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { outcome } from '../../../../src/panel/model/outcome';
+import { callVerdict } from '../../../../src/panel/model/callVerdict';
 import { outputShape, uncheckedCall } from '../../../../src/panel/model/uncheckedCall';
 import { chips } from '../../../../src/panel/model/verdictText';
 import { callOf } from '../../fixtures';
@@ -12,7 +12,7 @@ test('a call that was told in short has the names of the one that it is like, an
   const made = uncheckedCall(like, SHORT);
   const { id, name, expression, site, time } = made;
   expect({ id, name, expression, site, time }).toEqual({ ...pick(like), id: 9, time: 3 });
-  expect(outcome(made)).toBe('unchecked');
+  expect(callVerdict(made)).toBe('unchecked');
   expect([made.forward.reason, made.forward.message]).toEqual(['over the budget', 'not checked: over the budget']);
   expect([made.values, made.matches, made.error]).toEqual([{}, [], null]);
 });

@@ -136,6 +136,12 @@ describe('verdicts in a row', () => {
     expect(chips(callOf('page-before-backward.json')).gradients.map(({ label }) => label)).toEqual(['no backward yet']);
   });
 
+  test('of an operand that got no gradient do not deny the backward that came to others', () => {
+    const { gradients } = chips({ ...exercise, gradients: { ...exercise.gradients, bias: null } });
+    expect(gradients.map(({ label }) => label)).toEqual(['weight', 'bias', 'input']);
+    expect(gradients[1]).toMatchObject({ kind: 'unchecked', sentence: '.backward() has brought no gradient for it' });
+  });
+
   test('leave out a bias that is not there', () => {
     expect(chips(callOf('page-nonfinite.json')).gradients.map(({ label }) => label)).toEqual(['weight', 'input']);
   });
