@@ -108,19 +108,24 @@ def comparison_lines(comparison: Comparison) -> Iterator[Line]:
         yield from map(_cause_first, _line(f"gradient of {gradient.wrt}", [gradient.verdict]))
 
 
-def differences(call: Call, names: Container[str]) -> Iterator[str]:
+def differences(call: Call, names: Container[str] = ()) -> Iterator[str]:
     """A sentence for each thing of a call that is different from its twin, and for those of `names` that nearly are."""
     where = f"{call.name}, {place(call.site)}" if place(call.site) else call.name
+    yield from (f"{where}: {what}" for what in wrong_in(call, names))
+
+
+def wrong_in(call: Call, names: Container[str] = ()) -> Iterator[str]:
+    """The same, without the name and the place of the call."""
     if call.error is not None:
-        yield f"{where}: {call.error.explanation}"
+        yield call.error.explanation
     of = call.gradients
     verdicts = [("output", call.forward), ("weight gradient", of.weight), ("bias gradient", of.bias)]
     for what, verdict in [*verdicts, ("input gradient", of.input)]:
         if verdict is not None and verdict.kind == "different":
-            yield f"{where}: {what} {_sentence(verdict)}"
+            yield f"{what} {_sentence(verdict)}"
     for match in call.matches:
         if match.name in names and is_wrong(match):
-            yield f"{where}: `{match.name}` {_sentence(match.verdict)}"
+            yield f"`{match.name}` {_sentence(match.verdict)}"
 
 
 def of_cell(call: Call, changed: set[str]) -> Call:

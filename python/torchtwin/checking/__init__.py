@@ -1,0 +1,1 @@
+"""Notebooks executed under watch, for course authors and continuous integration."""

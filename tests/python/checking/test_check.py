@@ -1,0 +1,181 @@
+"""`python -m torchtwin check`: real notebooks in real kernels, the report and the status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import msgspec
+import nbformat
+import pytest
+
+from torchtwin.checking import check as checking
+from torchtwin.checking import execution
+from torchtwin.checking.execution import Executed
+from torchtwin.protocol import COMM_ID, PROTOCOL, Cleared, Envelope, Page
+
+IMPORTS = "import os, time, torch\nfrom torch import nn\nimport torch.nn.functional as F"
+LAYER = "fc = nn.Linear(4, 3)\nx = torch.ones(2, 4)"
+FAILS = "for _ in range(3):\n    try: fc(torch.ones(2, 5))\n    except RuntimeError: pass"
+LACKS_THE_BIAS = (
+    "import torchtwin\ntorchtwin.unwatch()\noriginal = F.linear\nF.linear = lambda x, w, b=None: original(x, w)\n"
+    "torchtwin.watch()"
+)
+
+
+def notebook(folder: Path, *cells: str, name: str = "lesson.ipynb", tags: dict[int, list[str]] | None = None) -> Path:
+    made: Any = nbformat.v4.new_notebook()
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    made.cells = [nbformat.v4.new_markdown_cell("# A lesson"), *map(nbformat.v4.new_code_cell, cells)]
+    for number, of_cell in (tags or {}).items():
+        made.cells[number - 1].metadata["tags"] = of_cell
+    path = folder / name
+    nbformat.write(made, path)
+    return path
+
+
+def check(*arguments: object, **variables: str) -> tuple[int, str]:
+    """In a process of its own, as nbclient leaves sockets and loops behind."""
+    done = subprocess.run(
+        [sys.executable, "-m", "torchtwin", "check", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **variables},
+    )
+    return done.returncode, done.stdout or done.stderr
+
+
+def test_a_right_notebook_passes_and_is_not_changed(tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, LAYER, "fc(x).sum().backward()")
+    before = path.read_bytes()
+    assert check(path) == (0, f"ok  {path}: 1 call: 1 agrees\n")
+    assert path.read_bytes() == before
+
+
+def test_what_is_wrong_is_told_by_cell_and_line(tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, LAYER, FAILS, LACKS_THE_BIAS, "y = fc(x)\nboom", "print('not reached')")
+    status, told = check(path)
+    assert status == 1
+    assert told.startswith(f"FAILED  {path}: 4 calls: 3 failed, 1 differs\n")
+    assert (
+        "  cell 4, line 2: a call failed, 3 times\n    try: fc(torch.ones(2, 5))\n"
+        "    `fc`: `torch.ones(2, 5)` has 5 features, `fc` takes 4.\n      - Pass an input with 4 features.\n"
+    ) in told
+    assert "  cell 6, line 1: a call differs from its formula\n    y = fc(x)\n    `fc`: output different: " in told
+    assert "The layer's output lacks the bias: it is `x @ fc.weight.T`." in told
+    assert told.endswith("  cell 6: raised\n    NameError: name 'boom' is not defined\n")
+
+
+def test_a_failure_is_no_finding_where_the_cell_is_tagged_to_raise(tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, LAYER, "fc(x.T)", "fc(x)", tags={4: ["raises-exception"]})
+    status, told = check(path)
+    assert (status, told) == (0, f"ok  {path}: 2 calls: 1 failed, 1 agrees\n")
+
+
+def test_for_machines_the_same_is_told_as_json(tmp_path: Path) -> None:
+    wrong, missing = notebook(tmp_path, IMPORTS, LAYER, FAILS), tmp_path / "missing.ipynb"
+    status, told = check("--json", wrong, missing)
+    assert status == 2
+    first, second = json.loads(told)
+    assert (first["notebook"], first["status"], first["problem"]) == (str(wrong), 1, None)
+    assert (first["calls"], first["unchecked"], first["counts"]) == (3, 0, "3 failed")
+    (finding,) = first["found"]
+    assert (finding["kind"], finding["cell"], finding["line"], finding["calls"]) == ("call_failed", 4, 2, 3)
+    assert second == {
+        "notebook": str(missing),
+        "status": 2,
+        "problem": "it can't be read: No such file or directory",
+    }
+
+
+def test_the_kernel_runs_in_the_notebooks_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("SIZE = 4")
+    path = notebook(tmp_path, IMPORTS + "\nfrom mine import SIZE", "nn.Linear(SIZE, 1)(torch.ones(1, SIZE))")
+    assert check(path)[0] == 0
+
+
+CANNOT = {
+    "the kernel died in cell 3": (IMPORTS, "os._exit(1)"),
+    "it is no notebook: ": None,
+}
+
+
+@pytest.mark.parametrize(("problem", "cells"), CANNOT.items(), ids=CANNOT)
+def test_what_could_not_be_executed_is_told(tmp_path: Path, problem: str, cells: tuple[str, ...] | None) -> None:
+    path = tmp_path / "lesson.ipynb"
+    if cells is None:
+        path.write_text("{")
+    else:
+        notebook(tmp_path, *cells)
+    status, told = check(path)
+    assert status == 2
+    assert told.startswith(f"ERROR  {path}: {problem}")
+
+
+def test_a_kernel_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    path = notebook(tmp_path, "1")
+    assert check("--kernel", "nosuch", path) == (2, f"ERROR  {path}: No such kernel named nosuch\n")
+
+
+def test_a_cell_that_takes_too_long_is_interrupted_and_what_came_before_is_told(tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, LAYER + "\nfc(x)\ntime.sleep(300)")
+    status, told = check("--timeout", 10, path)
+    assert status == 1
+    assert told.startswith(f"FAILED  {path}: 1 call: 1 agrees\n")
+    assert "  cell 3: raised\n    it took longer than 10 s, and was interrupted\n" in told
+
+
+class Ears:
+    """Hears these messages, and then nothing."""
+
+    def __init__(self, pages: list[Page]) -> None:
+        self._pages = list(pages)
+
+    def get_iopub_msg(self, timeout: float) -> dict[str, Any]:
+        if not self._pages:
+            raise Empty
+        content = {"comm_id": COMM_ID, "data": msgspec.to_builtins(self._pages.pop(0))}
+        return {"msg_type": "comm_msg", "content": content}
+
+
+def page(after: int, upto: int, latest: int) -> Page:
+    return Page(PROTOCOL, "s", after, upto, latest, [Envelope(PROTOCOL, "s", upto, Cleared(0))])
+
+
+@pytest.mark.parametrize(
+    ("pages", "is_complete"),
+    [
+        ([page(0, 2, 2), page(2, 5, 5)], True),
+        ([page(0, 2, 2), page(3, 5, 5)], False),
+        ([page(1, 2, 2)], False),
+        ([page(0, 2, 9)], False),
+        ([], True),
+    ],
+)
+def test_a_gap_in_the_records_is_noticed(pages: list[Page], is_complete: bool) -> None:
+    done, heard, stopped = Executed(), threading.Event(), threading.Event()
+    stopped.set()
+    execution._listen(Ears(pages), done, heard, stopped)
+    assert (done.is_complete, heard.is_set()) == (is_complete, bool(pages))
+
+
+def test_where_records_are_missing_nothing_is_called_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def execute(*_: Any) -> Executed:
+        return Executed(is_complete=False)
+
+    monkeypatch.setattr("torchtwin.checking.check.execute", execute)
+    (done,) = [checking._checked(tmp_path / "lesson.ipynb", "every", None, None)]
+    assert (done.status, done.problem) == (2, "not all records arrived, so nothing can be said of the others")
+
+
+def test_without_the_library_that_executes_notebooks_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "nbclient.py").write_text("raise ModuleNotFoundError('none', name='nbclient')")
+    status, told = check("lesson.ipynb", PYTHONPATH=str(tmp_path))
+    assert (status, told) == (2, "torchtwin: `check` needs nbclient: `pip install torchtwin[check]`\n")
