@@ -1,12 +1,15 @@
-import type { KeyboardEvent } from 'react';
+import { type KeyboardEvent, useMemo } from 'react';
 import type { Browsing, Look } from '../model/browsing';
 import { CALL_VERDICTS, MARK, TONE, type VerdictTally } from '../model/callVerdict';
+import { isEmpty } from '../model/filter';
 import { count } from '../model/numbers';
-import { verdictWord } from '../model/tallyText';
+import { callsText, verdictWord } from '../model/tallyText';
 import { Button } from './Button';
 
 interface Props {
   browsing: Browsing;
+  /** How many calls are found. */
+  found: number;
   /** Of the calls that have the text that is looked for. */
   tally: VerdictTally;
   /** Goes to the next call that failed or differs. */
@@ -14,12 +17,13 @@ interface Props {
 }
 
 /** As what the calls are shown, and which of them. */
-export function BrowseBar({ browsing, tally, goOn }: Props) {
+export function BrowseBar({ browsing, found, tally, goOn }: Props) {
   return (
     <div className='jp-Torchtwin-browse'>
       <LookSwitch browsing={browsing} />
       <SearchField browsing={browsing} />
-      <Verdicts browsing={browsing} tally={tally} goOn={goOn} />
+      <Verdicts {...{ browsing, tally, goOn }} />
+      <Found {...{ browsing, found }} />
     </div>
   );
 }
@@ -68,8 +72,19 @@ function SearchField({ browsing }: Pick<Props, 'browsing'>) {
   );
 }
 
+/** Read aloud when something else is looked for, and not for each call that comes. That nothing was found is told below. */
+function Found({ browsing: { filter }, found }: Pick<Props, 'browsing' | 'found'>) {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: as said
+  const text = useMemo(() => (isEmpty(filter) || found === 0 ? '' : `${callsText(found)} found`), [filter]);
+  return (
+    <span role='status' className='jp-Torchtwin-unseen'>
+      {text}
+    </span>
+  );
+}
+
 /** A choice of verdicts, where there are several to choose from; and the way to what is wrong. */
-function Verdicts({ browsing, tally, goOn }: Props) {
+function Verdicts({ browsing, tally, goOn }: Omit<Props, 'found'>) {
   const { verdicts } = browsing.filter;
   const offered = CALL_VERDICTS.filter((verdict) => tally[verdict] > 0 || verdicts.has(verdict));
   const isWrong = tally.failed + tally.differs > 0;

@@ -1,7 +1,8 @@
 import { useMemo } from 'react';
 import type { CallLog } from '../model/callLog';
+import { callsOf } from '../model/callVerdict';
 import { type Failing, failingOf, inTreeOrder, nextFailing } from '../model/failing';
-import { type Found, found, isEmpty } from '../model/filter';
+import { type Found, found, isEmpty, tallyOf } from '../model/filter';
 import type { Group } from '../model/group';
 import { groupParts } from '../model/groupPart';
 import { listed } from '../model/groups';
@@ -40,7 +41,9 @@ export function Calls({ calls, watching }: Props) {
   const isListed = !call && (below.length > 0 || (groups.length === 0 ? isEmpty(filter) : !isTree));
   return (
     <Section title='Calls' remark={look === 'model' ? 'by module' : 'newest first'}>
-      {(calls.size > 1 || isTree || !isEmpty(filter)) && <BrowseBar {...{ browsing, tally, goOn }} />}
+      {(calls.size > 1 || isTree || !isEmpty(filter)) && (
+        <BrowseBar {...{ browsing, tally, goOn }} found={callsOf(tallyOf(groups))} />
+      )}
       {isTree && <ModelTree {...{ browsing, findWorst }} roots={roots()} />}
       <Standing {...{ browsing, groups, below, failing, call, goOn }} />
       {call && <ShownCall call={call} />}

@@ -1,8 +1,9 @@
 import { useEffect, useRef } from 'react';
 import type { Call } from '../../protocol';
 import type { Browsing } from '../model/browsing';
+import { callsOf } from '../model/callVerdict';
 import { type Failing, placeText } from '../model/failing';
-import { isEmpty, nothingFound } from '../model/filter';
+import { isEmpty, nothingFound, tallyOf } from '../model/filter';
 import type { Group } from '../model/group';
 import { callsText } from '../model/tallyText';
 import { Button } from './Button';
@@ -84,8 +85,7 @@ function wordsOf({ browsing, groups, below, failing, call, goOn }: Props): Words
   }
   if (look === 'list') return NOTHING;
   if (chosen === null || below.length === 0) return { text: 'Choose a layer to see its calls.', ways: [] };
-  const calls = below.reduce((sum, { count }) => sum + count, 0);
-  return { name: chosen, text: callsText(calls), ways: [['Close', () => browsing.choose(null)]] };
+  return { name: chosen, text: callsText(callsOf(tallyOf(below))), ways: [['Close', () => browsing.choose(null)]] };
 }
 
 function nothing(browsing: Browsing): Words {

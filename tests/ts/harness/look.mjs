@@ -59,6 +59,7 @@ function pagesOf({ pages: names, change = (event) => event, loop = (events) => e
 async function shoot(browser, { css, js }, scene) {
   const { name, act, dark, width = 400, height = 700, zoom = 1, view, framed } = scene;
   const page = await browser.newPage(framed ? asZoomed(width, height, zoom) : asWide(width * zoom, height * zoom));
+  if (scene.forced) await page.emulateMedia({ forcedColors: 'active' });
   const failures = [];
   page.on('pageerror', (error) => failures.push(error.message));
   page.on('console', (message) => message.type() === 'error' && failures.push(message.text()));

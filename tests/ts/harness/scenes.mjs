@@ -143,6 +143,9 @@ const model = { pages: ['page-exercise'], loop: steps, width: 375, height: 808, 
 export const SCENES = [
   { name: 'model', ...model, act: unfoldLayer },
   { name: 'model-dark', ...model, act: chooseLayer, dark: true },
+  // With colours of the system's own, as people with low vision choose them.
+  { name: 'model-forced', ...model, act: chooseLayer, forced: true },
+  { name: 'exercise-forced', pages: exercise, act: openAndChoose, forced: true },
   { name: 'model-narrow', ...model, act: unfoldLayer, width: 250 },
   { name: 'model-zoom', ...model, act: unfoldLayer, width: 250, height: 350, zoom: 2 },
   { name: 'model-wide', ...model, act: chooseLayer, width: 560 },

@@ -150,6 +150,20 @@ describe('a search', () => {
     expect(items()).toEqual(['m.layers', 'm.layers[0].fc1', 'm.layers[1].fc1']);
   });
 
+  test('tells how many calls it has found, and does not repeat it while others come', async () => {
+    const { more } = await showCalls();
+    const found = () => announced().filter((text) => text?.endsWith('found'));
+    expect(found()).toEqual([]);
+    search('fc');
+    expect(found()).toEqual(['4 calls found']);
+    await more([named(7, 'm.fc')]);
+    expect(found()).toEqual(['4 calls found']);
+    press('1 rounding');
+    expect(found()).toEqual(['1 call found']);
+    search('fc9');
+    expect(found()).toEqual([]);
+  });
+
   test('is cleared by Escape, which then is left to the page', async () => {
     await showCalls();
     search('fc1');
