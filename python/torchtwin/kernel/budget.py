@@ -114,10 +114,9 @@ class Budget:
 
     def cost(self) -> Cost:
         """Of the last cell in which anything was spent, which may be the present one."""
-        if not self._spent and not self._counted and self._told.spent:
-            return self._told
         counted = self._counted * PER_CALL
-        return Cost(spent=round(self._spent + counted, 4), running=round(max(self._running() - counted, 0.0), 2))
+        cost = Cost(spent=round(self._spent + counted, 4), running=round(max(self._running() - counted, 0.0), 2))
+        return cost if cost.spent or not self._told.spent else self._told
 
     def _allowed(self) -> float:
         return max(ADVANCE, self._share * self._running())

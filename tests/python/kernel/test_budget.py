@@ -113,6 +113,8 @@ def test_of_a_cell_that_spends_nothing_the_cost_is_that_of_the_cell_before() -> 
     for _ in range(2):
         budget.begins()
         assert (budget.cost().spent, budget.cost().running) == (2.0, 8.0)
+    budget.charge(4e-5)  # not enough to be told
+    assert (budget.cost().spent, budget.cost().running) == (2.0, 8.0)
 
 
 def test_a_function_of_ours_is_charged_with_its_time_also_where_it_raises() -> None:
