@@ -146,8 +146,7 @@ class Session:
         self.cells.begins(cell)
         if not is_inner:
             self._budget.begins()
-        if self._tap is not None and self.watching:
-            self.guard(self._begin_recording)()
+        self.guard(self._be_recording)()
         if self._recording is not None:
             self._recording.cell_begins()
         if self.watching:
@@ -200,7 +199,8 @@ class Session:
         return element(self._recording.past, request, {role: o.name for role, o in named.items() if o is not None})
 
     def tracer(self) -> Tracer | None:
-        """Traces tensors to recorded calls; null before the first of them."""
+        """Traces tensors to recorded calls; null before the first watch."""
+        self._be_recording()
         return None if self._recording is None else self._recording.tracer
 
     def answered(self) -> None:
@@ -210,8 +210,7 @@ class Session:
 
     def unheard(self) -> AbstractContextManager[None]:
         """Meanwhile no backward through recorded calls is recorded."""
-        if self._tap is not None and self.watching:
-            self._begin_recording()  # else a first call elsewhere could open the way for those that are compared
+        self._be_recording()  # else a first call elsewhere could open the way for those that are compared
         return nullcontext() if self._recording is None else self._recording.unheard()
 
     def contributions(self, parameter: Tensor) -> list[int]:
@@ -307,6 +306,10 @@ class Session:
                 self._run()
             self._lookout.start()
         self.say_state()
+
+    def _be_recording(self) -> None:
+        if self._tap is not None and self.watching:
+            self._begin_recording()
 
     def _begin_recording(self) -> Recording:
         """Needs torch and the tap. Harmless when it has begun already."""
