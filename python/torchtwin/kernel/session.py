@@ -268,11 +268,20 @@ class Session:
             self.guard(it.pause)()
 
     def after_fork(self) -> None:
-        """In the parent."""
+        """In the parent. Python 3.13 looks for threads after this, so the pulse waits for the next call."""
         for it in self.threads:
-            self.guard(it.resume)()
+            if it is not self._pulse:
+                self.guard(it.resume)()
+        if self._runs:
+            self.guard(self._pulse_waits)()
         with suppress(RuntimeError):  # it could not be had
             self._lock.release()
+
+    def _pulse_waits(self) -> None:
+        self._runs = False
+        if self._recording is not None:
+            self._recording.rest()
+            self._recording.fast.wake_at_next()
 
     def forked(self) -> None:
         """In the child of a fork, a data loader's worker say: goes on recording, for the child alone."""
@@ -307,11 +316,11 @@ class Session:
                 self._recording.run()
 
     def _wake(self) -> None:
-        """Somebody calls where no cell runs: the budget and the pulse go on while they do."""
+        """Somebody calls: the budget and the pulse go on, where no cell runs as long as they do."""
         with self._lock:
             if self.watching and not self._runs:
                 self._run()
-                self._is_woken, self._idle = True, 0
+                self._is_woken, self._idle = self.cells.began and not self.cells.is_running, 0
 
     def _rest_where_nobody_calls(self) -> None:
         recorded = self.recorder.counts[0]
