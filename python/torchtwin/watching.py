@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torchtwin.kernel.session import Choices
     from torchtwin.protocol import Mode
 
 MODES = ("shapes", "auto", "every")
@@ -14,10 +15,11 @@ MODES = ("shapes", "auto", "every")
 class Watch:
     """What `watch()` returns: as a context manager it ends the watch that it began, and restores the mode."""
 
-    def __init__(self, began: bool, mode: Mode, budget: float) -> None:
+    def __init__(self, began: bool, mode: Mode, budget: float, choices: Choices) -> None:
         self._began = began
         self._mode: Mode = mode
         self._budget = budget
+        self._choices = choices
 
     def __enter__(self) -> Watch:
         return self
@@ -30,6 +32,7 @@ class Watch:
         if self._began:
             session.unwatch()
         session.set_mode(self._mode, self._budget)
+        session.choices = self._choices  # what was chosen for the block is undone
 
 
 def watch(mode: Mode | None = None, budget: float | None = None) -> Watch:
@@ -51,7 +54,7 @@ def watch(mode: Mode | None = None, budget: float | None = None) -> Watch:
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(map(repr, MODES))}")
     if budget is not None and not (isinstance(budget, int | float) and 0 < budget <= 1):
         raise ValueError(f"budget is {budget!r}; it is a share of the running time, above 0 and at most 1: 0.03 is 3 %")
-    before = Watch(not session.watching, session.mode, session.budget)
+    before = Watch(not session.watching, session.mode, session.budget, session.choices)
     session.watch(mode, budget)
     return before
 

@@ -103,6 +103,10 @@ class FastPath:
         self._wanted = True
         self._closed = 0
 
+    def wake_at_next(self) -> None:
+        """Somebody counted, and is asked again by the very next call."""
+        self._missed = MISSED - 1
+
     def missed(self) -> None:
         """A call was looked at whole while nobody counts."""
         self._missed += 1

@@ -70,7 +70,7 @@ class TwinMagics(Magics):
         # What a question takes is not needed to load the extension.
         from torchtwin.kernel.twin_line import TwinLine
 
-        return TwinLine(self._shell, self._session, self._cells)
+        return TwinLine(self._shell, self._session)
 
     def _report(self, after: int, calls: list[Call]) -> None:
         self._line.report(after, calls)

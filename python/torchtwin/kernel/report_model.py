@@ -79,22 +79,39 @@ class Line:
 
 @dataclass(frozen=True)
 class Fold:
-    """Calls of one site and name with one outcome: the passes of a loop."""
+    """Calls of one site and name: those with one outcome, as the passes of a loop, and those that were not checked."""
 
     calls: list[Call]
 
     @property
     def shown(self) -> Call:
-        return self.calls[0]
+        return self._told[0]
+
+    @property
+    def _told(self) -> list[Call]:
+        """The calls whose verdicts are shown: the checked ones, where there are any."""
+        return [call for call in self.calls if _is_checked(call)] or self.calls
 
     def lines(self) -> Iterator[Line]:
-        gradients = [call.gradients for call in self.calls]
-        yield from _line("output", [call.forward for call in self.calls])
+        told = self._told
+        gradients = [call.gradients for call in told]
+        for line in _line("output", [call.forward for call in told]):
+            yield replace(line, remarks=(*line.remarks, *self._not_checked()))
         yield from _line("weight gradient", [of.weight for of in gradients])
         yield from _line("bias gradient", [of.bias for of in gradients])
         yield from _line("input gradient", [of.input for of in gradients])
         matches = {(match.name, match.of): match for call in self.calls for match in call.matches}
         yield from map(_matched, itertools.islice(matches.values(), MAX_MATCHES))
+
+    def _not_checked(self) -> Iterator[str]:
+        told = self._told
+        others = [call.forward for call in self.calls if not _is_checked(call)]
+        if others and len(told) < len(self.calls):
+            reasons = " or ".join(dict.fromkeys(it.reason for it in others if it.reason))
+            yield (
+                f"these are the verdicts of {len(told):,} of the {len(self.calls):,} calls; "
+                f"the others were not checked: {reasons}. `%twin mode every` checks each call."
+            )
 
     def before_backward(self) -> bool:
         of = self.shown.gradients
@@ -149,19 +166,55 @@ def _sentence(verdict: Verdict) -> str:
 
 
 def fold(calls: Iterable[Call]) -> list[Fold]:
-    """Failed calls first, then those that differ, else in the order in which they were made."""
+    """Failed calls first, then those that differ, else in the order in which they were made.
+
+    Calls that were not checked are told with those of the same layer that were, of which most agree.
+    """
     folds: dict[object, Fold] = {}
     for call in calls:
-        folds.setdefault(_key(call), Fold([])).calls.append(call)
-    return sorted(folds.values(), key=lambda it: _URGENCY[outcome(it.shown)])
+        folds.setdefault((_layer(call), _outcomes(call)), Fold([])).calls.append(call)
+    joined = _joined(list(folds.values()))
+    return sorted(joined, key=lambda it: _URGENCY[outcome(it.shown)])
 
 
-def _key(call: Call) -> object:
-    o, g = call.operands, call.gradients
+def _joined(folds: list[Fold]) -> list[Fold]:
+    """Each fold of unchecked calls as part of one with calls of the same layer that were checked, if there is one."""
+    hosts: dict[object, Fold] = {}
+    for it in folds:
+        if _is_checked(it.shown):
+            hosts[_layer(it.shown)] = max(hosts.get(_layer(it.shown), it), it, key=_fitness)
+    kept = []
+    for it in folds:
+        host = hosts.get(_layer(it.shown))
+        if host is None or outcome(it.shown) != "unchecked" or _is_checked(it.shown):
+            kept.append(it)
+        else:
+            host.calls.extend(it.calls)
+    return kept
+
+
+def _fitness(fold: Fold) -> tuple[bool, int]:
+    """To be told along with calls that were not checked: nothing suggests that those differ."""
+    return outcome(fold.shown) == "agrees", len(fold.calls)
+
+
+def _is_checked(call: Call) -> bool:
+    """Whether anything of it was: its output, or a gradient alone."""
+    of = call.gradients
+    verdicts = [it for it in (call.forward, of.weight, of.bias, of.input) if it is not None]
+    return call.error is None and any(it.kind != "unchecked" for it in verdicts)
+
+
+def _layer(call: Call) -> object:
+    o = call.operands
     shapes = tuple(None if it is None else tuple(it.shape) for it in (o.input, o.weight, o.bias, o.output))
+    return call.site, call.name, call.expression, shapes
+
+
+def _outcomes(call: Call) -> object:
+    g = call.gradients
     kinds = tuple(None if it is None else it.kind for it in (call.forward, g.weight, g.bias, g.input))
-    error = None if call.error is None else (call.error.type, call.error.message)
-    return call.site, call.name, call.expression, shapes, kinds, error
+    return kinds, None if call.error is None else (call.error.type, call.error.message)
 
 
 def _line(what: str, verdicts: Sequence[Verdict | None]) -> Iterator[Line]:
@@ -202,6 +255,9 @@ def _detail(worst: Verdict, given: Sequence[Verdict]) -> str:
 def _remarks(worst: Verdict, given: Sequence[Verdict]) -> Iterator[str]:
     if worst.diagnosis is not None:
         yield worst.diagnosis.message
-    notes = list(dict.fromkeys(verdict.note for verdict in given if verdict.note is not None))
-    if notes:
-        yield notes[-1] if len(notes) == 1 else f"{notes[-1]} (the last of {len(notes):,} notes)"
+    notes = [verdict.note for verdict in given if verdict.note is not None]
+    if len(set(notes)) > 1:
+        which = "the last call that was checked" if given[-1].note is not None else "one of the calls"
+        yield f"in {which}: {notes[-1]}; the panel shows what was noted of each"
+    elif notes:
+        yield notes[0]

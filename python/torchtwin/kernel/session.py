@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from torchtwin.kernel.budget import Budget
 from torchtwin.kernel.cells import Cell, Cells
 from torchtwin.kernel.first_call import FirstCall
@@ -36,6 +38,21 @@ IDLE_BEATS = 20
 """After so many without a call the pulse rests, where no cell runs."""
 
 
+class Choices(msgspec.Struct, frozen=True):
+    """How often the user has switched the watch on and chosen a mode: by a magic, a function or in the panel."""
+
+    watch: int = 0
+    mode: int = 0
+
+
+class Lent(msgspec.Struct, frozen=True):
+    """What the watch was when it was lent."""
+
+    watching: bool
+    mode: Mode
+    choices: Choices
+
+
 class Session:
     """The watch and its records. Works before torch is imported; everything that needs torch comes with it."""
 
@@ -43,6 +60,7 @@ class Session:
         self.guard = Guard()
         self.recorder = Recorder(os.urandom(8).hex())
         self.watching = False
+        self.choices = Choices()
         self._lock = threading.RLock()
         self._when_torch = WhenTorchIsImported(self.guard(self._torch_is_here))
         self.cells = Cells()
@@ -61,8 +79,26 @@ class Session:
 
     def watch(self, mode: Mode | None = None, budget: float | None = None) -> None:
         """Records calls from now on. Harmless when it does already. Null leaves the mode or the budget as it is."""
+        self.choices = msgspec.structs.replace(self.choices, watch=self.choices.watch + 1)
+        self.set_mode(mode, budget)
+        self._watch()
+
+    def lend(self, mode: Mode | None = None) -> Lent:
+        """Watches for something that ends by `take_back`, as a cell, in a mode of its own."""
+        lent = Lent(self.watching, self.mode, self.choices)
+        self._set_mode(mode)
+        self._watch()
+        return lent
+
+    def take_back(self, lent: Lent) -> None:
+        """All is as it was, but for what the user has chosen meanwhile."""
+        if self.choices.watch == lent.choices.watch and not lent.watching:
+            self._unwatch()
+        if self.choices.mode == lent.choices.mode:
+            self._set_mode(lent.mode)
+
+    def _watch(self) -> None:
         with self._lock:
-            self.set_mode(mode, budget)
             self.watching = True
             self._when_torch.start()
             if self.cells.is_running or not self.cells.began:
@@ -71,6 +107,11 @@ class Session:
 
     def set_mode(self, mode: Mode | None, budget: float | None = None) -> None:
         """Says which calls are checked, whether the watch is on or not."""
+        if mode is not None:
+            self.choices = msgspec.structs.replace(self.choices, mode=self.choices.mode + 1)
+        self._set_mode(mode, budget)
+
+    def _set_mode(self, mode: Mode | None, budget: float | None = None) -> None:
         with self._lock:
             self.mode = mode or self.mode
             self._budget.share = budget or self._budget.share
@@ -85,6 +126,9 @@ class Session:
 
     def unwatch(self) -> None:
         """Records no more; leaves neither patch nor hook behind. What was recorded stays."""
+        self._unwatch()
+
+    def _unwatch(self) -> None:
         with self._lock:
             self.watching = False
             self._when_torch.stop()
@@ -146,8 +190,7 @@ class Session:
         self.cells.begins(cell)
         if not is_inner:
             self._budget.begins()
-        if self._tap is not None and self.watching:
-            self.guard(self._begin_recording)()
+        self.guard(self._be_recording)()
         if self._recording is not None:
             self._recording.cell_begins()
         if self.watching:
@@ -200,7 +243,8 @@ class Session:
         return element(self._recording.past, request, {role: o.name for role, o in named.items() if o is not None})
 
     def tracer(self) -> Tracer | None:
-        """Traces tensors to recorded calls; null before the first of them."""
+        """Traces tensors to recorded calls; null before the first watch."""
+        self._be_recording()
         return None if self._recording is None else self._recording.tracer
 
     def answered(self) -> None:
@@ -210,8 +254,7 @@ class Session:
 
     def unheard(self) -> AbstractContextManager[None]:
         """Meanwhile no backward through recorded calls is recorded."""
-        if self._tap is not None and self.watching:
-            self._begin_recording()  # else a first call elsewhere could open the way for those that are compared
+        self._be_recording()  # else a first call elsewhere could open the way for those that are compared
         return nullcontext() if self._recording is None else self._recording.unheard()
 
     def contributions(self, parameter: Tensor) -> list[int]:
@@ -225,11 +268,20 @@ class Session:
             self.guard(it.pause)()
 
     def after_fork(self) -> None:
-        """In the parent."""
+        """In the parent. Python 3.13 looks for threads after this, so the pulse waits for the next call."""
         for it in self.threads:
-            self.guard(it.resume)()
+            if it is not self._pulse:
+                self.guard(it.resume)()
+        if self._runs:
+            self.guard(self._pulse_waits)()
         with suppress(RuntimeError):  # it could not be had
             self._lock.release()
+
+    def _pulse_waits(self) -> None:
+        self._runs = False
+        if self._recording is not None:
+            self._recording.rest()
+            self._recording.fast.wake_at_next()
 
     def forked(self) -> None:
         """In the child of a fork, a data loader's worker say: goes on recording, for the child alone."""
@@ -264,11 +316,11 @@ class Session:
                 self._recording.run()
 
     def _wake(self) -> None:
-        """Somebody calls where no cell runs: the budget and the pulse go on while they do."""
+        """Somebody calls: the budget and the pulse go on, where no cell runs as long as they do."""
         with self._lock:
             if self.watching and not self._runs:
                 self._run()
-                self._is_woken, self._idle = True, 0
+                self._is_woken, self._idle = self.cells.began and not self.cells.is_running, 0
 
     def _rest_where_nobody_calls(self) -> None:
         recorded = self.recorder.counts[0]
@@ -307,6 +359,10 @@ class Session:
                 self._run()
             self._lookout.start()
         self.say_state()
+
+    def _be_recording(self) -> None:
+        if self._tap is not None and self.watching:
+            self._begin_recording()
 
     def _begin_recording(self) -> Recording:
         """Needs torch and the tap. Harmless when it has begun already."""

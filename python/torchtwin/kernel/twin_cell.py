@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from IPython.core.inputtransformer2 import cell_magic, leading_indent
 
-from torchtwin.kernel.session import Session
-from torchtwin.protocol import Call, Gradients, Mode
+from torchtwin.kernel.session import Lent, Session
+from torchtwin.protocol import Call, Gradients
 
 ASSERT = "--assert"
 """The argument of `%%twin` that fails the cell if a twin or a match in it is different."""
@@ -47,9 +47,8 @@ class _Begun(msgspec.Struct, frozen=True):
     """How many cells it runs within, itself included."""
     after: int
     """The sequence number before its first call."""
-    was_watched: bool
-    mode: Mode
-    """Which calls were checked before; of this cell all are."""
+    lent: Lent
+    """The watch, in mode `every` for this cell."""
     must_agree: bool
     """Whether the cell fails if something in it differs."""
     gradients: dict[int, Gradients]
@@ -90,16 +89,7 @@ class CellReports:
         after = self._session.page(0, limit=1).latest
         gradients = {call.id: call.gradients for call in self._session.calls()}
         session = self._session
-        self._due.append(_Begun(self._depth, after, session.watching, session.mode, must_agree, gradients))
-        session.watch("every")
-
-    def keep_watching(self) -> None:
-        """The cell itself has said that the watch shall go on."""
-        self._due = [msgspec.structs.replace(begun, was_watched=True) for begun in self._due]
-
-    def keep_mode(self, mode: Mode) -> None:
-        """The cell itself has said which calls are checked from now on."""
-        self._due = [msgspec.structs.replace(begun, mode=mode) for begun in self._due]
+        self._due.append(_Begun(self._depth, after, session.lend("every"), must_agree, gradients))
 
     def _cell_begins(self) -> None:
         self._depth += 1
@@ -114,10 +104,7 @@ class CellReports:
 
     def _end(self, begun: _Begun) -> None:
         self._session.guard(self._tell)(begun)
-        if not begun.was_watched:
-            self._session.guard(self._session.unwatch)()
-        if self._session.mode == "every":  # else somebody has chosen another meanwhile
-            self._session.guard(self._session.set_mode)(begun.mode)
+        self._session.guard(self._session.take_back)(begun.lent)
 
     def _tell(self, begun: _Begun) -> None:
         from torchtwin.kernel.report_model import differences, of_cell  # not needed to load the extension

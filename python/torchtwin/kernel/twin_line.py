@@ -12,7 +12,6 @@ from torchtwin.kernel.comparing.question import Evaluation, Question, equality_m
 from torchtwin.kernel.recorder import MAX_CALLS
 from torchtwin.kernel.report import Report, summary
 from torchtwin.kernel.session import Session
-from torchtwin.kernel.twin_cell import CellReports
 from torchtwin.protocol import Call, Mode
 
 FAULT = "{word} failed by a fault of Torchtwin's own: {error}. The panel has the details to report."
@@ -26,12 +25,11 @@ WORDS = ("on", "off", "mode", "clear", "report")
 class TwinLine:
     """Carries out the words in one shell."""
 
-    def __init__(self, shell: Any, session: Session, cells: CellReports) -> None:
+    def __init__(self, shell: Any, session: Session) -> None:
         self._shell = shell
         self._session = session
-        self._cells = cells
         self._actions: dict[str, Callable[[], None]] = {
-            "on": self._on,
+            "on": session.watch,
             "off": session.unwatch,
             "clear": session.clear,
         }
@@ -43,10 +41,6 @@ class TwinLine:
         except Exception as error:
             self._session.guard.caught(error)
             print(FAULT.format(word=f"%twin {words}".rstrip(), error=repr(error)), file=sys.stderr)
-
-    def _on(self) -> None:
-        self._session.watch()
-        self._cells.keep_watching()
 
     def _word(self, word: str) -> None:
         first, _, rest = word.partition(" ")
@@ -69,8 +63,6 @@ class TwinLine:
             print(MODE_HELP.format(words), file=sys.stderr)
             return
         self._session.set_mode(*chosen)
-        if chosen[0] is not None:
-            self._cells.keep_mode(chosen[0])
         self._summarise()
 
     def _summarise(self) -> None:
@@ -78,17 +70,15 @@ class TwinLine:
 
     def _answer(self, asked: Question) -> None:
         """Under a watch, so that calls made in the expressions themselves are known."""
-        was_watched = self._session.watching
-        self._session.watch()
+        lent = self._session.lend()
         try:
             values = [Evaluation(self._shell.user_ns).value(words) for words in asked.sides]
             if wrong := next((error for _, error in values if error is not None), None):
                 print(wrong, file=sys.stderr)
                 return
-            self._show_answer(asked, [value for value, _ in values], was_watched)
+            self._show_answer(asked, [value for value, _ in values], lent.watching)
         finally:
-            if not was_watched:
-                self._session.unwatch()
+            self._session.take_back(lent)
 
     def _show_answer(self, asked: Question, values: list[object], is_watched: bool) -> None:
         from torchtwin.kernel.comparing.answer import Asked, answer

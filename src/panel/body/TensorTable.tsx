@@ -27,7 +27,7 @@ function remark({ rows, left_out: leftOut }: Tensors): string {
 
 function unmatchedSentence(number: number): string {
   const variables = number === 1 ? '1 variable was' : `${count(number)} variables were`;
-  return `${variables} not held against the calls: no time left`;
+  return `${variables} not compared with the calls, so that the cell ends in time. Ask for one by its name: %twin name`;
 }
 
 /** The table in a frame of its own, so that a long one leaves room for the calls; what changed is brought into sight. */

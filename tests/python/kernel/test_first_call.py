@@ -112,8 +112,9 @@ def test_after_the_first_call_the_next_take_the_fast_path_and_tensors_can_be_swa
     told = python(
         "import json, torch, torchtwin\ntorchtwin.watch('shapes')\nfrom torchtwin.kernel.session import session\n"
         "session._pulse.stop()\nlayer = torch.nn.Linear(2, 3)\n"
-        "for _ in range(9):\n    layer(torch.ones(1, 2))\n"
-        "assert len(session.recorder.pending) == 8\n"
+        "for at in range(9):\n    layer(torch.ones(1, 2))\n"
+        "    if at == 4: heard, session._recording.returned = session._recording.returned, None\n"
+        "session._recording.returned = heard\n"
         "torch.utils.swap_tensors(layer.weight, torch.nn.Parameter(torch.ones(3, 2)))\n" + STATE
     )
     assert json.loads(told) == ["unchecked"] * 9

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
+import msgspec
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.testing.globalipapp import start_ipython
 
 from torchtwin.kernel.magics import TwinMagics
+from torchtwin.kernel.query import Query
 from torchtwin.kernel.session import Session
 from torchtwin.kernel.twin_line import mode_meant, share_meant
-from torchtwin.protocol import Mode
+from torchtwin.protocol import Asked, Mode, SetMode, SetWatch
 from torchtwin.watching import MODES
 
 
@@ -170,3 +172,73 @@ def test_a_reported_cell_within_a_reported_cell_gives_the_mode_back(shell: Inter
     shell.run_cell("%%twin\nget_ipython().run_cell('%%twin\\n1')\nwithin = session.mode").raise_error()
     assert shell.user_ns["within"] == "every"
     assert session.mode == "shapes"
+
+
+PANEL = {
+    "on": SetWatch(True),
+    "off": SetWatch(False),
+    "every": SetMode("every", None),
+    "shapes": SetMode("shapes", None),
+}
+
+
+@pytest.mark.parametrize("cell", ["%%twin\n{}", "%twin {} is None"])
+@pytest.mark.parametrize(
+    ("before", "choice", "after"),
+    [
+        ((False, "auto"), "on", (True, "auto")),
+        ((True, "auto"), "off", (False, "auto")),
+        ((False, "auto"), "every", (False, "every")),
+        ((True, "auto"), "every", (True, "every")),
+        ((True, "every"), "shapes", (True, "shapes")),
+    ],
+)
+def test_what_is_chosen_in_the_panel_while_a_magic_watches_holds_after_it(
+    shell: InteractiveShell, cell: str, before: tuple[bool, Mode], choice: str, after: tuple[bool, Mode]
+) -> None:
+    session: Session = shell.user_ns["session"]
+    session.set_mode(before[1])
+    if before[0]:
+        session.watch()
+    query, asked = Query(session), msgspec.to_builtins(Asked("1", PANEL[choice]))
+    shell.user_ns["ask"] = lambda: query.answer(asked)
+    shell.run_cell(cell.format("ask()"))
+    assert (session.watching, session.mode) == after
+
+
+@pytest.mark.parametrize("watching", [True, False])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%twin\n1",
+        "%%twin\nget_ipython().run_cell('%%twin\\n1')",
+        "%%twin\n1 / 0",
+        "%%twin\n%twin 1 == 1",
+        "%twin 1 == 1",
+    ],
+)
+def test_where_nothing_is_chosen_a_magic_leaves_watch_and_mode_as_they_were(
+    shell: InteractiveShell, cell: str, watching: bool
+) -> None:
+    session: Session = shell.user_ns["session"]
+    session.set_mode("shapes")
+    if watching:
+        session.watch()
+    shell.run_cell(cell)
+    assert (session.watching, session.mode) == (watching, "shapes")
+
+
+def test_a_question_after_the_watch_was_turned_off_in_a_twin_cell_leaves_it_off(shell: InteractiveShell) -> None:
+    session: Session = shell.user_ns["session"]
+    session.watch()
+    shell.run_cell("%%twin\n%twin off\n%twin 1 == 1")
+    assert not session.watching
+
+
+def test_a_mode_is_no_choice_of_the_watch_nor_a_budget_one_of_the_mode(shell: InteractiveShell) -> None:
+    session: Session = shell.user_ns["session"]
+    shell.run_cell("%%twin\n%twin mode every")
+    assert (session.watching, session.mode) == (False, "every")
+    session.set_mode("auto")
+    shell.run_cell("%%twin\nsession.set_mode(None, 0.1)")
+    assert (session.watching, session.mode, session.budget) == (False, "auto", 0.1)

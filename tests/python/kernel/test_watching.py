@@ -166,3 +166,19 @@ def test_records_tell_each_call_also_those_that_were_only_counted() -> None:
     assert [it["id"] for it in records] == list(range(records[0]["id"], records[0]["id"] + 50))
     assert {it["forward"]["reason"] for it in records} == {"in mode `shapes` calls are recorded only"}
     assert {it["site"]["source"] for it in records} == {"fc(x)"}
+
+
+def test_a_block_within_a_cell_that_watches_by_itself_is_no_choice_that_outlasts_the_block() -> None:
+    lent = session.lend("every")
+    with torchtwin.watch("shapes"):
+        assert session.mode == "shapes"
+    assert (session.watching, session.mode) == (True, "every")
+    session.take_back(lent)
+    assert (session.watching, session.mode) == (False, lent.mode)
+
+
+def test_a_watch_that_is_asked_for_within_such_a_cell_goes_on_after_it() -> None:
+    lent = session.lend("every")
+    torchtwin.watch()
+    session.take_back(lent)
+    assert (session.watching, session.mode) == (True, lent.mode)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torchtwin.kernel.causes.changes import Case
 from torchtwin.kernel.causes.diagnosis import diagnose
 from torchtwin.kernel.comparing import values
+from torchtwin.kernel.comparing.changed import changed_between
 from torchtwin.kernel.comparing.closeness import FORMULAS, is_certain, undecided
 from torchtwin.kernel.comparing.ground import is_faint
 from torchtwin.kernel.comparing.origin import Tracer
@@ -55,7 +56,14 @@ class Comparer:
         if unknown := next((s for s in (a, b) if s.value.dtype not in UNIT_ROUNDOFF), None):
             name = str(unknown.value.dtype).removeprefix("torch.")
             return unchecked(f"no rounding bound for {name}, the dtype of {unknown.name}")
-        return self._traced(Pair(a, b)) or self._untraced(Pair(a, b))
+        pair = Pair(a, b)
+        return self._with_changes(pair, self._traced(pair) or self._untraced(pair))
+
+    def _with_changes(self, pair: Pair, verdict: Verdict) -> Verdict:
+        """Whoever compares what a model gave before a step with what it gives now may not think of the step."""
+        if verdict.kind in ("identical", "rounding") or (changed := changed_between(self._tracer, pair)) is None:
+            return verdict
+        return noted(verdict, changed)
 
     def _is_own(self, side: Side) -> bool:
         return self._tracer.is_own(side.original)

@@ -141,6 +141,20 @@ class Tracer:
             return None
         return f"`{theirs.name}` is a call with operands of its own"
 
+    def call_of(self, tensor: Tensor) -> PastCall | None:
+        """The call that gave a tensor, or that whose output it is a view of; also where its operands are gone."""
+        if not has_storage(tensor):
+            return None
+        for call in self._newest():
+            held = call.originals.get("output")
+            output = None if held is None else held.as_it_was()
+            if output is not None and has_storage(output) and _view(output, tensor) is not None:
+                return call
+        return None
+
+    def record(self, call: PastCall) -> Call | None:
+        return self._recorder.call(call.id)
+
     def of_call(self, call: PastCall, of: Role) -> Origin | None:
         """The output of a call, or its share of a gradient in the last backward."""
         record = self._recorder.call(call.id)

@@ -17,8 +17,9 @@ some, zero = torch.arange(6.0).reshape(2, 3), torch.zeros(2, 3)
 
 @pytest.fixture
 def tracer(session: Session) -> Tracer:
-    assert session._recording is not None
-    return session._recording.tracer
+    tracer = session.tracer()
+    assert tracer is not None
+    return tracer
 
 
 def held(tracer: Tracer, first: Tensor | Missing, second: Tensor | Missing) -> Verdict:

@@ -101,13 +101,99 @@ def test_a_fold_tells_its_largest_difference(make: Any) -> None:
     assert line.detail == ("3 of 24 elements differ, by at most 7 ULP, 0.5 of what rounding can do (the largest of 3)")
 
 
-def test_a_fold_tells_its_last_note_and_how_many_there_were(make: Any) -> None:
+@pytest.mark.parametrize(
+    ("passes", "told"),
+    [
+        ([2, 2], "holds 2 backward passes"),
+        (
+            [2, 3, 4],
+            "in the last call that was checked: holds 4 backward passes; the panel shows what was noted of each",
+        ),
+        (
+            [2, 4, 3],
+            "in the last call that was checked: holds 3 backward passes; the panel shows what was noted of each",
+        ),
+        ([2, 3, 0], "in one of the calls: holds 3 backward passes; the panel shows what was noted of each"),
+    ],
+)
+def test_a_fold_tells_one_note_and_of_which_call_it_is_where_there_are_several(
+    make: Any, passes: list[int], told: str
+) -> None:
     def noted(passes: int) -> Call:
-        verdict = msgspec.structs.replace(make.exercise().forward, note=f"holds {passes} backward passes")
-        return make.exercise(id=passes, forward=verdict)  # type: ignore[no-any-return]
+        note = f"holds {passes} backward passes" if passes else None
+        verdict = msgspec.structs.replace(make.exercise().forward, note=note)
+        return make.exercise(forward=verdict)  # type: ignore[no-any-return]
 
-    line = next(fold([noted(2), noted(3), noted(4)])[0].lines())
-    assert line.remarks == ("holds 4 backward passes (the last of 3 notes)",)
+    line = next(fold([noted(it) for it in passes])[0].lines())
+    assert line.remarks == (told,)
+
+
+OVER = "over the budget of 3 % of the running time"
+
+
+def counted(make: Any, **changes: Any) -> Call:
+    """A call like another, that was only counted."""
+    verdict = make.unchecked(OVER)
+    return make.exercise(forward=verdict, gradients=Gradients(verdict, verdict, verdict), **changes)  # type: ignore[no-any-return]
+
+
+def test_calls_that_were_not_checked_are_told_with_those_of_their_layer_that_were(make: Any) -> None:
+    calls = [make.exercise(), *(counted(make) for _ in range(7)), make.exercise(), counted(make)]
+    [one] = fold(calls)
+    assert len(one.calls) == 10
+    output, weight, bias, input = one.lines()
+    assert output.remarks == (
+        "these are the verdicts of 2 of the 10 calls; the others were not checked: "
+        f"{OVER}. `%twin mode every` checks each call.",
+    )
+    assert [it.verdict.kind for it in (output, weight, bias, input)] == [
+        "identical",
+        "identical",
+        "identical",
+        "unchecked",
+    ]
+    assert input.detail == "`x` does not require grad"  # and not the reason of the others
+
+
+def test_a_counted_call_that_came_first_is_told_so_too(make: Any) -> None:
+    [one] = fold([counted(make), make.exercise()])
+    assert one.shown.forward.kind == "identical"
+
+
+def test_they_are_told_with_those_that_agree_where_others_differ(make: Any) -> None:
+    wrong = make.exercise(forward=make.wrong().forward)
+    first, second = fold([wrong, wrong, counted(make), make.exercise()])
+    assert (outcome(first.shown), len(first.calls)) == ("differs", 2)
+    assert (outcome(second.shown), len(second.calls)) == ("agrees", 2)
+
+
+def test_a_layer_of_which_no_call_was_checked_says_why(make: Any) -> None:
+    [one] = fold([counted(make), counted(make)])
+    line = next(one.lines())
+    assert (line.detail, line.remarks) == (OVER, ())
+
+
+@pytest.mark.parametrize("name", ["fc2", "fc3"])
+def test_unchecked_calls_of_another_layer_stay_apart(make: Any, name: str) -> None:
+    assert len(fold([make.exercise(), counted(make, name=name)])) == 2
+
+
+def test_a_gradient_that_differs_is_never_told_as_not_checked(make: Any) -> None:
+    alone = make.exercise(forward=make.unchecked("large"), gradients=Gradients(weight=make.wrong().forward))
+    agrees = make.exercise(forward=make.unchecked("large"), gradients=Gradients(weight=make.exercise().forward))
+    assert [len(it.calls) for it in fold([make.exercise(), alone])] == [1, 1]
+    assert [len(it.calls) for it in fold([make.exercise(), agrees])] == [1, 1]
+
+
+def test_a_call_that_failed_is_never_told_as_not_checked(make: Any) -> None:
+    failed = counted(make, error=make.failed().error)
+    assert [outcome(it.shown) for it in fold([make.exercise(), failed])] == ["failed", "agrees"]
+
+
+def test_the_reasons_for_which_calls_were_not_checked_are_all_told(make: Any) -> None:
+    other = make.exercise(forward=make.unchecked("`x` was changed"), gradients=Gradients())
+    [one] = fold([make.exercise(), counted(make), other])
+    assert f"not checked: {OVER} or `x` was changed." in next(one.lines()).remarks[0]
 
 
 def test_failed_calls_come_first_then_those_that_differ(make: Any) -> None:

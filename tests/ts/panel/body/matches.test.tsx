@@ -40,8 +40,14 @@ describe('variables that match a call', () => {
   });
 
   test.each([
-    [3, '3 variables were not held against the calls: no time left'],
-    [1, '1 variable was not held against the calls: no time left'],
+    [
+      3,
+      '3 variables were not compared with the calls, so that the cell ends in time. Ask for one by its name: %twin name',
+    ],
+    [
+      1,
+      '1 variable was not compared with the calls, so that the cell ends in time. Ask for one by its name: %twin name',
+    ],
   ])('may be more than there was time for: %i', async (unmatched, sentence) => {
     const tensors: Tensors = { type: 'tensors', rows: [ROW], left_out: 0, unmatched };
     await show(page([tensors, callOf('page-matches.json')]));
