@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, Protocol
@@ -253,7 +253,10 @@ def _identity(tensor: Tensor) -> Hashable:
 
 def leading(names: Names, user: FrameType, done: Operands) -> dict[str, Hashable]:
     """What the names lead to in a frame of the user's: weight or bias, or something else by its `id`."""
-    spaces = [*scopes.visible(user), scopes.notebook()]
+    return _leading(names, [*scopes.visible(user), scopes.notebook()], done)
+
+
+def _leading(names: Names, spaces: list[Mapping[str, Any]], done: Operands) -> dict[str, Hashable]:
     found = {words: resolve(words, spaces) for words in {*names.operands, names.call} - names.placeholders}
     return {
         words: "weight" if it is done.weight else "bias" if it is not None and it is done.bias else id(it)
@@ -265,7 +268,7 @@ def _holding(form: Form | None, frame: FrameType, done: Operands) -> Form | None
     """Null if the names do not mean what they meant; the input's too, if it was found among the variables."""
     if form is None:
         return None
-    user, found = user_frame(frame), form.names.found
-    if found is not None and not any(scope.get(found) is done.input for scope in scopes.visible(user)):
+    found, visible = form.names.found, scopes.visible(user_frame(frame))
+    if found is not None and not any(scope.get(found) is done.input for scope in visible):
         return None
-    return form if leading(form.names, user, done) == form.leads else None
+    return form if _leading(form.names, [*visible, scopes.notebook()], done) == form.leads else None
