@@ -8,6 +8,7 @@ import pytest
 import torch
 from tests.python.kernel.conftest import Notebook
 
+from torchtwin.kernel import check
 from torchtwin.protocol import Verdict
 
 SHAPES = {
@@ -259,3 +260,24 @@ def test_of_an_empty_batch_of_a_large_layer_nothing_is_wrong(notebook: Notebook)
     assert gradients.weight is not None
     assert gradients.input is not None
     assert (gradients.weight.kind, gradients.input.message) == ("identical", "identical: both are empty")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_sum_of_many_terms_is_summed_exactly_only_where_the_bits_differ(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact: list[object] = []
+    original = check.exact_sum
+    monkeypatch.setattr(check, "exact_sum", lambda *of: exact.append(of) or original(*of))
+    terms = torch.randn(check.MAX_EXACT_TERMS // 4 + 1, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
+    layer = terms.sum(0)
+    verdict, formula = check.check_sum(layer, terms, layer.shape)
+    assert (verdict.kind, verdict.equal_elements, verdict.elements, exact) == ("identical", 4, 4, [])
+    assert torch.equal(formula, layer)
+    wrong = layer.clone()
+    wrong[2] += 100
+    assert check.check_sum(wrong, terms, layer.shape)[0].outside == [2]
+    off_by_one = layer.clone()
+    off_by_one[1] = torch.nextafter(layer[1].float(), torch.tensor(torch.inf)) if dtype == torch.float32 else layer[1]
+    assert check.check_sum(off_by_one, terms, layer.shape)[0].kind in ("rounding", "identical")
+    assert exact
