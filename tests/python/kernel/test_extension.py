@@ -153,7 +153,7 @@ def test_the_tensors_arrive_after_the_cell(kernel: Kernel) -> None:
 
 
 def test_the_state_tells_when_torch_comes(kernel: Kernel) -> None:
-    kernel.run(LAYER + "fc(x);")  # a call changes the state, which is told anew: that of the load may have come before
+    kernel.run(LAYER)
     kernel.wait_for(lambda pages: any(state.torch for state in events(pages, State)))
     assert events(kernel.pages, State)[-1].watching
 
