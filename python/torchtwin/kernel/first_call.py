@@ -1,8 +1,8 @@
 """What hears of the first call in place of the recording, which is imported by then and not before.
 
-To import it takes four times as long as to load all the rest, so it waits until it is needed: until a cell begins when
-torch is there, or for a call in the very cell or the script that turned the watch on. It loads modules of ours alone:
-it matters not where the user's program has gone by then, nor what its folder has.
+To import it takes four times as long as to load all the rest, so it waits until it is needed: until a cell begins or
+ends when torch is there, or for a call in the very cell or the script that turned the watch on. It loads modules of
+ours alone: it matters not where the user's program has gone by then, nor what its folder has.
 """
 
 from __future__ import annotations

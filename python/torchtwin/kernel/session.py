@@ -201,6 +201,7 @@ class Session:
         self.cells.ended()
         if not self.cells.is_running:
             self._rest()
+        self.guard(self._be_recording)()  # torch may have come with this cell
         if self._recording is not None and self.watching:
             from torchtwin.kernel.scopes import notebook
 

@@ -53,13 +53,25 @@ def test_loading_the_extension_leaves_the_recording_and_the_answers_alone(before
     assert any_of(ASKED + ANSWERED, modules) == set()
 
 
-def test_the_first_cell_after_torch_has_come_brings_the_recording_before_the_users_code_runs() -> None:
+def test_the_recording_is_there_before_the_next_cell_once_torch_has_come() -> None:
     modules = loaded(
         "shell.run_line_magic('load_ext', 'torchtwin')\n"
-        "shell.run_cell('import torch')\nassert not any('observe' in it for it in ours())\n"
+        "shell.run_cell('1 + 1')\nassert not any('observe' in it for it in ours())\n"
+        "shell.run_cell('import torch')\n"
         "shell.run_cell('found = sorted(__import__(\"sys\").modules)')\nprint(json.dumps(shell.user_ns['found']))"
     )
     assert any_of(ASKED, modules) == set(ASKED)
+
+
+def test_the_tensors_are_told_after_the_very_cell_that_imports_torch() -> None:
+    told = loaded(
+        "shell.run_line_magic('load_ext', 'torchtwin')\n"
+        "shell.run_cell('import torch; x = torch.ones(2)')\n"
+        "from torchtwin.kernel.session import session\nfrom torchtwin.protocol import Tensors\n"
+        "events = [it.event for it in session.page(0, 100).envelopes]\n"
+        "print(json.dumps([row.name for it in events if isinstance(it, Tensors) for row in it.rows]))"
+    )
+    assert told == ["x"]
 
 
 def test_the_first_call_in_the_cell_that_loads_brings_nothing_but_modules_of_ours() -> None:
