@@ -48,7 +48,7 @@ class TorchtwinApp(ExtensionApp):
         self.archive = Archive(path, self.writer)
         self.hub = Hub()
         self.intake = Intake(self._deliver, self.log)
-        self.rate = Rate(a_second=50, burst=500)
+        self.rate = Rate(a_second=100, burst=1000)
         self.exports = asyncio.Semaphore(2)
         self._started = False
         self._named: dict[str, str] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 import tornado.web
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.http1connection import HTTP1Connection
 
@@ -51,23 +51,41 @@ async def read(app: TorchtwinApp, work: Callable[[sqlite3.Connection], T]) -> T:
         raise refusal(503, str(error)) from error
 
 
-@tornado.web.stream_request_body
-class Handler(ExtensionHandlerMixin, APIHandler):
+class Refusing(ExtensionHandlerMixin, JupyterHandler):
+    """Has the extension, and tells refusals."""
+
     auth_resource = RESOURCE
-    # A panel that is open asks by itself; that must not keep an idle server alive.
-    _track_activity = False
 
     @property
     def app(self) -> TorchtwinApp:
         return cast("TorchtwinApp", self.extensionapp)
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """As JSON; of a fault of ours, nothing but that there was one."""
+        _, error, _ = kwargs.get("exc_info", (None, None, None))
+        message = responses.get(status_code, "unknown error")
+        if isinstance(error, tornado.web.HTTPError) and error.log_message:
+            message = error.log_message % error.args
+        self.set_header("Content-Type", "application/json")
+        if status_code in (429, 503):
+            self.set_header("Retry-After", "1")
+        self.finish(msgspec.json.encode(Refusal(message)))
+
+
+@tornado.web.stream_request_body
+class Handler(Refusing, APIHandler):
+    # A panel that is open asks by itself; that must not keep an idle server alive.
+    _track_activity = False
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
+
     async def prepare(self) -> None:  # type: ignore[override]
         await super().prepare()
-        self.set_header("Cache-Control", "no-store")
         if self.request.headers.get("Transfer-Encoding") or int(self.request.headers.get("Content-Length") or 0):
             self._refuse_body()
-        if self.current_user is not None and not self.app.rate.allows(self.current_user.username):
-            self.set_header("Retry-After", "1")
+        if not self.app.rate.allows():
             raise refusal(429, "too many requests")
 
     def _refuse_body(self) -> None:
@@ -79,14 +97,6 @@ class Handler(ExtensionHandlerMixin, APIHandler):
 
     def data_received(self, chunk: bytes) -> None:
         """Of a body that was refused."""
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """As JSON; of a fault of ours, nothing but that there was one."""
-        _, error, _ = kwargs.get("exc_info", (None, None, None))
-        message = responses.get(status_code, "unknown error")
-        if isinstance(error, tornado.web.HTTPError) and error.log_message:
-            message = error.log_message % error.args
-        self.answer(Refusal(message))
 
     def answer(self, body: Any) -> None:
         self.finish(msgspec.json.encode(body))

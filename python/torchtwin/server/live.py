@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import ws_authenticated
-from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
-from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from torchtwin.server import reading
 from torchtwin.server.answers import After
 from torchtwin.server.archive import Unavailable
-from torchtwin.server.handlers import RESOURCE, parameters, refusal
+from torchtwin.server.handlers import RESOURCE, Refusing, parameters, refusal
 from torchtwin.server.records import kernel_id
 
 if TYPE_CHECKING:
-    from torchtwin.server.app import TorchtwinApp
     from torchtwin.server.hub import Follower
 
 MOST = 100
@@ -29,15 +26,10 @@ PATIENCE = 60.0
 """Seconds that a follower may take for one page."""
 
 
-class LiveHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, JupyterHandler):
+class LiveHandler(WebSocketMixin, WebSocketHandler, Refusing):
     """`GET torchtwin/api/kernels/{kernel}/live`, upgraded."""
 
-    auth_resource = RESOURCE
     _following: asyncio.Task[None] | None = None
-
-    @property
-    def app(self) -> TorchtwinApp:
-        return cast("TorchtwinApp", self.extensionapp)
 
     def set_default_headers(self) -> None:
         """A WebSocket has no content type."""
@@ -50,7 +42,7 @@ class LiveHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
     async def get(self, kernel: str) -> None:
         if not await ensure_async(self.authorizer.is_authorized(self, self.current_user, "read", RESOURCE)):
             raise refusal(403, "not authorized")
-        if not self.app.rate.allows(self.current_user.username) or len(self.app.hub) >= MOST:
+        if not self.app.rate.allows() or len(self.app.hub) >= MOST:
             raise refusal(429, "too many requests")
         self._kernel = kernel_id(kernel)
         self._asked = parameters(self.request, After)

@@ -127,7 +127,6 @@ class ExportHandler(Handler):
         kernel, asked = kernel_id(kernel), parameters(self.request, ExportOf)
         _, session = await read(self.app, lambda db: reading.find(db, kernel, asked.session))
         if self.app.exports.locked():
-            self.set_header("Retry-After", "5")
             raise refusal(429, "others are being exported; try again")
         async with self.app.exports:
             self.set_header("Content-Disposition", f'attachment; filename="torchtwin-{session}.{asked.format}"')

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import msgspec
 import pytest
 
 from torchtwin import protocol as p
 from torchtwin.protocol import COMM_ID, PROTOCOL
 from torchtwin.server.heard import Heard, heard
+
+# A test is never timed, and fails tomorrow as it does today.
+hypothesis.settings.register_profile("torchtwin", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("torchtwin")
 
 KERNEL = "0b6f8a52-7d0c-4e53-9a57-6a1df0a6c0de"
 IDENTICAL = p.Verdict(kind="identical", message="identical")
@@ -32,6 +38,18 @@ def app(jp_serverapp: Any, jp_asyncio_loop: Any) -> Any:
     jp_asyncio_loop.run_until_complete(jp_serverapp.extension_manager.start_all_extensions())
     yield app
     jp_asyncio_loop.run_until_complete(app.stop_extension())
+
+
+@pytest.fixture
+def keep(app: Any, jp_asyncio_loop: Any) -> Callable[..., None]:
+    """Stores pages as if they had been heard."""
+
+    def put(*pages: p.Page, kernel: str = KERNEL) -> None:
+        for page in pages:
+            app.writer.put(taken(page, kernel))
+        assert jp_asyncio_loop.run_until_complete(app.writer.caught_up(20))
+
+    return put
 
 
 def operand(name: str, *shape: int) -> p.Operand:

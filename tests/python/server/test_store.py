@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.python.server.conftest import KERNEL, call, content, page, run, state, taken
 
@@ -128,7 +128,6 @@ def test_what_was_heard_is_known_in_whichever_order_it_came(heard: list[tuple[in
 steps = st.lists(st.sampled_from(["call", "like", "update", "clear", "state", "send", "send"]), min_size=1, max_size=60)
 
 
-@settings(deadline=None)
 @given(steps=steps)
 def test_whatever_a_kernel_did_the_store_tells_what_the_kernel_itself_would(steps: list[str]) -> None:
     """The kernel's own ring is the measure."""
