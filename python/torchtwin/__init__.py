@@ -54,5 +54,7 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "torchtwin"}]
 
 
-def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "torchtwin.server"}]
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from torchtwin.server import TorchtwinApp
+
+    return [{"module": "torchtwin.server", "app": TorchtwinApp}]

@@ -11,7 +11,7 @@ from torchtwin.kernel.flush import Flush
 from torchtwin.kernel.magics import TwinMagics
 from torchtwin.kernel.query import Query
 from torchtwin.kernel.session import Session, session
-from torchtwin.protocol import COMM_ID, QUERY_TARGET, Page
+from torchtwin.protocol import COMM_ID, QUERY_TARGET, TOPIC, Page
 
 
 class Extension:
@@ -60,7 +60,7 @@ class Extension:
             "comm_msg",
             {"comm_id": COMM_ID, "data": msgspec.to_builtins(page)},
             parent=None,
-            ident=b"comm-" + COMM_ID.encode(),
+            ident=TOPIC,
         )
 
     def _before_cell(self, info: Any) -> None:

@@ -11,8 +11,8 @@ from itertools import accumulate, islice, takewhile
 
 import msgspec
 
-from torchtwin.kernel.runs import MAX_IN_RUN, Alike, Runs, runs, told_whole
-from torchtwin.protocol import PROTOCOL, Call, Cleared, Envelope, Event, Page, Run
+from torchtwin.kernel.runs import MAX_IN_RUN, Alike, Runs, runs
+from torchtwin.protocol import PROTOCOL, Call, Cleared, Envelope, Event, Page, Run, told_whole
 
 MAX_CALLS = 10_000
 """That are told whole."""

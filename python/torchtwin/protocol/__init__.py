@@ -33,10 +33,12 @@ from torchtwin.protocol.events import (
     Values,
     Verdict,
 )
+from torchtwin.protocol.raw import RawEnvelope, RawPage, Tagged
 from torchtwin.protocol.requests import (
     COMM_ID,
     MIME_TYPE,
     QUERY_TARGET,
+    TOPIC,
     Answered,
     Asked,
     Clear,
@@ -51,12 +53,14 @@ from torchtwin.protocol.requests import (
     SetMode,
     SetWatch,
 )
+from torchtwin.protocol.whole import told_whole
 
 __all__ = [
     "COMM_ID",
     "MIME_TYPE",
     "PROTOCOL",
     "QUERY_TARGET",
+    "TOPIC",
     "Answered",
     "Asked",
     "Call",
@@ -86,6 +90,8 @@ __all__ = [
     "Page",
     "Pages",
     "Probe",
+    "RawEnvelope",
+    "RawPage",
     "Refused",
     "Replay",
     "Reply",
@@ -95,9 +101,11 @@ __all__ = [
     "SetWatch",
     "Site",
     "State",
+    "Tagged",
     "TensorRow",
     "Tensors",
     "Unseen",
     "Values",
     "Verdict",
+    "told_whole",
 ]

@@ -10,6 +10,8 @@ from torchtwin.protocol.events import Mode, Number, Page
 
 COMM_ID = "torchtwin-records"
 """Fixed id of the comm that carries pages; no comm is ever opened under it."""
+TOPIC = b"comm-" + COMM_ID.encode()
+"""Which its messages have on iopub: who wants nothing else of a kernel subscribes to this."""
 QUERY_TARGET = "torchtwin.query"
 """Target of the comm that a host opens to ask."""
 MIME_TYPE = "application/vnd.torchtwin.v1+json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from torchtwin.kernel.runs import Alike, Runs, runs, told_whole
+from torchtwin.kernel.runs import Alike, Runs, runs
 from torchtwin.protocol import (
     Call,
     GradientFormulas,
@@ -19,6 +19,7 @@ from torchtwin.protocol import (
     Site,
     Values,
     Verdict,
+    told_whole,
 )
 
 IDENTICAL = Verdict(kind="identical", message="identical")
