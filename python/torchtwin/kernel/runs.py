@@ -6,6 +6,8 @@ import bisect
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from torchtwin.protocol import Run
 
 MAX_IN_RUN = 1_000
