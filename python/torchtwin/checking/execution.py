@@ -111,8 +111,8 @@ async def _run_cells(client: Any, done: Executed, progress: Callable[[int, int],
             await ensure_async(client.km.interrupt_kernel())
         except CellControlSignal as error:
             done.error = _told(error)
-        if cell.cell_type == "code" and cell.get("execution_count") is not None:
-            done.cells[cell["execution_count"]] = at + 1
+        if cell.cell_type == "code" and cell.execution_count is not None:
+            done.cells[cell.execution_count] = at + 1
         if done.error is not None:
             return
     progress(len(cells), len(cells))
