@@ -60,7 +60,7 @@ packaging: wheel
 
 # From clean, because the build hook is content with an old front end where it finds one.
 wheel: $(INSTALLED)
-	rm -rf dist lib python/torchtwin/labextension
+	rm -rf dist lib python/torchtwin/labextension python/torchtwin/server/static
 	$(VENV)/python -m build --wheel
 	@touch $(MODULES) $(INSTALLED)  # as above
 
@@ -76,7 +76,7 @@ screenshot: build chromium
 	npm run --silent screenshot
 
 clean:
-	rm -rf build dist lib test-results python/torchtwin/labextension $(LINKED) $(INSTALLED)
+	rm -rf build dist lib test-results python/torchtwin/labextension python/torchtwin/server/static $(LINKED) $(INSTALLED)
 
 .venv/.torch:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -88,6 +88,12 @@ def test_it_holds_one_front_end_with_one_entry(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("torchtwin/labextension")]
 
 
+def test_it_holds_the_page_of_the_servers_own(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.startswith("torchtwin/server/static/")]
+    assert sorted(names) == ["torchtwin/server/static/page.css", "torchtwin/server/static/page.js"]
+
+
 def test_this_python_is_not_that_of_the_wheel(environment: Path) -> None:
     """What is borrowed must not make the other tests pass."""
     assert not Path(sys.executable).is_relative_to(environment)

@@ -10,7 +10,7 @@ from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Float, Unicode
 
-from torchtwin.server import store
+from torchtwin.server import page, store
 from torchtwin.server.archive import Archive
 from torchtwin.server.heard import Heard
 from torchtwin.server.hub import Hub
@@ -57,7 +57,7 @@ class TorchtwinApp(ExtensionApp):
         self.listening = Listening(self._server.kernel_manager, events, self.intake.put, self.intake.refuse, self.log)
 
     def initialize_handlers(self) -> None:
-        self.handlers.extend(patterns())
+        self.handlers.extend([*patterns(), *page.patterns()])
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         self._loop = asyncio.get_running_loop()
