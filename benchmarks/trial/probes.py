@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchtwin.kernel.proof.bounds import arithmetic
-from torchtwin.kernel.proof.probe import probed
+from torchtwin.kernel.proof.probe import concluded, probe
 from torchtwin.kernel.proof.product import Product
 from torchtwin.protocol import Verdict
 
@@ -56,7 +56,8 @@ def _spoiled(layer: Tensor, at: tuple[int, int], size: float, draw: random.Rando
 
 
 def _judged(product: Product, layer: Tensor) -> Verdict:
-    return probed(product, layer, arithmetic(layer.dtype, layer.device))
+    found = probe(product, layer, arithmetic(layer.dtype, layer.device))
+    return found if isinstance(found, Verdict) else concluded([found])[0]
 
 
 def _values(draw: random.Random, shape: tuple[int, ...], values: str) -> Tensor:

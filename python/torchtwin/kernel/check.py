@@ -26,8 +26,8 @@ from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.twin import Twin
 from torchtwin.protocol import Verdict
 
-MAX_EXACT_TERMS = 2**16
-"""More terms are summed in float64 only where layer and formula are not the same bits anyway."""
+MAX_ELEMENTS_SUMMED = 2**16
+"""More are summed in float64 only where layer and formula are not the same bits, all of them finite, anyway."""
 
 
 def check_output(twin: Twin, output: Tensor, names: LinearNames) -> tuple[Verdict | Silent, Tensor | None]:
@@ -74,7 +74,7 @@ def check_sum(layer: Tensor, terms: Tensor, shape: torch.Size) -> tuple[Verdict,
     """The verdict on `layer`, as `terms` summed down to `shape`, and the formula's value."""
     how = arithmetic(layer.dtype, layer.device)
     formula = terms.reshape(shape) if len(shape) > terms.dim() else terms.sum_to_size(shape)
-    if terms.numel() > MAX_EXACT_TERMS and same_bits(layer, formula):
+    if terms.numel() > MAX_ELEMENTS_SUMMED and same_bits(layer, formula) and bool(layer.isfinite().all()):
         return bit_for_bit(layer.numel(), usual_bound(terms.numel() // max(layer.numel(), 1), False, how)), formula
     return judge(layer, formula, enclosure(exact_sum(terms, shape), how)), formula
 

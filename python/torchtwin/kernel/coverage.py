@@ -36,6 +36,8 @@ def is_queued(tensor: Tensor) -> bool:
 def is_probed(left: Tensor, right: Tensor) -> bool:
     """Whether `left @ right.T`, of (M, K) and (N, K), is too large to be computed anew in full."""
     rows, columns = left.shape[0], right.shape[0]
+    if not left.shape[1]:  # there is nothing to compute
+        return False
     largest = max(left.numel(), right.numel(), rows * columns)
     return left.numel() * columns > MAX_MULTIPLY_ADDS or largest > MAX_ELEMENTS
 

@@ -34,6 +34,11 @@ class Operands(Protocol):
     def weight(self) -> Tensor: ...
     @property
     def bias(self) -> Tensor | None: ...
+
+
+class Done(Operands, Protocol):
+    """Of one that returned."""
+
     @property
     def output(self) -> Tensor: ...
 
@@ -176,7 +181,7 @@ class Forms:
             self._owners[id(owner)] = weakref.ref(owner, self._gone(id(owner))), set()
         self._owners[id(owner)][1].add(key.weight)
 
-    def lets_pass(self, form: Form, key: Key | None, frame: FrameType, done: Operands) -> None:
+    def lets_pass(self, form: Form, key: Key | None, frame: FrameType, done: Done) -> None:
         """Calls of this form may pass the tap after one look, where their words hold by themselves.
 
         It is not asked before a second call has come: where one layer runs twice within a call of the user's, both
@@ -265,10 +270,12 @@ def _leading(names: Names, spaces: list[Mapping[str, Any]], done: Operands) -> d
 
 
 def _holding(form: Form | None, frame: FrameType, done: Operands) -> Form | None:
-    """Null if the names do not mean what they meant; the input's too, if it was found among the variables."""
-    if form is None:
-        return None
-    found, visible = form.names.found, scopes.visible(user_frame(frame))
-    if found is not None and not any(scope.get(found) is done.input for scope in visible):
-        return None
-    return form if _leading(form.names, [*visible, scopes.notebook()], done) == form.leads else None
+    return form if form is not None and holds(form.names, form.leads, user_frame(frame), done) else None
+
+
+def holds(names: Names, leads: dict[str, Hashable], user: FrameType, done: Operands) -> bool:
+    """Whether the names mean what they meant; the input's too, if it was found among the variables."""
+    visible = scopes.visible(user)
+    if names.found is not None and not any(scope.get(names.found) is done.input for scope in visible):
+        return False
+    return _leading(names, [*visible, scopes.notebook()], done) == leads

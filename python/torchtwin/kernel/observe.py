@@ -86,7 +86,7 @@ class Recording:
         self._queue = Queue(self._concluded)
         self.tracer = Tracer(recorder, self.past, passes)
         self.matching = Matching(recorder, self.past, self.tracer, cells)
-        self._swaps = SwapTap(guard(self._let_go))
+        self._swaps = SwapTap(guard(quietly(self._let_go)))
         self.returned: Callable[..., None] = guard(quietly(self._returned))
         self.raised: Callable[..., None] = guard(quietly(self._raised))
         # A device may tell here of faults that are not ours.
@@ -162,7 +162,7 @@ class Recording:
 
     def _let_go(self) -> None:
         self._gradients.stop()
-        self._queue.drop()
+        self._queue.end("the watch was over before the device had answered")
         self.clear()
 
     def clear(self) -> None:
@@ -214,6 +214,8 @@ class Recording:
         told = msgspec.structs.replace(
             form.told, id=self._recorder.next_id(), forward=forward, values=values, time=time.time(), rank=rank()
         )
+        if not isinstance(found, Verdict):
+            self._queue.expect(told.id, "output")
         self._add(told)
         if not isinstance(found, Verdict):
             self._await(told.id, "output", found)
@@ -290,8 +292,9 @@ class Recording:
             if operand == "output":
                 return msgspec.structs.replace(call, forward=verdict)
             before: Verdict | None = getattr(call.gradients, operand)
-            noted = verdict if before is None else msgspec.structs.replace(verdict, note=before.note)
-            return msgspec.structs.replace(call, gradients=msgspec.structs.replace(call.gradients, **{operand: noted}))
+            notes = [it for it in (verdict.note, None if before is None else before.note) if it]
+            noted = {operand: msgspec.structs.replace(verdict, note="; ".join(notes) or None)}
+            return msgspec.structs.replace(call, gradients=msgspec.structs.replace(call.gradients, **noted))
 
         self._recorder.update(id, change)
 
@@ -327,9 +330,14 @@ class Recording:
                 values=msgspec.structs.replace(call.values, **values),
             )
 
-        self._recorder.update(id, change)
         for share in shares:
             if share.to_come is not None:
+                self._queue.expect(id, share.operand)
+        self._recorder.update(id, change)
+        for share in shares:
+            if share.to_come is None:
+                self._queue.overtake(id, share.operand)
+            else:
                 self._await(id, share.operand, share.to_come)
 
     def _share_values(self, shares: list[Share], grad_output: Tensor | None) -> dict[str, object]:

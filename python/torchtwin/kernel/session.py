@@ -329,9 +329,11 @@ class Session:
         self._recorded = recorded
         # Who holds the lock may be about to fork, and waits for this very thread.
         if self._idle >= IDLE_BEATS and self._lock.acquire(blocking=False):
-            if self._is_woken:
-                self._rest()
-            self._lock.release()
+            try:
+                if self._is_woken:
+                    self._rest()
+            finally:
+                self._lock.release()
 
     def _settle(self) -> None:
         if self._recording is not None:
@@ -372,9 +374,10 @@ class Session:
                 return self._recording
             assert self._tap is not None
             began = perf_counter()
-            from torchtwin.kernel.observe import Recording
+            from torchtwin.kernel.quiet import quietly
 
-            recording = Recording(self.recorder, self.guard, self.cells, self._budget, self.mode)
+            # A mode of the user's may be on, and see what is computed where our modules are loaded.
+            recording = quietly(self._made_recording)()
             self._budget.charge_once(perf_counter() - began)
             if self.watching:
                 recording.start()
@@ -384,6 +387,11 @@ class Session:
             self._tap.report_to(recording, recording.fast)
             self._recording = recording
             return recording
+
+    def _made_recording(self) -> Recording:
+        from torchtwin.kernel.observe import Recording
+
+        return Recording(self.recorder, self.guard, self.cells, self._budget, self.mode)
 
 
 def _torch_version() -> str | None:

@@ -17,7 +17,8 @@ class Worker:
         self._lock = threading.Lock()
         self._stopped: threading.Event | None = None
         self._thread: threading.Thread | None = None
-        self._is_paused = False
+        self._pauses = 0
+        self._runs_after = False
 
     def _work(self, stopped: threading.Event) -> None:
         """Until `stopped` is set."""
@@ -53,21 +54,23 @@ class Worker:
 
     def pause(self) -> None:
         """Until `resume` there is no thread, not even one that was stopped and is at its last piece of work."""
-        self._is_paused = self._stopped is not None
+        self._pauses += 1  # several threads of the user's may fork at once
+        self._runs_after = self._runs_after or self._stopped is not None
         self.stop()
         self.has_ended(PATIENCE)
 
     def resume(self) -> None:
         """Runs again if it did before the pause."""
-        if self._is_paused:
-            self._is_paused = False
+        self._pauses -= 1
+        if self._runs_after and not self._pauses:
+            self._runs_after = False
             self.start()
 
     def forked(self) -> None:
         """In the child of a fork, where none of the parent's threads is: one of them may have held the lock."""
         self._lock = threading.Lock()
         self._stopped = self._thread = None
-        self._is_paused = False
+        self._pauses, self._runs_after = 0, False
 
     def has_ended(self, patience: float = 0.0) -> bool:
         if self._thread is not None and self._thread is not threading.current_thread():

@@ -63,9 +63,8 @@ class WhenTorchIsImported:
         finally:
             self._searching = False
         if spec is not None and spec.loader is not None:
-            loader: Any = _NotifyingLoader(
-                spec.loader, self._imported
-            )  # an `importlib.abc.Loader`, which is slow to load
+            # Not an `importlib.abc.Loader`, which is slow to load.
+            loader: Any = _NotifyingLoader(spec.loader, self._imported)
             spec.loader = loader
         return spec
 

@@ -269,7 +269,7 @@ def test_a_sum_of_many_terms_is_summed_exactly_only_where_the_bits_differ(
     exact: list[object] = []
     original = check.exact_sum
     monkeypatch.setattr(check, "exact_sum", lambda *of: exact.append(of) or original(*of))
-    terms = torch.randn(check.MAX_EXACT_TERMS // 4 + 1, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
+    terms = torch.randn(check.MAX_ELEMENTS_SUMMED // 4 + 1, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
     layer = terms.sum(0)
     verdict, formula = check.check_sum(layer, terms, layer.shape)
     assert (verdict.kind, verdict.equal_elements, verdict.elements, exact) == ("identical", 4, 4, [])
@@ -281,3 +281,15 @@ def test_a_sum_of_many_terms_is_summed_exactly_only_where_the_bits_differ(
     off_by_one[1] = torch.nextafter(layer[1].float(), torch.tensor(torch.inf)) if dtype == torch.float32 else layer[1]
     assert check.check_sum(off_by_one, terms, layer.shape)[0].kind in ("rounding", "identical")
     assert exact
+
+
+def test_nan_in_a_sum_of_many_terms_is_told() -> None:
+    terms = torch.randn(check.MAX_ELEMENTS_SUMMED // 4 + 1, 4)
+    terms[7, 1] = torch.nan
+    verdict, _ = check.check_sum(terms.sum(0), terms, torch.Size([4]))
+    assert (verdict.kind, verdict.note) == ("identical", "NaN counts as equal to NaN")
+
+
+def test_a_large_result_of_nothing_is_compared_in_full_and_warns_nobody(notebook: Notebook) -> None:
+    call = notebook.call("y = F.linear(torch.empty(600, 0), torch.empty(600, 0))")
+    assert (call.forward.kind, call.forward.coverage) == ("identical", "all")

@@ -81,3 +81,45 @@ def test_what_is_remembered_is_bounded(
     monkeypatch.setattr(failures, "MAX_KNOWN", 2)
     notebook.run("fc = nn.Linear(3, 5)\ninputs = [torch.ones(n, 4) for n in (1, 2, 3, 3, 1)]" + LOOP)
     assert len(explained) == 4
+
+
+def test_another_input_by_another_name_is_told_by_its_own(notebook: Notebook) -> None:
+    notebook.run(
+        "fc = nn.Linear(3, 5)\na, b = torch.ones(2, 4), torch.ones(2, 4)\n"
+        "for args in [(a,), (b,)]:\n    try: fc(*args)\n    except RuntimeError: pass"
+    )
+    assert [it.operands.input.name for it in notebook.session.calls() if it.operands.input] == ["a", "b"]
+
+
+def test_a_layer_in_the_memory_of_one_that_is_gone_is_told_by_its_own_name(notebook: Notebook) -> None:
+    notebook.run(
+        "def call(layer, *inputs):\n    try: layer(*inputs)\n    except RuntimeError: pass\n"
+        "x = torch.ones(2, 4)\nnet1 = nn.Sequential(nn.Linear(3, 5))\ncall(net1, x)\n"
+        "net2 = net1\ndel net1\ncall(net2, x)"
+    )
+    first, second = (it.error.explanation for it in notebook.session.calls() if it.error)
+    assert "net1" in first
+    assert "net1" not in second
+
+
+def test_an_exception_that_cannot_describe_itself_is_recorded(notebook: Notebook) -> None:
+    notebook.run(
+        "class Odd(RuntimeError):\n    def __str__(self): raise ValueError('no words')\n"
+        "class Input(torch.Tensor): pass\nfc = nn.Linear(3, 5)\nhook = fc.register_forward_pre_hook(lambda *_: None)\n"
+        "original = torch._C._nn.linear\n"
+    )
+    notebook.session.unwatch()
+    linear = notebook.names["F"].linear
+
+    def odd(*_: Any) -> Any:
+        raise notebook.names["Odd"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notebook.names["F"], "linear", odd)
+        notebook.session.watch()
+        notebook.run("try: fc(torch.ones(2, 3))\nexcept RuntimeError: pass")
+        notebook.session.unwatch()
+    assert notebook.names["F"].linear is linear
+    (call,) = notebook.session.calls()
+    assert call.error is not None
+    assert call.error.type == "Odd"

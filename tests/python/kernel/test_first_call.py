@@ -83,6 +83,18 @@ def test_the_first_call_in_the_cell_that_loads_brings_nothing_but_modules_of_our
     assert [it for it in modules if not it.startswith("torchtwin.")] == []
 
 
+def test_the_first_call_shows_nothing_of_ours_to_a_mode_of_the_users() -> None:
+    told = python(
+        "import json, torch, torchtwin\nfrom torch.overrides import TorchFunctionMode\n"
+        "class Strict(TorchFunctionMode):\n"
+        "    def __torch_function__(self, function, types, args=(), kwargs=None):\n"
+        "        assert function.__name__ == 'linear', function\n        return function(*args, **(kwargs or {}))\n"
+        "torchtwin.watch('every')\nlayer, x = torch.nn.Linear(2, 3), torch.ones(1, 2)\n"
+        "with Strict(): layer(x)\n" + STATE
+    )
+    assert json.loads(told) == ["identical"]
+
+
 def test_the_first_call_is_recorded_from_another_folder_with_modules_named_like_ours(tmp_path: Path) -> None:
     for name in ("observe", "session", "check", "msgspec", "torchtwin", "naming", "failure"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('the user has a module of that name')\n")

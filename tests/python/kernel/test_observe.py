@@ -9,7 +9,9 @@ import threading
 import traceback
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import pytest
 import torch
 import torch.nn.functional as F
@@ -18,7 +20,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from torchtwin.kernel import gradient
 from torchtwin.kernel import recorder as recorder_module
+from torchtwin.kernel.proof import queue
 from torchtwin.kernel.pulse import Pulse
 from torchtwin.kernel.session import Session
 from torchtwin.protocol import Call
@@ -364,3 +368,40 @@ def test_one_layer_in_two_containers_is_not_told_by_the_input_of_the_first(noteb
         "x @ net[0][0].weight.T + net[0][0].bias",
         "input @ net[0][0].weight.T + net[0][0].bias",
     ]
+
+
+LARGE = "fc = nn.Linear(512, 512)\nx = torch.randn(64, 512)\ny = fc(x)\n"
+
+
+def test_the_verdict_of_a_newer_backward_is_not_replaced_by_an_older_one_that_comes_late(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = gradient.check_product
+
+    def off_by_one(layer: torch.Tensor, *operands: torch.Tensor) -> Any:
+        """Stands for a kernel that computes something else."""
+        wrong = layer.clone()
+        wrong[5, 5] += 1
+        return checked(wrong, *operands)
+
+    notebook.names["break_it"] = lambda: monkeypatch.setattr(gradient, "check_product", off_by_one)
+    call = notebook.call(LARGE + "y.sum().backward(retain_graph=True)\nbreak_it()\ny.sum().backward()")
+    assert call.gradients.weight is not None
+    assert call.gradients.weight.kind == "different"
+
+
+def test_a_verdict_on_its_way_comes_though_tensors_are_swapped_meanwhile(notebook: Notebook) -> None:
+    call = notebook.call(LARGE + "torch.utils.swap_tensors(torch.ones(1), torch.zeros(1))")
+    assert call.forward.kind in ("identical", "rounding")
+
+
+def test_notes_of_a_verdict_that_came_late_and_of_its_gradient_both_stay(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = queue.concluded
+    monkeypatch.setattr(
+        queue, "concluded", lambda silent: [msgspec.structs.replace(it, note="of the verdict") for it in judged(silent)]
+    )
+    call = notebook.call(LARGE + "y.sum().backward(retain_graph=True)\ny.sum().backward()")
+    assert call.gradients.weight is not None
+    assert call.gradients.weight.note == "of the verdict; `fc.weight.grad` holds 2 backward passes"

@@ -149,3 +149,14 @@ def test_a_beat_may_pause_its_own_pulse(monkeypatch: pytest.MonkeyPatch) -> None
     pulse = Pulse(beat)
     pulse.start()
     assert paused.wait(SOON)
+
+
+def test_while_two_threads_fork_at_once_it_rests_until_both_have(heart: Heart) -> None:
+    heart.pulse.start()
+    heart.pulse.pause()
+    heart.pulse.pause()
+    heart.pulse.resume()
+    assert heart.pulse.has_ended()
+    heart.pulse.resume()
+    assert not heart.pulse.has_ended()
+    heart.pulse.stop()

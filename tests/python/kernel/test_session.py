@@ -143,6 +143,25 @@ def test_a_pulse_that_was_about_to_rest_goes_on_for_a_cell_that_has_begun(sessio
     session.cell_ended()
 
 
+def test_a_fault_of_ours_while_the_pulse_goes_to_rest_leaves_the_lock_free(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault() -> None:
+        raise ValueError("ours")
+
+    session._is_woken, session._idle = True, module.IDLE_BEATS
+    session._recorded = session.recorder.counts[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "_rest", fault)
+        in_a_thread(session.guard(session._rest_where_nobody_calls))
+    report = session.guard.report()
+    assert report is not None
+    assert "ours" in report.first
+    assert session._lock.acquire(timeout=1)
+    session._lock.release()
+    session.guard.__init__()  # type: ignore[misc]
+
+
 def test_a_few_calls_where_no_cell_runs_get_no_thread(session: Session) -> None:
     session.cell_begins(cell(1))
     session.cell_ended()

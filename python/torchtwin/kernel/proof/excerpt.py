@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from torchtwin.kernel.proof.bounds import Arithmetic, exact_product
+from torchtwin.kernel.proof.bounds import Arithmetic, arithmetic, exact_product
 from torchtwin.kernel.proof.enclosure import Enclosure, enclosure
 from torchtwin.kernel.proof.judge import Part, judge, queued_facts_of_each, usual_verdict
 from torchtwin.kernel.proof.product import Product
@@ -23,7 +23,7 @@ from torchtwin.protocol import Verdict
 BLOCK = 4, 8
 """Rows and columns of an excerpt."""
 MAX_TAKEN = 2**15
-"""Elements of operands that are taken for one."""
+"""Elements of operands that are taken for one, or two rows of each, if these are longer."""
 _draw = random.Random(1)
 
 
@@ -52,10 +52,18 @@ class Excerpt:
     def kind(self) -> _Kind:
         return _Kind(self.operands.shape, self.results.shape, self.how, self.operands.dtype)
 
+    def __len__(self) -> int:
+        """Elements of the result that are judged."""
+        return self.results[0].numel()
+
     @property
     def elements(self) -> int:
-        """That it holds."""
+        """That it holds, those of the operands included."""
         return self.operands.numel() + self.results.numel()
+
+    def can_be_judged_here(self) -> bool:
+        """Whether this thread rounds as the call did: some settings are the processor's, for each thread its own."""
+        return arithmetic(self.operands.dtype, self.operands.device) == self.how
 
 
 def taken(product: Product, rows: Tensor, shape: torch.Size, how: Arithmetic) -> Excerpt:

@@ -40,6 +40,12 @@ class _Held:
 _held = _Held()
 
 
+def forked() -> None:
+    """In the child of a fork: a thread of the parent's may have held the lock, and no device answers here."""
+    global _held
+    _held = _Held()
+
+
 class Pending:
     """Reads nothing before `verdict`."""
 

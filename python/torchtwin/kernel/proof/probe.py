@@ -34,7 +34,7 @@ from torchtwin.kernel.proof.alarm import PROBABILITY, listen, wide
 from torchtwin.kernel.proof.bounds import Arithmetic, exact_product
 from torchtwin.kernel.proof.enclosure import enclosure
 from torchtwin.kernel.proof.excerpt import Computed, Excerpt, judge_all, taken
-from torchtwin.kernel.proof.judge import Part, bit_for_bit, judge
+from torchtwin.kernel.proof.judge import Part, bit_for_bit, judge, usual_verdict
 from torchtwin.kernel.proof.pending import Pending
 from torchtwin.kernel.proof.product import Product
 from torchtwin.kernel.values import number
@@ -92,15 +92,16 @@ class Silent:
     elements: int
     """Of the result."""
 
-    def verdict(self, judged: Verdict) -> Verdict:
-        """On all elements, given the one on the excerpt's."""
-        if judged.kind == "unchecked":
-            return judged
-        if judged.kind == "different":
-            return msgspec.structs.replace(judged, coverage=f"{judged.elements:,} of {self.elements:,} elements")
-        message = f"{judged.message}, in a sample; a probe over all {self.elements:,} elements is silent"
-        told = Probe(self.smallest, PROBABILITY, alarms=0)
-        return msgspec.structs.replace(judged, message=message, coverage="probe", probe=told)
+
+def on_all(verdict: Verdict, smallest: float, elements: int) -> Verdict:
+    """The verdict on an excerpt as one on all elements, where a probe is silent."""
+    if verdict.kind == "unchecked":
+        return verdict
+    if verdict.kind == "different":
+        return msgspec.structs.replace(verdict, coverage=f"{verdict.elements:,} of {elements:,} elements")
+    message = f"{verdict.message}, in a sample; a probe over all {elements:,} elements is silent"
+    told = Probe(smallest, PROBABILITY, alarms=0)
+    return msgspec.structs.replace(verdict, message=message, coverage="probe", probe=told)
 
 
 def probe(product: Product, layer: Tensor, how: Arithmetic) -> Verdict | Silent:
@@ -117,13 +118,8 @@ def probe(product: Product, layer: Tensor, how: Arithmetic) -> Verdict | Silent:
 
 def concluded(silent: Sequence[Silent]) -> list[Verdict]:
     """Where nothing tripped; many cost hardly more than one."""
-    return [it.verdict(judged) for it, judged in zip(silent, judge_all([it.excerpt for it in silent]), strict=True)]
-
-
-def probed(product: Product, layer: Tensor, how: Arithmetic) -> Verdict:
-    """The verdict on `layer`, of M * N elements in any shape, at once."""
-    found = probe(product, layer, how)
-    return found if isinstance(found, Verdict) else concluded([found])[0]
+    judged = judge_all([it.excerpt for it in silent])
+    return [on_all(verdict, it.smallest, it.elements) for it, verdict in zip(silent, judged, strict=True)]
 
 
 def probing(product: Product, layer: Tensor, how: Arithmetic) -> Pending | Verdict:
@@ -137,11 +133,12 @@ def probing(product: Product, layer: Tensor, how: Arithmetic) -> Pending | Verdi
     if computed.within is None:
         return concluded([Silent(excerpt, math.inf, layer.numel())])[0]
     heard = torch.stack([alarm.is_silent().double(), torch.as_tensor(alarm.smallest).double()])
-    total = layer.numel()
+    # Numbers alone: what waits for the device holds none of its memory.
+    some, all_elements, bound, largest = len(excerpt), layer.numel(), computed.within.usual, computed.within.largest
 
     def usual(facts: list[float]) -> Verdict | None:
-        found = computed.usual(facts[2:]) if facts[0] and math.isfinite(facts[1]) else None
-        return None if found is None else Silent(excerpt, facts[1], total).verdict(found)
+        found = usual_verdict(facts[2:], some, bound, largest) if facts[0] and math.isfinite(facts[1]) else None
+        return None if found is None else on_all(found, facts[1], all_elements)
 
     def closer() -> Verdict:
         return _of_rows(product, rows, layer.shape, alarm.excess().nonzero()[:MAX_ALARMS, 0], how)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torchtwin.kernel.proof import excerpt
 from torchtwin.kernel.proof.bounds import arithmetic
 from torchtwin.kernel.proof.excerpt import Excerpt, judge_all, taken
-from torchtwin.kernel.proof.probe import Silent
+from torchtwin.kernel.proof.probe import on_all
 from torchtwin.kernel.proof.product import Product
 
 SHAPE = torch.Size((4, 10, 12))
@@ -68,7 +68,7 @@ def test_a_wrong_element_is_placed_where_it_is_in_the_whole(wrong: float, monkey
     assert (judged.kind, judged.outside) == ("different", [38 * 12 + 7])
     assert "first [3, 8, 7]" in judged.message
     assert honest.kind in ("identical", "rounding")
-    verdict = Silent(of(product, rows), smallest=0.5, elements=480).verdict(judged)
+    verdict = on_all(judged, 0.5, 480)
     assert (verdict.kind, verdict.coverage, verdict.probe) == ("different", "32 of 480 elements", None)
 
 
@@ -97,6 +97,21 @@ def test_it_holds_no_tensor_of_the_users_and_few_elements() -> None:
     assert judge_all([held])[0].kind in ("identical", "rounding")
     long = Product(torch.ones(40, 2**14), torch.ones(12, 2**14), None)
     assert of(long, long.evaluate()).elements < 2 * excerpt.MAX_TAKEN
+
+
+def test_it_can_be_judged_where_the_processor_rounds_as_it_did_for_the_call() -> None:
+    product = operands(64)
+    taken_before = of(product, result(product))
+    assert taken_before.can_be_judged_here()
+    torch.set_flush_denormal(True)
+    try:
+        if torch.tensor(1e-40) * 1 != 0:
+            pytest.skip("this processor does not flush")
+        assert not taken_before.can_be_judged_here()
+        assert of(product, result(product)).can_be_judged_here()
+    finally:
+        torch.set_flush_denormal(False)
+    assert taken_before.can_be_judged_here()
 
 
 def test_where_rounding_has_no_bound_nothing_is_said() -> None:

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchtwin.kernel.proof import alarm, probe
 from torchtwin.kernel.proof.bounds import arithmetic
-from torchtwin.kernel.proof.probe import EXACT_ROWS, probed
+from torchtwin.kernel.proof.probe import EXACT_ROWS, concluded
 from torchtwin.kernel.proof.product import Product
 from torchtwin.protocol import Verdict
 
@@ -33,7 +33,8 @@ def result(it: Product) -> Tensor:
 
 
 def ask(it: Product, layer: Tensor) -> Verdict:
-    return probed(it, layer, arithmetic(it.left.dtype, it.left.device))
+    found = probe.probe(it, layer, arithmetic(it.left.dtype, it.left.device))
+    return found if isinstance(found, Verdict) else concluded([found])[0]
 
 
 def stated(verdict: Verdict) -> float:

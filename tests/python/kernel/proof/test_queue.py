@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
 import pytest
 import torch
 
-from torchtwin.kernel.proof import queue
+from torchtwin.kernel.proof import excerpt, queue
 from torchtwin.kernel.proof.bounds import arithmetic
 from torchtwin.kernel.proof.pending import Pending
 from torchtwin.kernel.proof.probe import Silent, probe
@@ -32,8 +33,9 @@ def told() -> Told:
 
 
 @pytest.fixture
-def waiting(told: Told) -> Queue:
+def waiting(told: Told, monkeypatch: pytest.MonkeyPatch) -> Queue:
     """Of three calls."""
+    monkeypatch.setattr(queue, "PATIENCE", math.inf)
     made = Queue(lambda call, operand, verdict: told.append((call, operand, verdict.kind)))
     for call in range(3):
         made.add(call, "weight", silent())
@@ -77,7 +79,7 @@ def test_a_fault_of_ours_leaves_none_on_its_way(waiting: Queue, told: Told, monk
     assert told == [(call, "weight", "unchecked") for call in range(3)]
 
 
-def test_a_fault_in_telling_one_costs_no_other_its_verdict_twice(told: Told) -> None:
+def test_after_a_fault_in_telling_one_it_and_the_others_are_told_again(told: Told) -> None:
     def tell(call: int, operand: str, verdict: Verdict) -> None:
         told.append((call, operand, verdict.kind))
         if len(told) == 2:
@@ -88,8 +90,21 @@ def test_a_fault_in_telling_one_costs_no_other_its_verdict_twice(told: Told) -> 
         made.add(call, "weight", silent())
     with pytest.raises(ValueError, match="ours"):
         made.settle(wait=True)
-    assert [call for call, *_ in told] == [0, 1, 1, 2]
-    assert [kind for *_, kind in told[2:]] == ["unchecked", "unchecked"]
+    made.settle(wait=True)
+    assert calls(told) == [0, 1, 1, 2]
+
+
+def test_what_an_interrupt_kept_from_being_added_is_told_as_unchecked(waiting: Queue, told: Told) -> None:
+    waiting.expect(7, "output")
+    waiting.settle(wait=False)
+    assert told == []
+    waiting.settle(wait=True)
+    assert told[3:] == [(7, "output", "unchecked")]
+    waiting.expect(8, "output")
+    waiting.add(8, "output", silent())
+    waiting.settle(wait=True)
+    assert told[4:] == [(8, "output", told[4][2])]
+    assert told[4][2] in ("identical", "rounding")
 
 
 def test_an_interrupt_loses_none(waiting: Queue, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +119,7 @@ def test_an_interrupt_loses_none(waiting: Queue, told: Told, monkeypatch: pytest
     assert calls(told) == [0, 1, 2]
 
 
-def test_who_need_not_wait_for_another_thread_does_not(told: Told) -> None:
+def test_who_asks_for_all_waits_for_another_thread_that_tells_some(told: Told) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slowly(call: int, operand: str, verdict: Verdict) -> None:
@@ -117,18 +132,43 @@ def test_who_need_not_wait_for_another_thread_does_not(told: Told) -> None:
     other = threading.Thread(target=made.settle, args=[True])
     other.start()
     assert begun.wait(20)
-    made.settle(wait=False)
-    assert told == []
-    go_on.set()
-    made.settle(wait=True)  # until the other thread has told its own
+    threading.Timer(0.05, go_on.set).start()
+    made.settle(wait=True)
     assert calls(told) == [1]
     other.join()
 
 
-def test_what_is_given_up_is_never_told(waiting: Queue, told: Told) -> None:
-    waiting.drop()
+def test_of_two_backward_passes_the_verdict_of_the_newer_stays(waiting: Queue, told: Told) -> None:
+    waiting.add(1, "weight", silent())
+    waiting.overtake(2, "weight")  # by one that was told at once
+    waiting.add(2, "input", silent())
     waiting.settle(wait=True)
+    assert [(call, operand) for call, operand, _ in told] == [(0, "weight"), (1, "weight"), (2, "input")]
+
+
+def test_no_verdict_is_given_where_the_processor_rounds_in_another_way(
+    waiting: Queue, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "PATIENCE", -1.0)
+        patch.setattr(excerpt.Excerpt, "can_be_judged_here", lambda it: False)
+        waiting.settle(wait=False)  # as in a thread of ours
     assert told == []
+    waiting.settle(wait=True)
+    assert calls(told) == [0, 1, 2]
+    monkeypatch.setattr(excerpt.Excerpt, "can_be_judged_here", lambda it: False)
+    waiting.add(3, "weight", silent())
+    waiting.settle(wait=True)
+    assert told[3:] == [(3, "weight", "unchecked")]
+
+
+def test_at_the_end_excerpts_are_judged_and_a_device_is_not_waited_for(waiting: Queue, told: Told) -> None:
+    unanswered = OnADevice()
+    waiting.add(3, "input", unanswered)
+    waiting.end("it is over")
+    assert calls(told) == [0, 1, 2]
+    assert told[3:] == [(3, "input", "unchecked")]
+    assert unanswered.is_dropped
 
 
 class OnADevice(Pending):
