@@ -91,7 +91,9 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _settle(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # heeded by an empty file alone
+    # These two are heeded by an empty file alone. A call takes some 3 kB: in larger pages it is written twice as fast.
+    db.execute("PRAGMA page_size=16384")
+    db.execute("PRAGMA auto_vacuum=INCREMENTAL")
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=NORMAL")
     db.execute("PRAGMA journal_size_limit=16000000")
