@@ -10,6 +10,7 @@ from pathlib import Path
 
 BUSY_SECONDS = 2.0
 """How long a statement waits for another process that writes."""
+# The indices hold all that counting reads: a row is some kilobytes, and there may be a hundred thousand.
 MIGRATIONS = [
     """
     CREATE TABLE session (
@@ -35,7 +36,8 @@ MIGRATIONS = [
         body BLOB NOT NULL,
         UNIQUE (session, kind, id)
     );
-    CREATE INDEX event_by_seq ON event (session, seq);
+    CREATE INDEX event_by_seq ON event (session, seq, calls);
+    CREATE INDEX event_by_name ON event (session, kind, name, verdict);
     CREATE TABLE likeness (
         session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
         call INTEGER NOT NULL,
