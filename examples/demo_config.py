@@ -12,6 +12,7 @@ c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.port_retries = 100
 # A copy, which may be edited and is kept between starts; the repository's own stays as it is.
 c.ServerApp.root_dir = str(Path(__file__).parents[1] / "build" / "demo" / "notebooks")
+c.TorchtwinApp.database = str(Path(__file__).parents[1] / "build" / "demo" / "records.sqlite")
 c.ServerApp.allow_root = True
 c.ServerApp.log_level = "WARN"  # so that the URL is not lost among other lines
 c.ServerApp.answer_yes = True  # one Ctrl+C stops it, without a question

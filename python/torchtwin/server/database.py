@@ -10,6 +10,7 @@ from pathlib import Path
 
 BUSY_SECONDS = 2.0
 """How long a statement waits for another process that writes."""
+# The indices hold all that counting reads: a row is some kilobytes, and there may be a hundred thousand.
 MIGRATIONS = [
     """
     CREATE TABLE session (
@@ -35,7 +36,8 @@ MIGRATIONS = [
         body BLOB NOT NULL,
         UNIQUE (session, kind, id)
     );
-    CREATE INDEX event_by_seq ON event (session, seq);
+    CREATE INDEX event_by_seq ON event (session, seq, calls);
+    CREATE INDEX event_by_name ON event (session, kind, name, verdict);
     CREATE TABLE likeness (
         session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
         call INTEGER NOT NULL,
@@ -91,7 +93,9 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _settle(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # heeded by an empty file alone
+    # These two are heeded by an empty file alone. A call takes some 3 kB: in larger pages it is written twice as fast.
+    db.execute("PRAGMA page_size=16384")
+    db.execute("PRAGMA auto_vacuum=INCREMENTAL")
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=NORMAL")
     db.execute("PRAGMA journal_size_limit=16000000")

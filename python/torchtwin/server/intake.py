@@ -68,7 +68,10 @@ class Intake:
             return
         if page is not None:
             self.unknown += page.unknown
-            self._deliver(page)
+            try:
+                self._deliver(page)
+            except Exception:  # the thread must go on
+                self._log.exception("torchtwin: a page could not be passed on")
 
 
 def _content(frames: Frames) -> bytes | None:

@@ -144,7 +144,7 @@ def _head(summary: Summary) -> Iterator[str]:
 
 def _block(call: Call, kind: Worst, count: Counter[Worst]) -> str:
     times = f" {_TIMES} {count.total():,}" if count.total() > 1 else ""
-    others = ", ".join(f"{some:,} {name}" for name, some in count.items()) if len(count) > 1 else ""
+    others = " · " + ", ".join(f"{some:,} {name}" for name, some in count.items()) if len(count) > 1 else ""
     head = (
         f"{_badge(kind)} <strong>{_text(call.name)}</strong> <code>{_text(call.expression)}</code>{times}"
         f' <span class="faint">{_text(_place(call))} {others}</span>'
@@ -188,7 +188,8 @@ def _verdicts(call: Call) -> str:
 
 
 def _verdict(role: str, formula: str, verdict: Verdict) -> str:
-    said = [verdict.message, verdict.diagnosis.message if verdict.diagnosis else None, verdict.note]
+    message = "" if verdict.message == verdict.kind else verdict.message
+    said = [message, verdict.diagnosis.message if verdict.diagnosis else None, verdict.note]
     proven = " (proven)" if verdict.proof else ""
     words = "<br>".join(_prose(it) for it in said if it)
     return f"<tr><td>{role}<td><code>{_text(formula)}</code><td>{_badge(verdict.kind)}{proven} {words}"

@@ -150,11 +150,8 @@ def _drop_old_calls(db: sqlite3.Connection, before: float) -> bool:
 
 
 def _drop_oldest_calls(db: sqlite3.Connection) -> bool:
-    """Of the session that takes most."""
-    largest = db.execute(
-        "SELECT session FROM event WHERE kind IN ('call', 'run')"
-        " GROUP BY session ORDER BY sum(length(body)) DESC LIMIT 1"
-    ).fetchone()
+    """Of the session that has most."""
+    largest = db.execute("SELECT session FROM event GROUP BY session ORDER BY count(*) DESC LIMIT 1").fetchone()
     return largest is not None and _drop(db, largest[0], "", ())
 
 

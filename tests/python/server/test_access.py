@@ -207,7 +207,11 @@ def test_who_may_only_read_can_follow_and_not_delete(
     ],
 )
 def test_of_another_kernel_and_by_tricks_with_the_path(path: str, method: str, kernel: str, ask: Asking) -> None:
-    assert refused(ask(route(path, kernel=kernel), method.upper()), 400, 404)
+    answer = ask(route(path, kernel=kernel), method.upper())
+    assert refused(answer, 400, 404)
+    if answer.code == 404:  # what is no id is not even repeated
+        known = ("no such kernel", "no such route", f"no records of kernel {OTHER}")
+        assert json.loads(answer.body)["message"] in known
     assert ask(route("/kernels/{kernel}/records")).code == 200
 
 

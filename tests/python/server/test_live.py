@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -108,6 +109,23 @@ def test_what_arrives_while_the_stored_is_sent_is_neither_lost_nor_sent_twice(
             assert told.after == (seen[-1] if seen else 0)
             seen += [it.seq for it in told.envelopes]
         assert seen == list(range(1, 301))
+
+    jp_asyncio_loop.run_until_complete(scenario())
+
+
+def test_what_was_heard_before_somebody_follows_and_is_not_yet_stored_is_not_lost(
+    app: Any, keep: Keep, follow: Any, jp_asyncio_loop: Any
+) -> None:
+    keep(page(call(1)))
+    held = threading.Event()
+    app.writer.submit(lambda db: held.wait(20))
+
+    async def scenario() -> None:
+        arrive(app, page(call(2), after=1))
+        await asyncio.sleep(0.05)
+        socket = await follow()
+        asyncio.get_running_loop().call_later(0.2, held.set)
+        assert await read(socket) == page(call(1), call(2))
 
     jp_asyncio_loop.run_until_complete(scenario())
 
