@@ -20,7 +20,7 @@ MODE_HELP = (
     "%twin mode takes `auto` (as many calls are checked as 3 % of the running time allow; `%twin mode auto 5%` sets "
     "another share), `every` (each call is checked) or `shapes` (none is, calls are recorded only); {!r} was not used."
 )
-WORDS = ("on", "off", "mode", "clear", "report")
+WORDS = ("on", "off", "mode", "clear", "report", "here")
 
 
 @magics_class
@@ -60,8 +60,8 @@ class TwinMagics(Magics):
 
         `%twin` says what is watched; `%twin on|off|clear|report`; `%twin mode auto|every|shapes` sets which calls are
         checked (`%twin mode auto 5%` of the running time); `%twin a == b` compares two results; `%twin a` tells what is
-        known of one; `%%twin` runs the cell, checks all its calls and reports them; `%%twin --assert` fails it if one
-        differs.
+        known of one; `%twin here` shows the tensors and what the next line will compute; `%%twin` runs the cell, checks
+        all its calls and reports them; `%%twin --assert` fails it if one differs.
         """
         if cell is not None:  # called by code, as an exported notebook does; a cell's own `%%twin` is rewritten before
             self._shell.run_cell(f"%%twin {line}\n{cell}").raise_error()
@@ -91,7 +91,9 @@ class TwinMagics(Magics):
 
     def _word(self, word: str) -> None:
         first, _, rest = word.partition(" ")
-        if word == "report":
+        if word == "here" and word not in self._shell.user_ns:
+            self._here()
+        elif word == "report":
             self._report(0, self._session.latest(MAX_CALLS))
         elif first == "mode" and (_is_a_mode(rest) or "mode" not in self._shell.user_ns):
             self._mode(rest)
@@ -113,6 +115,11 @@ class TwinMagics(Magics):
         if chosen[0] is not None:
             self._cells.keep_mode(chosen[0])
         self._summarise()
+
+    def _here(self) -> None:
+        from torchtwin.kernel.paused.here import show  # not needed to load the extension
+
+        show(sys._getframe())
 
     def _summarise(self) -> None:
         from torchtwin.kernel.report import summary  # not needed to load the extension
