@@ -249,7 +249,7 @@ def test_in_a_method_names_are_those_of_the_method(stops: Stops) -> None:
         ("def g(t):\n    return fc(t)\ny = g(x)", "return fc", "fc(t)"),
         ("try:\n    y = fc(x)\nfinally:\n    pass", "y = fc", "fc(x)"),
         ("class C:\n    y = fc(x)", "y = fc", "fc(x)"),
-        ("x @= torch.ones(3, 3)", "x @=", "x @= torch.ones(3, 3)"),
+        ("x @= torch.ones(3, 3)", "x @=", "x @ torch.ones(3, 3)"),
         ("print(fc(x).shape, f'{fc2(h).sum()}')", "print(fc", "fc(x)"),
         ("y = {'a': fc(x), **{}}", "y = {", "fc(x)"),
         ("(y := fc(x)).sum()", "(y :=", "fc(x)"),
@@ -390,3 +390,25 @@ def test_looking_changes_neither_random_state_nor_modes(stops: Stops) -> None:
     product = one(stops.products(source, "y = fc"))
     assert shapes(product) == [[4, 3], [3, 2], [2], [4, 2]]
     assert before == [True]
+
+
+def test_words_within_an_f_string_are_those_of_the_call(stops: Stops) -> None:
+    found = stops.products(SETUP + "y = f'{fc(x).sum()} and {fc2(h)}'", "y = f")
+    assert [it.words for it in found] == ["fc(x)", "fc2(h)"]
+
+
+def test_at_the_head_of_a_function_nothing_is_told(stops: Stops) -> None:
+    found = stops.asked(SETUP + "def f():\n    look()\nf()\ny = fc(x)")
+    assert (found.products, found.unknown) == ([], None)
+
+
+def test_who_only_asks_is_told_the_next_statement(stops: Stops) -> None:
+    for source in ("look()\ny = fc(x)", "look(); y = fc(x)", "if True:\n    look()\ny = fc(x)"):
+        assert one(stops.asked(SETUP + source).products).words == "fc(x)"
+    assert one(stops.asked(SETUP + "y = [look(), fc(x)]").products).words == "fc(x)"
+
+
+def test_a_name_of_the_function_itself_is_known_for_it(stops: Stops) -> None:
+    source = SETUP + "linear = F.linear\nfrom torch.nn.functional import linear as other\n"
+    assert one(stops.products(source + "y = linear(x, w)", "y = linear")).expression == "x @ w.T"
+    assert one(stops.products(source + "y = other(x, w)", "y = other")).expression == "x @ w.T"

@@ -121,6 +121,27 @@ def test_a_frame_whose_handlers_ran_on_is_told_where_it_raised(tmp_path: Path) -
     assert "! raised" in text
 
 
+STEPPED = """
+import pdb, torch, torchtwin
+h, w = torch.ones(4, 2), torch.ones(2, 3)
+def f():
+    return h @ w.T
+try:
+    pdb.runcall(f)
+except RuntimeError:
+    pass
+"""
+
+
+def test_where_pdb_stops_at_an_exception_it_has_been_raised(tmp_path: Path) -> None:
+    before, after = printed(tmp_path, STEPPED, "torchtwin.here()\nn\ntorchtwin.here()\nq\n")
+    assert "! will raise" in before
+    assert "! raised" in after
+    for text in (before, after):
+        assert "`h` has 2 features, `w.T` takes 3." in text
+        assert "(RuntimeError: mat1 and mat2 shapes cannot be multiplied (4x2 and 3x2))" in text
+
+
 def test_called_by_code_it_is_the_frame_of_that_code_and_the_next_line(tmp_path: Path) -> None:
     program = PROGRAM.replace("STOP", "torchtwin.here()")
     (text,) = printed(tmp_path, program, "")
