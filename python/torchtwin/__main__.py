@@ -30,8 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--budget", type=_share, metavar="SHARE", help="of the running time in mode auto (default: 0.03)")
     run.add_argument("--records", type=Path, metavar="FOLDER", help="where the file goes (default: .torchtwin)")
     run.add_argument("-m", dest="is_module", action="store_true", help="the program is a module, as in python -m")
-    run.add_argument("program", help="a script, or a module after -m")
-    run.add_argument("arguments", nargs=argparse.REMAINDER, help="of the program")
+    # As one, since argparse takes a `--` away between two.
+    run.add_argument("program", nargs=argparse.PARSER, help="a script, or a module after -m, and its arguments")
     check = commands.add_parser("check", help="execute notebooks under watch, and fail if a call fails or differs")
     check.set_defaults(do=_check)
     check.add_argument("notebooks", nargs="+", type=Path, metavar="notebook.ipynb")
@@ -58,11 +58,13 @@ def _run(asked: argparse.Namespace) -> int:
     from torchtwin.jobs.run import run
     from torchtwin.kernel.session import session
 
-    program = Program(asked.program, asked.arguments, asked.is_module)
+    name, *arguments = asked.program[asked.program[0] == "--" :]
+    program = Program(name, arguments, asked.is_module)
     if (missing := program.missing()) is not None:
         print(f"torchtwin: {missing}", file=sys.stderr)
         return CANNOT
-    return run(program, asked.records or Path(FOLDER), asked.mode, asked.budget, session)
+    run(program, asked.records or Path(FOLDER), asked.mode, asked.budget, session)
+    return 0
 
 
 def _check(asked: argparse.Namespace) -> int:

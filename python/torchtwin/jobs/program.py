@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import os
+import pkgutil
 import runpy
 import sys
 from dataclasses import dataclass
-from types import ModuleType, TracebackType
+from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
+from types import CodeType, ModuleType
+
+from torchtwin.jobs.uncaught import end_with
 
 
 @dataclass(frozen=True)
@@ -25,50 +30,68 @@ class Program:
             return None
         return f"there is no file {self.name!r}"
 
-    def run(self) -> int:
-        """Returns the status that Python would exit with, the traceback printed as it would be."""
-        sys.argv[:] = [self.name, *self.arguments]
+    def run(self) -> None:
+        """Raises what ends Python as the program itself would, told already but for what `sys.exit` was given."""
+        uncaught: BaseException | None = None
         try:
             self._start()
-        except SystemExit as leaving:
-            return _status(leaving.code)
+        except SystemExit:
+            raise
         except BaseException as error:
-            error.__traceback__ = _without_ours(error.__traceback__)
-            sys.excepthook(type(error), error, error.__traceback__)
-            return 130 if isinstance(error, KeyboardInterrupt) else 1
-        return 0
+            uncaught = error
+        # Not above: to a hook of the program's no exception is being handled.
+        if uncaught is not None:
+            end_with(uncaught, __file__)
 
     def _start(self) -> None:
-        if self.is_module:
-            sys.path[0] = os.getcwd()
-            runpy.run_module(self.name, run_name="__main__", alter_sys=True)
-        elif os.path.isdir(self.name) or self.name.endswith((".zip", ".pyz")):
-            runpy.run_path(self.name, run_name="__main__")
-        else:
-            sys.path[0] = os.path.dirname(os.path.abspath(self.name))
-            self._run_script()
-
-    def _run_script(self) -> None:
-        path = os.path.abspath(self.name)
-        with io.open_code(path) as file:
-            code = compile(file.read(), path, "exec", dont_inherit=True)
-        main = ModuleType("__main__")
-        main.__dict__.update(__file__=path, __builtins__=__builtins__, __cached__=None, __annotations__={})
         # It stays: what is pickled, or runs at exit, looks its classes up there.
-        sys.modules["__main__"] = main
+        main = sys.modules["__main__"] = _new_main()
+        sys.argv[:] = ["-m" if self.is_module else self.name, *self.arguments]
+        if self.is_module:
+            _run_as_python_does(self.name)
+            return
+        path = os.path.abspath(self.name)
+        if pkgutil.get_importer(path) is not None:
+            _put_first(path)
+            _run_as_python_does("__main__", alter_argv=False)
+            return
+        if not sys.flags.safe_path:
+            sys.path[0] = os.path.dirname(os.path.realpath(path))
+        _run_script(path, main)
+
+
+def _new_main() -> ModuleType:
+    main = ModuleType("__main__")
+    main.__dict__.update(__builtins__=builtins, __loader__=BuiltinImporter)
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
+    return main
+
+
+def _run_as_python_does(module: str, alter_argv: bool = True) -> None:
+    """By the very function that `python -m`, and `python` with a folder, call."""
+    runpy._run_module_as_main(module, alter_argv)  # type: ignore[attr-defined]
+
+
+def _put_first(path: str) -> None:
+    """In place of the folder that `python -m torchtwin` has put there, unless it was told not to."""
+    sys.path[: 0 if sys.flags.safe_path else 1] = [path]
+
+
+def _run_script(path: str, main: ModuleType) -> None:
+    code, loader = _code(path)
+    main.__dict__.update(__file__=path, __cached__=None, __loader__=loader("__main__", path))
+    try:
         exec(code, main.__dict__)
+    finally:
+        for name in ("__file__", "__cached__"):  # to what runs at exit Python does not tell them either
+            main.__dict__.pop(name, None)
 
 
-def _status(code: object) -> int:
-    """What Python makes of the argument of `sys.exit`."""
-    if code is None or isinstance(code, int):
-        return code or 0
-    print(code, file=sys.stderr)
-    return 1
-
-
-def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """From the program's first line on; where it has none, as with a syntax error in it, nothing."""
-    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, runpy.__file__, "<frozen runpy>"):
-        trace = trace.tb_next
-    return trace
+def _code(path: str) -> tuple[CodeType, type[SourceFileLoader] | type[SourcelessFileLoader]]:
+    with io.open_code(path) as file:
+        code = pkgutil.read_code(file)
+    if code is not None:
+        return code, SourcelessFileLoader
+    with io.open_code(path) as file:
+        return compile(file.read(), path, "exec", dont_inherit=True), SourceFileLoader

@@ -25,6 +25,7 @@ class Reading:
     unreadable: int = 0
     """Lines that were torn, as by a full disk, or that a newer version wrote."""
     _offset: int = field(default=0, repr=False)
+    _seq: int = field(default=0, repr=False)
 
     def more(self) -> Iterator[Envelope]:
         """Raises `OSError` where the file can't be read, as when the next part has taken its place."""
@@ -35,7 +36,9 @@ class Reading:
                     return  # it is being written, or its writer was killed at it
                 self._offset += len(line)
                 envelope = self._decoded(line)
-                if envelope is not None:
+                # What follows a write that failed halfway is the same page again.
+                if envelope is not None and envelope.seq > self._seq:
+                    self._seq = envelope.seq
                     yield envelope
 
     def _decoded(self, line: bytes) -> Envelope | None:

@@ -8,10 +8,10 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
+from torchtwin.jobs.part import Part, is_written
 from torchtwin.protocol import Page
 from torchtwin.protocol.job import Header
 
@@ -20,14 +20,16 @@ FOLDER = ".torchtwin"
 MAX_BYTES = 2**26
 """Of one part. What is kept of a session takes less: some 20 MB for 10,000 calls told whole."""
 MAX_JOBS = 50
-"""Files that are kept in a folder, the newest."""
+"""Whose files are kept in a folder, the newest, and those that are still written."""
+PATIENCE = 86_400.0
+"""Seconds that a file counts as written after its last line, on a file system without locks."""
 MAX_EVENTS = 2_000
 """That are asked for at once."""
-_NAME = re.compile(r"(?P<job>\d{8}-\d{6}-\d+(-rank\d+)?)(\.(?P<part>\d+))?\.jsonl")
+_NAME = re.compile(r"(?P<job>\d{8}-\d{6}-\d+(-rank(?P<rank>\d+))?)(\.(?P<part>\d+))?\.jsonl")
 
 
 class RecordFile:
-    """Takes pages. Each goes to the file whole, in one write, so a process that is killed loses the last at most."""
+    """Takes pages. A process that is killed loses the last at most."""
 
     def __init__(self, folder: Path, header: Header, replay: Callable[[int, int], Page]) -> None:
         """`replay` gives what the session still keeps after a sequence number, in pages of so many events.
@@ -35,57 +37,62 @@ class RecordFile:
         Raises:
             OSError: the folder or the file can't be made.
         """
+        folder = folder.absolute()  # the program may change into another
         _make(folder)
         self._header = header
         self._replay = replay
         self._stem = folder / _stem(header)
-        self._file = self._begun(header)
-        self._is_torn = False
-        _forget_oldest(folder)
+        self._part = self._begun(header)
+        self._full = MAX_BYTES
+        _forget_oldest(folder, header.rank)
 
     @property
     def path(self) -> Path:
         """Of the present part."""
-        return Path(self._file.name)
+        return self._part.path
 
     def write(self, page: Page) -> None:
-        """Raises `OSError`, as of a full disk, after which it can be called again."""
-        if self._file.tell() > MAX_BYTES:
-            self._next_part(page.upto)
-        else:
-            self._append(page)
+        """Raises `OSError`, as of a full disk, after which it can be called again, with that page first."""
+        if self._part.size <= self._full or not self._next_part(page.upto):
+            self._part.append(page.envelopes)
 
     def close(self) -> None:
-        self._file.close()
+        self._part.close()
 
-    def _append(self, page: Page) -> None:
-        lines = b"".join(msgspec.json.encode(it) + b"\n" for it in page.envelopes)
-        # A write that failed may have left half a line.
-        torn, self._is_torn = self._is_torn, True
-        self._file.write(b"\n" + lines if torn else lines)
-        self._is_torn = False
+    def _next_part(self, upto: int) -> bool:
+        """Begins with all that is still kept, so that the part before it is not needed any more.
 
-    def _next_part(self, upto: int) -> None:
-        """Begins with all that is still kept, so that the part before it is not needed any more."""
-        before = self._file
-        self._header = msgspec.structs.replace(self._header, part=self._header.part + 1)
-        self._file = self._begun(self._header)
+        Returns whether it could be made: else it is tried again when the present one, which stays, has grown further.
+        """
+        header = msgspec.structs.replace(self._header, part=self._header.part + 1)
+        try:
+            part = self._begun(header)
+            self._fill(part, upto)
+        except OSError:
+            if self._full >= 2 * MAX_BYTES:
+                raise
+            self._full += MAX_BYTES // 4
+            return False
+        self._part.remove()
+        self._header, self._part, self._full = header, part, MAX_BYTES
+        return True
+
+    def _fill(self, part: Part, upto: int) -> None:
         after = 0
-        while after < upto:
-            page = self._replay(after, MAX_EVENTS)
-            self._append(page)
-            if page.upto <= after:
-                break
-            after = page.upto
-        before.close()
-        Path(before.name).unlink(missing_ok=True)
+        try:
+            while after < upto:
+                page = self._replay(after, MAX_EVENTS)
+                part.append(page.envelopes)
+                if page.upto <= after:
+                    break
+                after = page.upto
+        except BaseException:
+            part.remove()
+            raise
 
-    def _begun(self, header: Header) -> BinaryIO:
+    def _begun(self, header: Header) -> Part:
         part = f".{header.part}" if header.part > 1 else ""
-        # Unbuffered: what was written is in the hands of the system, whatever becomes of this process.
-        file = open(f"{self._stem}{part}.jsonl", "ab", buffering=0)  # noqa: SIM115
-        file.write(msgspec.json.encode(header) + b"\n")
-        return file
+        return Part(Path(f"{self._stem}{part}.jsonl"), header)
 
 
 def _stem(header: Header) -> str:
@@ -101,9 +108,18 @@ def _make(folder: Path) -> None:
         ignored.write_text("*\n")
 
 
-def _forget_oldest(folder: Path) -> None:
-    """Several ranks begin at once, and may each be about to remove the same."""
-    names = sorted(it.name for it in folder.iterdir() if _NAME.fullmatch(it.name))
-    for name in names[:-MAX_JOBS]:
-        with contextlib.suppress(OSError):
-            os.remove(folder / name)
+def _forget_oldest(folder: Path, rank: int | None) -> None:
+    """Of the same rank, as a job has one file of each."""
+    names = (_NAME.fullmatch(it.name) for it in folder.iterdir())
+    files = sorted(it[0] for it in names if it and it["rank"] == (None if rank is None else str(rank)))
+    for name in files[:-MAX_JOBS]:
+        with contextlib.suppress(OSError):  # another job that begins may be about to remove the same
+            if not _is_needed(folder / name):
+                os.remove(folder / name)
+
+
+def _is_needed(path: Path) -> bool:
+    try:
+        return is_written(path)
+    except OSError:
+        return time.time() - path.stat().st_mtime < PATIENCE

@@ -63,15 +63,20 @@ def _bare(envelope: Envelope) -> Envelope:
     return msgspec.structs.replace(envelope, event=event)
 
 
-def summary(state: State, calls: Sequence[Call], alike: int = 0) -> str:
-    """What `%twin` prints. `calls` are those still in the buffer, without the `alike` that were only counted."""
+def summary(state: State, calls: Sequence[Call], alike: int = 0, words: bool = True) -> str:
+    """What `%twin` prints. `calls` are those still in the buffer, without the `alike` that were only counted.
+
+    `words`: with those that `%twin` takes.
+    """
     torch = f"torch {state.torch}" if state.torch else "torch is not imported yet"
     watch = f"Torchtwin {state.torchtwin}: {'watching' if state.watching else 'off'}, {torch}"
     lines = [watch, _kept(state, calls, alike), _mode(state)]
     lines += [f"  unseen: {it.message}" for it in state.unseen]
     if state.internal_errors is not None:
         lines.append(_faults(state.internal_errors.count, state.internal_errors.first))
-    return "\n".join([*lines, f"%twin {WORDS}"])
+    if words:
+        lines.append(f"%twin {WORDS}")
+    return "\n".join(lines)
 
 
 def _mode(state: State) -> str:

@@ -60,21 +60,51 @@ def test_what_is_left_at_the_end_is_sent() -> None:
     assert sum(len(page.envelopes) for page in sent.pages) == 1
 
 
-def test_a_transport_that_fails_is_counted_and_tried_again_with_the_next_page() -> None:
-    recorder, guard, seen = filled(0), Guard(), []
+class Fails:
+    """Takes a page only after it has failed so often."""
 
-    def send(page: Page) -> None:
-        seen.append(page.upto)
-        raise OSError("closed")
+    def __init__(self, times: int, error: Exception) -> None:
+        self.pages: list[Page] = []
+        self.tried = threading.Event()
+        self._left = times
+        self._error = error
 
+    def __call__(self, page: Page) -> None:
+        self._left -= 1
+        if self._left >= 0:
+            self.tried.set()
+            raise self._error
+        self.pages.append(page)
+
+
+def test_a_page_that_could_not_be_sent_comes_again_and_is_counted() -> None:
+    recorder, guard, send = filled(2), Guard(), Fails(1, OSError(28, "No space left on device"))
     flush = Flush(recorder, send, guard)
     flush.begin()
+    assert send.tried.wait(10)
     recorder.add(call(recorder.next_id()))
-    flush.end()
-    assert seen == [1]
+    assert flush.end()
+    assert [e.seq for page in send.pages for e in page.envelopes] == [1, 2, 3]
     report = guard.report()
     assert report is not None
     assert report.count == 1
+
+
+def test_a_page_that_no_transport_can_take_leaves_a_gap_and_stops_nothing() -> None:
+    recorder, send = filled(2), Fails(1, ValueError("no such page"))
+    flush = Flush(recorder, send, Guard())
+    flush.begin()
+    assert send.tried.wait(10)
+    recorder.add(call(recorder.next_id()))
+    assert not flush.end()
+    assert [(page.after, page.upto) for page in send.pages] == [(2, 3)]
+
+
+def test_the_end_tells_whether_all_was_sent() -> None:
+    for times, is_sent in ((0, True), (9, False)):
+        flush = Flush(filled(1), Fails(times, OSError("closed")), Guard())
+        flush.begin()
+        assert flush.end() is is_sent
 
 
 def test_debuggers_leave_the_thread_running() -> None:
