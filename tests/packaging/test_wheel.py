@@ -88,6 +88,11 @@ def test_it_holds_one_front_end_with_one_entry(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("torchtwin/labextension")]
 
 
+def test_it_holds_the_description_of_the_servers_routes(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        assert "torchtwin/server/openapi.json" in archive.namelist()
+
+
 def test_this_python_is_not_that_of_the_wheel(environment: Path) -> None:
     """What is borrowed must not make the other tests pass."""
     assert not Path(sys.executable).is_relative_to(environment)
