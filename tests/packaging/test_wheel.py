@@ -94,6 +94,11 @@ def test_it_holds_the_page_of_the_servers_own(wheel: Path) -> None:
     assert sorted(names) == ["torchtwin/server/static/page.css", "torchtwin/server/static/page.js"]
 
 
+def test_it_holds_the_description_of_the_servers_routes(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        assert "torchtwin/server/openapi.json" in archive.namelist()
+
+
 def test_this_python_is_not_that_of_the_wheel(environment: Path) -> None:
     """What is borrowed must not make the other tests pass."""
     assert not Path(sys.executable).is_relative_to(environment)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Float, Unicode
+from traitlets import Bool, Float, Unicode
 
 from torchtwin.server import page, store
 from torchtwin.server.archive import Archive
@@ -36,6 +36,9 @@ class TorchtwinApp(ExtensionApp):
     database = Unicode(
         help="The SQLite file of the records. By default `torchtwin/records.sqlite` under Jupyter's data directory."
     ).tag(config=True)
+    keep_records = Bool(True, help="Whether records are stored. If not, they are still passed on live.").tag(
+        config=True
+    )
     max_age_days = Float(30.0, min=0, help="Records that are older are deleted.").tag(config=True)
     max_megabytes = Float(
         500.0, min=1, help="If the records take more room, the oldest are deleted: ended sessions first, then calls."
@@ -93,7 +96,8 @@ class TorchtwinApp(ExtensionApp):
 
     def _deliver(self, page: Heard) -> None:
         """In the intake's thread. To the store first: who follows from now on finds there what came before."""
-        self.writer.put(page)
+        if self.keep_records:
+            self.writer.put(page)
         self._loop.call_soon_threadsafe(self._publish, page)
 
     def _publish(self, page: Heard) -> None:

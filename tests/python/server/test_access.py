@@ -186,59 +186,57 @@ def test_who_may_only_read_can_follow_and_not_delete(
     assert ask(route(path), method.upper()).code == (403 if method == "delete" else 200)
 
 
+NO_KERNELS = [
+    OTHER,
+    "..",
+    "%2e%2e",
+    "..%2f..%2fabout",
+    "%00",
+    "a%00b",
+    "%ff",
+    "*",
+    "'%20OR%201=1%20--",
+    "x" * 3000,
+    f"{KERNEL}%0a",
+    f"{KERNEL}%2frecords",
+    f"{KERNEL};",
+    f"%20{KERNEL}",
+]
+
+
 @pytest.mark.parametrize(("path", "method"), [it for it in ROUTES if "{kernel}" in it[0]], ids=lambda it: it)
-@pytest.mark.parametrize(
-    "kernel",
-    [
-        OTHER,
-        "..",
-        "%2e%2e",
-        "..%2f..%2fabout",
-        "%00",
-        "a%00b",
-        "%ff",
-        "*",
-        "' OR 1=1 --".replace(" ", "%20"),
-        "x" * 3000,
-        f"{KERNEL}%0a",
-        f"{KERNEL}%2frecords",
-        f"{KERNEL};",
-        f" {KERNEL}".replace(" ", "%20"),
-    ],
-)
-def test_of_another_kernel_and_by_tricks_with_the_path(path: str, method: str, kernel: str, ask: Asking) -> None:
-    answer = ask(route(path, kernel=kernel), method.upper())
-    assert refused(answer, 400, 404)
-    if answer.code == 404:  # what is no id is not even repeated
-        known = ("no such kernel", "no such route", f"no records of kernel {OTHER}")
-        assert json.loads(answer.body)["message"] in known
+def test_of_another_kernel_and_by_tricks_with_the_path(path: str, method: str, ask: Asking) -> None:
+    for kernel in NO_KERNELS:
+        answer = ask(route(path, kernel=kernel), method.upper())
+        assert refused(answer, 400, 404)
+        if answer.code == 404:  # what is no id is not even repeated
+            known = ("no such kernel", "no such route", f"no records of kernel {OTHER}")
+            assert json.loads(answer.body)["message"] in known
     assert ask(route("/kernels/{kernel}/records")).code == 200
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "/",
-        "/nothing",
-        "/kernels/",
-        "/kernels//records",
-        "/kernels/{kernel}/records/1/2",
-        "/../api/nothing",
-        "/openapi.json/..",
-        "/kernels/{kernel}/records/-1",
-        "/kernels/{kernel}/records/1e3",
-        "/openapiXjson",
-        "/kernels/{kernel}/records/%31%00",
-        "/kernels/{kernel}/records/٣",
-        "/kernels/{kernel}/records/" + "9" * 400,
-    ],
-)
-def test_what_is_no_route(path: str, ask: Asking) -> None:
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+NO_ROUTES = [
+    "/",
+    "/nothing",
+    "/kernels/",
+    "/kernels//records",
+    "/kernels/{kernel}/records/1/2",
+    "/../api/nothing",
+    "/openapi.json/..",
+    "/kernels/{kernel}/records/-1",
+    "/kernels/{kernel}/records/1e3",
+    "/openapiXjson",
+    "/kernels/{kernel}/records/%31%00",
+    "/kernels/{kernel}/records/\N{ARABIC-INDIC DIGIT THREE}",
+    "/kernels/{kernel}/records/" + "9" * 400,
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_what_is_no_route(method: str, ask: Asking) -> None:
+    for path in NO_ROUTES:
         answer = ask(urllib.parse.quote(route(path), safe="/%"), method)
-        assert answer.code in (302, 400, 404, 405), answer.code
-        assert answer.code != 302 or "/torchtwin/api" in answer.headers["Location"]
+        assert refused(answer, 404, 405), path
 
 
 @each_route
@@ -248,12 +246,13 @@ def test_other_methods(path: str, method: str, ask: Asking) -> None:
 
 
 @each_route
-@pytest.mark.parametrize("body", [b"{", b"\xff\x00", b"[" * 50_000, b'{"a": 1}'], ids=["{", "bytes", "deep", "json"])
-def test_a_body_however_it_is_formed(path: str, method: str, body: bytes, ask: Asking) -> None:
-    if path in ("/about", "/kernels/{kernel}/live"):  # Jupyter's own reading of bodies; what they hold is not looked at
-        assert ask(route(path), method.upper(), body=body).code in (200, 400)
-        return
-    assert refused(ask(route(path), method.upper(), body=body), 413)
+def test_a_body_however_it_is_formed(path: str, method: str, ask: Asking) -> None:
+    for body in (b"{", b"\xff\x00", b"[" * 50_000, b'{"a": 1}'):
+        answer = ask(route(path), method.upper(), body=body)
+        if path in ("/about", "/kernels/{kernel}/live"):  # Jupyter's own way with bodies; nobody looks into them
+            assert answer.code in (200, 400)
+        else:
+            assert refused(answer, 413)
     assert ask(route("/kernels/{kernel}/records")).code == 200
 
 

@@ -194,6 +194,23 @@ def test_while_the_store_is_locked_pages_are_live_all_the_same(
         other.close()
 
 
+def test_without_storing_pages_are_live_all_the_same(
+    app: Any, keep: Keep, follow: Any, jp_asyncio_loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(page(call(1)))
+    monkeypatch.setattr(app, "keep_records", False)
+
+    async def scenario() -> None:
+        socket = await follow()
+        await read(socket)
+        arrive(app, page(call(2), after=1))
+        assert await read(socket) == page(call(2), after=1)
+        await app.writer.caught_up()
+        assert (await read(await follow())).upto == 1
+
+    jp_asyncio_loop.run_until_complete(scenario())
+
+
 def test_who_has_gone_is_followed_no_more(app: Any, keep: Keep, follow: Any, jp_asyncio_loop: Any) -> None:
     keep(page(call(1)))
 

@@ -248,3 +248,41 @@ def test_what_is_too_much_is_let_go_while_pages_are_stored(path: Path, monkeypat
     assert reading.find(db, KERNEL, None)
     db.close()
     writing.stop()
+
+
+def two(path: Path) -> tuple[Writer, Writer]:
+    """Of two servers, on one file."""
+    log = logging.getLogger("test")
+    return Writer(path, 30 * DAY, 1e9, log), Writer(path, 30 * DAY, 1e9, log)
+
+
+def test_two_servers_write_into_one_file(path: Path) -> None:
+    writers = two(path)
+    for each in writers:
+        each.start()
+    for id in range(1, 201):
+        for which, each in enumerate(writers):
+            each.put(taken(page(call(id), after=id - 1), kernel=f"kernel-{which}"))
+    for each in writers:
+        each.stop()
+    assert calls(path) == sorted([*range(1, 201)] * 2)
+    assert [each.lost for each in writers] == [0, 0]
+
+
+def test_a_corrupt_file_of_two_servers_is_moved_by_one_and_left_by_the_other(path: Path) -> None:
+    writers = two(path)
+    for each in writers:
+        each.start()
+        each.put(one(1))
+        each.submit(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()).result(20)
+    path.write_bytes(b"this is no database " * 5000)
+    for id in (2, 3):
+        for each in writers:
+            each.suspect()
+            each.put(one(id))
+            each.submit(lambda db: None).result(20)
+    for each in writers:
+        each.stop()
+    assert sum(len(each.moved_aside) for each in writers) == 1
+    assert calls(path)[-1] == 3
+    assert [each.lost for each in writers] == [0, 0]
