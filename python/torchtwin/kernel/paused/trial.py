@@ -44,13 +44,17 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 def trial(operation: Operation, operands: Sequence[Made | None]) -> Outcome:
     """What the operation gives for these operands."""
     given = [it for it in operands if it is not None]
-    if any(it.device.type == "cuda" for it in given) and torch.cuda.is_current_stream_capturing():
-        return Outcome()  # what is tried would become part of the graph
+    if any(it.device.type == "cuda" for it in given) and not _can_be_tried_on_cuda():
+        return Outcome()
     if len(_sizes(given)) > len(_PRIMES):
         return Outcome()
     sizes = _small(given) if _is_large(given) else {}
     try:
-        tried = operation(*(None if it is None else _stand_in(it, sizes) for it in operands))
+        stand_ins = [None if it is None else _stand_in(it, sizes) for it in operands]
+    except Exception:  # no such device, or no memory on it
+        return Outcome()
+    try:
+        tried = operation(*stand_ins)
     except torch.OutOfMemoryError:
         return Outcome()
     except Exception as error:
@@ -66,6 +70,11 @@ def trial(operation: Operation, operands: Sequence[Made | None]) -> Outcome:
 def broadcast(left: Made, right: Made) -> Outcome:
     """`left + right`."""
     return trial(torch.add, [left, right])
+
+
+def _can_be_tried_on_cuda() -> bool:
+    """Not before the user's own code has started it, nor while a graph is captured, which would take the trial in."""
+    return torch.cuda.is_initialized() and not torch.cuda.is_current_stream_capturing()  # type: ignore[no-untyped-call]
 
 
 def _is_large(given: list[Made]) -> bool:

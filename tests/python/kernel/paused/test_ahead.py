@@ -271,6 +271,7 @@ def test_a_loop_whose_test_python_compiles_twice_is_told_at_either(stops: Stops)
     source = SETUP + "n = 0\nwhile fc(x).shape[0] + n < 6:\n    n += 1"
     assert [it.words for it in stops.products(source, "while fc")] == ["fc(x)"]
     assert stops.products(source, "while fc", calls=1) == []
+    assert [it.words for it in stops.at(source, "while fc", nth=1).products] == ["fc(x)"]
 
 
 def test_what_only_may_run_is_not_told(stops: Stops) -> None:
@@ -293,6 +294,12 @@ SUBCLASS = "class Other(nn.Linear):\n    def forward(self, t):\n        return t
 
 def test_a_layer_with_a_forward_of_its_own_is_not_claimed_to_fail(stops: Stops) -> None:
     assert stops.products(SETUP + SUBCLASS + "y = fc(h)", "y = fc(h)") == []
+
+
+@pytest.mark.parametrize("changed", ["net[0].forward = lambda t: t[:, :2]", "net.forward = lambda t: t"])
+def test_beyond_a_module_with_a_forward_of_its_own_nothing_is_claimed(stops: Stops, changed: str) -> None:
+    source = SETUP + f"net = nn.Sequential(nn.ReLU(), fc2)\n{changed}\ny = net(x)"
+    assert [it.error for it in stops.products(source, "y = net(x)")] == [None] * changed.startswith("net[")
 
 
 def test_a_weight_that_is_computed_when_asked_for_is_not_computed(stops: Stops) -> None:

@@ -172,14 +172,14 @@ def test_code_without_a_source_has_tensors_all_the_same(tmp_path: Path, how: str
     assert "x  [2]" in ran.stdout
 
 
-def test_a_file_that_was_edited_since_is_not_believed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", ["torchtwin.here()\ny = fc(x)", "y = [torchtwin.here(), fc(x)]"])
+def test_a_file_that_was_edited_since_is_not_believed(tmp_path: Path, words: str) -> None:
     program = (
         "import pathlib, torch, torchtwin\n"
         "fc, x = torch.nn.Linear(3, 2), torch.ones(1, 3)\n"
         "file = pathlib.Path(__file__)\n"
-        "file.write_text(file.read_text().replace('y = ' + 'fc(x)', 'y = x @ x.T'))\n"
-        "torchtwin.here()\n"
-        "y = fc(x)\n"
+        "file.write_text(file.read_text().replace('fc' + '(x)', 'fc' + '(x @ x.T)'))\n"
+        f"{words}\n"
     )
     (text,) = printed(tmp_path, program, "")
     assert "its source is not known" in text
