@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchtwin.asking import assert_same, compare
+from torchtwin.inspecting import here
 from torchtwin.watching import Watch, clear, records, unwatch, watch
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "assert_same",
     "clear",
     "compare",
+    "here",
     "load_ipython_extension",
     "records",
     "unload_ipython_extension",

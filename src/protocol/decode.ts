@@ -1,5 +1,17 @@
 import { PROTOCOL } from './constants';
-import type { Call, Cleared, Comparison, Done, ElementTerms, Refused, Run, State, Tensors } from './types';
+import type {
+  Call,
+  Cleared,
+  Comparison,
+  Done,
+  ElementTerms,
+  Evaluated,
+  PausedFrame,
+  Refused,
+  Run,
+  State,
+  Tensors,
+} from './types';
 import * as wire from './validate';
 
 /** An event of a kind that this build does not know. It is shown as unknown, never guessed. */
@@ -26,6 +38,9 @@ export interface DecodedPage {
 
 export type DecodedReply = { type: 'page'; page: DecodedPage } | Done | ElementTerms | Refused;
 
+/** What a paused frame answers. */
+export type DecodedAnswer = PausedFrame | Evaluated | Refused;
+
 /** Where a value departs from the wire's schema, and how. */
 export class DecodeError extends Error {
   constructor(
@@ -50,6 +65,11 @@ export function decodePage(value: unknown): Decoded<DecodedPage> {
 /** Decodes the `reply` of an answer, not the answer around it. */
 export function decodeReply(value: unknown): Decoded<DecodedReply> {
   return attempt(() => reply(value));
+}
+
+/** Decodes what a paused frame answered, from the JSON that the debugger's result holds in base64. */
+export function decodeAnswer(value: unknown): Decoded<DecodedAnswer> {
+  return attempt(() => answer(value));
 }
 
 class OtherProtocol extends Error {
@@ -118,6 +138,21 @@ function reply(value: unknown): DecodedReply {
       return checked(wire.isRefused, value, '');
     default:
       throw new DecodeError('/type', `unknown reply "${frame.type}"`);
+  }
+}
+
+function answer(value: unknown): DecodedAnswer {
+  refuseOtherProtocol(value);
+  const { reply } = checked(wire.isAnswerFrame, value, '');
+  switch (reply.type) {
+    case 'frame':
+      return checked(wire.isPausedFrame, reply, '/reply');
+    case 'evaluated':
+      return checked(wire.isEvaluated, reply, '/reply');
+    case 'refused':
+      return checked(wire.isRefused, reply, '/reply');
+    default:
+      throw new DecodeError('/reply/type', `unknown answer "${reply.type}"`);
   }
 }
 

@@ -12,6 +12,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const MADE = '// Made from schema.json by `npm run generate`. Do not edit.\n';
 const EVENTS = ['State', 'Tensors', 'Call', 'Run', 'Cleared', 'Comparison'];
 const REPLIES = ['Done', 'ElementTerms', 'Refused'];
+const PAUSED = ['PausedFrame', 'Evaluated'];
 
 /** The generated files, by name. */
 export async function generate(schema = JSON.parse(readFileSync(join(HERE, 'schema.json'), 'utf8'))) {
@@ -76,13 +77,14 @@ function constants(schema) {
 }
 
 function quote(value) {
-  return typeof value === 'string' ? `'${value}'` : String(value);
+  if (typeof value !== 'string') return String(value);
+  return value.includes("'") ? `"${value}"` : `'${value}'`;
 }
 
 function validators(schema) {
   const ajv = new Ajv({ inlineRefs: false, code: { source: true, esm: true, lines: true } });
   ajv.addSchema({ $id: 'wire', $defs: bare({ ...schema.$defs, ...frames(schema.$defs) }) });
-  const names = [...EVENTS, ...REPLIES, 'PageFrame', 'ReplyFrame'];
+  const names = [...EVENTS, ...REPLIES, ...PAUSED, 'AnswerFrame', 'PageFrame', 'ReplyFrame'];
   const refs = Object.fromEntries(names.map((name) => [`check${name}`, `wire#/$defs/${name}`]));
   return header() + standalone.default(ajv, refs) + guards(names);
 }
@@ -102,15 +104,20 @@ function each(properties) {
 }
 
 /** The page and the reply with what they carry left open, so that an unknown kind of event or reply is no error. */
-function frames({ Page, Envelope }) {
+function frames({ Page, Envelope, PausedAnswer }) {
   const open = { type: 'object', required: ['type'], properties: { type: { type: 'string' } } };
   const envelope = { ...Envelope, properties: { ...Envelope.properties, event: open } };
   const envelopes = { type: 'array', items: envelope };
-  return { PageFrame: { ...Page, properties: { ...Page.properties, envelopes } }, ReplyFrame: open };
+  const answer = { ...PausedAnswer, properties: { ...PausedAnswer.properties, reply: open } };
+  return {
+    PageFrame: { ...Page, properties: { ...Page.properties, envelopes } },
+    ReplyFrame: open,
+    AnswerFrame: answer,
+  };
 }
 
 function header() {
-  const names = [...EVENTS, ...REPLIES].join(', ');
+  const names = [...EVENTS, ...REPLIES, ...PAUSED].join(', ');
   return `// @ts-nocheck\n${MADE}import type { Envelope, Page, ${names} } from './types';\n\n${GUARD}\n`;
 }
 
@@ -119,6 +126,8 @@ export interface Misfit { keyword: string; instancePath: string; message?: strin
 /** Says whether a value fits, and leaves in \`errors\` why not. */
 export interface Guard<T> { (value: unknown): value is T; errors?: null | Misfit[] }
 export interface ReplyFrame { type: string }
+/** A paused frame's answer whose reply is still unread. */
+export interface AnswerFrame { protocol: number; reply: { type: string } }
 /** A page whose events are still unread. */
 export interface PageFrame extends Omit<Page, 'envelopes'> {
   envelopes: (Omit<Envelope, 'event'> & { event: { type: string } })[];

@@ -362,3 +362,96 @@ export interface ElementRequest {
   of: 'bias' | 'input' | 'output' | 'weight';
   type: 'element';
 }
+/**
+ * Asks for the value of an expression in the frame.
+ */
+export interface Evaluate {
+  expression: string;
+  seconds?: number;
+  type: 'evaluate';
+}
+/**
+ * The value of an expression, or the error that it raised.
+ */
+export interface Evaluated {
+  changed: string[];
+  class_name: string | null;
+  error: EvaluationError | null;
+  expression: string;
+  seconds: number;
+  statistics: Statistics | null;
+  table: ElementValue[][] | null;
+  table_of: number[];
+  tensor: Operand | null;
+  text: string | null;
+  type: 'evaluated';
+  unread: string | null;
+}
+export interface EvaluationError {
+  column?: number | null;
+  line?: number | null;
+  message: string;
+  type: string;
+}
+/**
+ * Of the elements that were looked at. Sizes are those of elements that are no NaN.
+ */
+export interface Statistics {
+  elements: number;
+  infs: number;
+  looked_at: number;
+  max: ElementValue | null;
+  mean: ElementValue | null;
+  min: ElementValue | null;
+  nans: number;
+}
+/**
+ * A tensor that the frame has a name for.
+ */
+export interface FrameTensor {
+  device: string;
+  dtype: string;
+  has_grad: boolean;
+  name: string;
+  requires_grad: boolean;
+  scope: 'global' | 'local';
+  shape: number[];
+  statistics: Statistics | null;
+  unread: string | null;
+}
+/**
+ * Asks for the tensors of the frame, and for what its line is about to do.
+ */
+export interface Inspect {
+  type: 'inspect';
+}
+export interface PausedAnswer {
+  protocol: number;
+  reply: PausedFrame | Evaluated | Refused;
+}
+/**
+ * A paused frame.
+ */
+export interface PausedFrame {
+  function: string;
+  left_out: number;
+  products: Product[];
+  site: Site;
+  tensors: FrameTensor[];
+  torch: boolean;
+  type: 'frame';
+  unknown: string | null;
+}
+/**
+ * A matmul that the line is about to compute: a layer's call, `F.linear` or `@`.
+ */
+export interface Product {
+  error: Failure | null;
+  expression: string;
+  line: number | null;
+  name: string;
+  operands: Operands;
+  state: 'ahead' | 'raised' | 'running';
+  unknown: string | null;
+  words: string;
+}

@@ -7,9 +7,10 @@ import dis
 import functools
 import itertools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import CodeType, FrameType
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -62,6 +63,8 @@ class Caller:
     swapped: bool
     """Whether `torch.func.functional_call` has put other tensors into the module for the time of the call."""
     text: Text
+    spaces: tuple[Mapping[str, Any], ...] | None = None
+    """The namespaces of the frame, nearest first, where somebody else has read them already."""
 
 
 def caller(frame: FrameType) -> Caller:
@@ -80,7 +83,7 @@ def until_user(frame: FrameType) -> list[FrameType]:
     at: FrameType | None = frame
     while at is not None:
         found.append(at)
-        if not _in_torch(at):
+        if not is_torchs(at):
             return found
         at = at.f_back
     return [frame]
@@ -96,7 +99,8 @@ def words_of_call(frame: FrameType) -> Text:
     return _text(frame.f_code, frame.f_code.co_filename, frame.f_lasti)
 
 
-def _in_torch(frame: FrameType) -> bool:
+def is_torchs(frame: FrameType) -> bool:
+    """Whether the frame runs code of torch's own."""
     return frame.f_code.co_filename.startswith(TORCH)
 
 
@@ -148,7 +152,7 @@ def _text(code: CodeType, file: str, instruction: int) -> Text:
     if found.line is None:
         return Text(file, first)
     place = Text(file, first, found.line, target=_stored(code, instruction))
-    return place if found.words is None else _with_words(place, found.words)
+    return place if found.words is None else with_words(place, found.words)
 
 
 def _stored(code: CodeType, instruction: int) -> str | None:
@@ -160,7 +164,8 @@ def _stored(code: CodeType, instruction: int) -> str | None:
     return str(name) if str(name).isidentifier() else None  # pytest stores what it takes apart as `@py_assert1`
 
 
-def _with_words(place: Text, words: str) -> Text:
+def with_words(place: Text, words: str) -> Text:
+    """The place of a call with its words taken apart."""
     node = parsed(words)
     if not isinstance(node, ast.Call):
         return place

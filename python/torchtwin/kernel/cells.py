@@ -77,14 +77,18 @@ class Cells:
 
     def site(self, text: Text) -> Site:
         """The place of a call: a cell if one ran under this file name, else the file."""
-        cell = self._by_file.get(text.file)
-        if cell is None and text.file.startswith("<") and self.running is not None:
+        return self.site_of(text.file, text.line, text.source)
+
+    def site_of(self, file: str, line: int, source: str | None) -> Site:
+        """The same of a line whose words are `source`."""
+        cell = self._by_file.get(file)
+        if cell is None and file.startswith("<") and self.running is not None:
             # `%%time` and its like compile the body under a name of their own, without lines to show
             return Site(cell_id=self.running.id, execution_count=self.running.execution_count)
         if cell is None:
-            return Site(file=text.file, line=text.line, source=text.source)
-        line = text.line + cell.offset
-        return Site(cell_id=cell.id, execution_count=cell.execution_count, line=line, source=text.source)
+            return Site(file=file, line=line, source=source)
+        line += cell.offset
+        return Site(cell_id=cell.id, execution_count=cell.execution_count, line=line, source=source)
 
 
 def _within(outer: Cell, inner: Cell) -> Cell:

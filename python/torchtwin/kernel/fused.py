@@ -23,6 +23,7 @@ from torch.jit._builtins import _register_builtin
 
 from torchtwin.kernel.kinds import is_module
 from torchtwin.kernel.standin import StandIn, called_from
+from torchtwin.kernel.tap import is_reporting_elsewhere
 
 LINEARS = {"_transformer_encoder_layer_fwd": 4, "_native_multi_head_attention": 2}
 """What torch's layers look up in `torch` when they run, and how many calls of `F.linear` each replaces."""
@@ -145,7 +146,9 @@ class _Fused(StandIn):
             # A bare `raise` adds no entry for this frame: the user's traceback ends where it would without us.
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
             raise
-        if operands and type(operands[0]) is Tensor:  # nothing was computed of a tracer's
+        if (
+            operands and type(operands[0]) is Tensor and not is_reporting_elsewhere()
+        ):  # nothing was computed of a tracer's
             self._ran(sys._getframe(1), self._name)
         return output
 

@@ -48,8 +48,8 @@ class TwinMagics(Magics):
 
         `%twin` says what is watched; `%twin on|off|clear|report`; `%twin mode auto|every|shapes` sets which calls are
         checked (`%twin mode auto 5%` of the running time); `%twin a == b` compares two results; `%twin a` tells what is
-        known of one; `%%twin` runs the cell, checks all its calls and reports them; `%%twin --assert` fails it if one
-        differs.
+        known of one; `%twin here` shows the tensors and what the next line will compute; `%%twin` runs the cell, checks
+        all its calls and reports them; `%%twin --assert` fails it if one differs.
         """
         if cell is not None:  # called by code, as an exported notebook does; a cell's own `%%twin` is rewritten before
             self._shell.run_cell(f"%%twin {line}\n{cell}").raise_error()

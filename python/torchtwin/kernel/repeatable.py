@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 import torch
@@ -86,12 +86,23 @@ def _arguments(call: ast.Call) -> list[ast.expr]:
     return [*call.args, *(keyword.value for keyword in call.keywords)]
 
 
+def pure_name(function: ast.expr, resolve: Resolve) -> str | None:
+    """The name of a function of torch's own that neither draws nor changes anything, unless by a second argument."""
+    name = _name_in_torch(function, resolve)
+    return name if name in _PURE or name in _PURE_OF_ONE_ARGUMENT else None
+
+
+def pure_method(name: str, arguments: Sized) -> bool:
+    """Whether a tensor's own method of that name neither draws nor changes anything."""
+    return name in _PURE or (name in _PURE_OF_ONE_ARGUMENT and not len(arguments))
+
+
 def _is_pure(call: ast.Call, resolve: Resolve) -> bool:
     name = _name_in_torch(call.func, resolve)
     if any(keyword.arg in (None, "out") for keyword in call.keywords):
         return False
     if name is None and isinstance(call.func, ast.Attribute) and _gives_a_tensor(call.func.value, resolve):
-        return call.func.attr in _PURE or (call.func.attr in _PURE_OF_ONE_ARGUMENT and not _arguments(call))
+        return pure_method(call.func.attr, _arguments(call))
     return name in _PURE or (name in _PURE_OF_ONE_ARGUMENT and len(_arguments(call)) == 1)
 
 

@@ -19,7 +19,7 @@ MAX_SENT = 1_000
 """Calls in the MIME payload."""
 MAX_WITH_VALUES = 100
 """Of these, so many carry their elements."""
-WORDS = "on | off | mode auto|every|shapes | clear | report"
+WORDS = "on | off | mode auto|every|shapes | clear | report | here"
 
 
 class Report:

@@ -5,10 +5,22 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 from torchtwin.kernel.report_columns import clean, elide, width
 from torchtwin.kernel.words import parsed
-from torchtwin.protocol import Call, Operand
+from torchtwin.protocol import Failure, Operand, Operands
+
+
+class Told(Protocol):
+    """What a formula needs of a call, or of one that is still to come."""
+
+    @property
+    def expression(self) -> str: ...
+    @property
+    def operands(self) -> Operands: ...
+    @property
+    def error(self) -> Failure | None: ...
 
 
 @dataclass(frozen=True)
@@ -25,7 +37,7 @@ class Term:
     """Indices of the dimensions that do not fit."""
 
 
-def terms(call: Call) -> list[Term]:
+def terms(call: Told) -> list[Term]:
     """The formula term by term, in the words of the expression where it has the usual form, else by operand name."""
     o = call.operands
     operands = [("@", "input", o.input), ("@", "weight_t", o.weight_t), ("+", "bias", o.bias)]
@@ -42,7 +54,7 @@ def terms(call: Call) -> list[Term]:
     return found if o.output is None else [*found, Term("->", o.output.name, o.output.shape)]
 
 
-def _described(call: Call, role: str, operand: Operand | None) -> tuple[list[int] | None, int | None, frozenset[int]]:
+def _described(call: Told, role: str, operand: Operand | None) -> tuple[list[int] | None, int | None, frozenset[int]]:
     """Nothing is known of what is no tensor, as a list that was passed."""
     if operand is None:
         return None, None, frozenset()
@@ -55,7 +67,7 @@ def _inner(role: str, operand: Operand) -> int | None:
     return len(operand.shape) - 1 if role == "input" else 0
 
 
-def _clashes(call: Call, role: str) -> frozenset[int]:
+def _clashes(call: Told, role: str) -> frozenset[int]:
     if call.error is None:
         return frozenset()
     direct = {it.dim for it in call.error.clash if it.operand == role}
@@ -78,6 +90,11 @@ def column_widths(row: list[Term], names: list[str]) -> list[int]:
 
 def shape_text(term: Term) -> str:
     return "?" if term.shape is None else str(list(term.shape))
+
+
+def shape_list(shape: list[int]) -> str:
+    """`[2, ?]`: of a nested tensor, whose parts differ there."""
+    return f"[{', '.join('?' if size < 0 else str(size) for size in shape)}]"
 
 
 def split(expression: str) -> list[str]:

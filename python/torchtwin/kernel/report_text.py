@@ -15,7 +15,7 @@ from torchtwin.kernel.report_model import (
     headline,
     place,
 )
-from torchtwin.kernel.report_terms import Term, column_widths, names_that_fit, shape_text, terms
+from torchtwin.kernel.report_terms import Term, Told, column_widths, names_that_fit, shape_text, terms
 from torchtwin.protocol import Call, Comparison, Failure
 
 COLUMNS = 80
@@ -44,9 +44,9 @@ def comparison_text(comparison: Comparison) -> str:
 def _block(fold: Fold) -> Iterator[str]:
     call = fold.shown
     yield from _head(fold)
-    yield from _formula(terms(call), clean(call.expression))
+    yield from formula(call)
     if call.error is not None:
-        yield from _failure(call.error)
+        yield from failure(call.error)
     else:
         lines = list(fold.lines())
         room = max(16, *(width(_label(line)) for line in lines))
@@ -63,8 +63,9 @@ def _head(fold: Fold) -> Iterator[str]:
     yield from beside(name, shorten_path(clean(place(call.site)), 60), COLUMNS)
 
 
-def _formula(row: list[Term], expression: str) -> Iterator[str]:
+def formula(call: Told) -> Iterator[str]:
     """Two lines, shapes under operands; for very long ones a line for each operand."""
+    row, expression = terms(call), clean(call.expression)
     names = names_that_fit(row, _ROOM)
     if not row:
         yield _INDENT + elide(expression, _ROOM)
@@ -113,7 +114,8 @@ def _verdict(line: Line, room: int) -> Iterator[str]:
         yield from hang(" " * len(head), clean(remark), COLUMNS)
 
 
-def _failure(error: Failure) -> Iterator[str]:
+def failure(error: Failure) -> Iterator[str]:
+    """Why it does not fit, and what would."""
     yield from hang(_INDENT, clean(error.explanation), COLUMNS)
     for suggestion in error.suggestions[:MAX_SUGGESTIONS]:
         yield from hang(f"{_INDENT}* ", clean(suggestion), COLUMNS)

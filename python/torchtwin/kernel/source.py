@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import CodeType
 
+from torchtwin.kernel import texts
 from torchtwin.kernel.compiling import UNREADABLE, compiled
-from torchtwin.kernel.texts import text_of
 from torchtwin.kernel.words import in_one_line
 
 Span = tuple[int, int, int, int]
@@ -42,8 +42,8 @@ def written(code: CodeType, line: int, span: Span | None) -> Written:
     """
     file = code.co_filename
     if _was_filed_with_its_code(file):
-        lines = _lines(text_of(file) or "".join(linecache.getlines(file)))
-        return Written(_line(lines, line), _cut(lines, span))
+        known = lines(texts.text_of(file) or "".join(linecache.getlines(file)))
+        return Written(_line(known, line), cut(known, span))
     found = _proven(code, line, span)
     if found.line is None:
         linecache.checkcache(file)  # it may hold an older text than was imported
@@ -51,12 +51,35 @@ def written(code: CodeType, line: int, span: Span | None) -> Written:
     return found
 
 
+def text_of(code: CodeType) -> str:
+    """The text that `code` seems to be compiled from; `runs` says whether a part of it is what runs."""
+    file = code.co_filename
+    if _was_filed_with_its_code(file):
+        return texts.text_of(file) or "".join(linecache.getlines(file))
+    linecache.checkcache(file)
+    return "".join(linecache.getlines(file))
+
+
+def runs(code: CodeType, text: str, span: Span) -> bool:
+    """Whether the words at `span` of the text compile to the very instructions that `code` has there."""
+    if _was_filed_with_its_code(code.co_filename):
+        return True
+    first, last, start, end = span
+
+    def within(steps: Iterator[_Step]) -> list[_Step]:
+        return [it for it in steps if (first, start) <= it.begins and it.ends <= (last, end)]
+
+    done = _done(within(_steps(code)))
+    others = _codes(text, code.co_filename).get(_name(code), ())
+    return done != [] and any(_done(within(_steps(other))) == done for other in others)
+
+
 def _was_filed_with_its_code(file: str) -> bool:
     entry = linecache.cache.get(file)
-    return text_of(file) is not None or (entry is not None and len(entry) == 4 and entry[1] is None)
+    return texts.text_of(file) is not None or (entry is not None and len(entry) == 4 and entry[1] is None)
 
 
-def _lines(text: str) -> list[str]:
+def lines(text: str) -> list[str]:
     """As Python's parser ends them; `str.splitlines` knows more ends."""
     return list(io.StringIO(text, newline=None))
 
@@ -65,7 +88,7 @@ def _line(lines: list[str], number: int) -> str | None:
     return lines[number - 1].strip() if 0 < number <= len(lines) else None
 
 
-def _cut(lines: list[str], span: Span | None) -> str | None:
+def cut(lines: list[str], span: Span | None) -> str | None:
     """A piece of source; null where there is none."""
     if span is None:
         return None
@@ -85,18 +108,18 @@ def _cut(lines: list[str], span: Span | None) -> str | None:
 
 def _proven(code: CodeType, line: int, span: Span | None) -> Written:
     text = "".join(linecache.getlines(code.co_filename))
-    lines, ran = _lines(text), list(_steps(code))
+    known, ran = lines(text), list(_steps(code))
     others = [list(_steps(other)) for other in _codes(text, code.co_filename).get(_name(code), ())]
 
     def is_proven(chosen: Callable[[list[_Step]], list[_Step]]) -> bool:
         done = _done(chosen(ran))
         return done != [] and any(_done(chosen(other)) == done for other in others)
 
-    words = _cut(lines, span)
+    words = cut(known, span)
     if span is not None and (words is None or not is_proven(lambda steps: _of_words(steps, span))):
         return Written()
     if is_proven(lambda steps: [step for step in steps if step.begins[0] == line]):
-        return Written(_line(lines, line), words)
+        return Written(_line(known, line), words)
     return Written(None if words is None else in_one_line(words), words)
 
 

@@ -59,6 +59,11 @@ def reporting_to(observer: Observer) -> Iterator[None]:
         _elsewhere.observer = before
 
 
+def is_reporting_elsewhere() -> bool:
+    """Whether the calls that this thread makes are none of the watch's."""
+    return _elsewhere.observer is not None
+
+
 class _Nobody:
     def returned(self, *call: object) -> None: ...
 

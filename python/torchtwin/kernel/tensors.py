@@ -41,7 +41,7 @@ class TensorTable:
     @quietly  # a look at a subclass would be a call of the user's code
     def after_cell(self, names: Mapping[str, Any]) -> Tensors:
         """The rows, in the order in which the names were bound first."""
-        tensors = {name: value for name, value in shown(names) if is_tensor(value) and _can_be_described(value)}
+        tensors = {name: value for name, value in shown(names) if is_tensor(value) and can_be_described(value)}
         sharing = _sharing(tensors, names)
         outputs = self._outputs()
         rows = [self._row(name, tensor, sharing, outputs) for name, tensor in list(tensors.items())[:MAX_ROWS]]
@@ -58,7 +58,7 @@ class TensorTable:
             dtype=dtype_name(tensor),
             device=str(tensor.device),
             requires_grad=tensor.requires_grad,
-            has_grad=_grad(tensor) is not None,
+            has_grad=gradient(tensor) is not None,
             shares=others[:MAX_SHARES],
             output_of=outputs.get(id(tensor)),
             changed=self._changed(name, tensor),
@@ -70,17 +70,17 @@ class TensorTable:
 
 
 def _seen(tensor: Tensor) -> _Seen:
-    gradient = _grad(tensor)
-    of_gradient = (None, None) if gradient is None else (id(gradient), version(gradient))
+    its = gradient(tensor)
+    of_gradient = (None, None) if its is None else (id(its), version(its))
     return id(tensor), version(tensor), _storage(tensor), *of_gradient
 
 
-def _grad(tensor: Tensor) -> Tensor | None:
+def gradient(tensor: Tensor) -> Tensor | None:
     """`.grad` without the warning that torch gives for a tensor that is no leaf."""
     return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
 
 
-def _can_be_described(tensor: Tensor) -> bool:
+def can_be_described(tensor: Tensor) -> bool:
     """A lazy layer's parameter has no shape yet, and a tracer's stand-in must not be asked for one."""
     if is_lazy(tensor):
         return False

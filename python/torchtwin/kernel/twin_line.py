@@ -20,7 +20,7 @@ MODE_HELP = (
     "%twin mode takes `auto` (as many calls are checked as 3 % of the running time allow; `%twin mode auto 5%` sets "
     "another share), `every` (each call is checked) or `shapes` (none is, calls are recorded only); {!r} was not used."
 )
-WORDS = ("on", "off", "mode", "clear", "report")
+WORDS = ("on", "off", "mode", "clear", "report", "here")
 
 
 class TwinLine:
@@ -50,7 +50,9 @@ class TwinLine:
 
     def _word(self, word: str) -> None:
         first, _, rest = word.partition(" ")
-        if word == "report":
+        if word == "here" and word not in self._shell.user_ns:
+            self._here()
+        elif word == "report":
             self.report(0, self._session.latest(MAX_CALLS))
         elif first == "mode" and (_is_a_mode(rest) or "mode" not in self._shell.user_ns):
             self._mode(rest)
@@ -72,6 +74,11 @@ class TwinLine:
         if chosen[0] is not None:
             self._cells.keep_mode(chosen[0])
         self._summarise()
+
+    def _here(self) -> None:
+        from torchtwin.kernel.paused.here import show  # seldom needed
+
+        show(sys._getframe())
 
     def _summarise(self) -> None:
         print(summary(self._session.state(), self._session.calls(), self._session.recorder.alike))

@@ -30,7 +30,7 @@ class View:
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
-        self._scopes = visible(caller.frame)
+        self._scopes = visible(caller.frame) if caller.spaces is None else list(caller.spaces)
         self.module = self._words_for_the_module()
         """The user's words for the module whose `forward` runs, if they do lead to it."""
         self.is_function_call = caller.route == "function" and self._resolve(caller.text.callee) is functional.linear

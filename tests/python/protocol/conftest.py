@@ -85,10 +85,38 @@ def replies() -> list[p.Reply]:
     return [p.Pages(page()), p.Done(), terms, p.Refused("gone", "`x` no longer exists")]
 
 
+def paused_requests() -> list[p.PausedRequest]:
+    return [p.Inspect(), p.Evaluate("fc.weight.grad - w.grad", 2.5)]
+
+
+def paused_replies() -> list[p.PausedReply]:
+    call = full_call()
+    read = p.Statistics(-1.0, "inf", "nan", 1, 1, 262_144, 4_000_000)
+    rows = [
+        p.FrameTensor("x", "local", [1, -1], "float32", "cuda:0", True, True, read, None),
+        p.FrameTensor("m", "global", [2], "float32", "meta", False, False, None, "it holds no values"),
+    ]
+    ahead = p.Product("fc(x)", "fc", call.expression, call.operands, "ahead", 9, call.error, None)
+    other = p.Product(
+        "fc(y)", "fc", "", p.Operands(None, None, None, None, None), "running", None, None, "`y` is not yet"
+    )
+    error = p.EvaluationError("SyntaxError", "'(' was never closed", 2, 1)
+    shown = {"unread": None, "table_of": [0], "changed": ["`x`, in place"], "seconds": 0.5}
+    return [
+        p.PausedFrame(call.site, "forward", True, rows, 3, [ahead, other], "its source is not known"),
+        p.Evaluated("fc(x", None, None, None, table=None, text=None, error=error, **shown),
+        p.Evaluated(
+            "x", "torch.Tensor", call.operands.input, read, table=[[1.0, "nan"]], text=None, error=None, **shown
+        ),
+        p.Refused("invalid", "Object missing required field `type`"),
+    ]
+
+
 def messages() -> list[Any]:
     asked = [p.Asked(str(index), request) for index, request in enumerate(requests())]
     answered = [p.Answered(str(index), reply) for index, reply in enumerate(replies())]
-    return [page(), *asked, *answered]
+    paused = [p.PausedAnswer(p.PROTOCOL, reply) for reply in paused_replies()]
+    return [page(), *asked, *answered, *paused_requests(), *paused]
 
 
 @pytest.fixture(
@@ -103,7 +131,8 @@ def message(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def examples() -> dict[Any, list[Any]]:
     """The members of each union that have an example."""
-    return {p.Event: events(), p.Request: requests(), p.Reply: replies()}
+    unions = {p.Event: events(), p.Request: requests(), p.Reply: replies()}
+    return {**unions, p.PausedRequest: paused_requests(), p.PausedReply: paused_replies()}
 
 
 @pytest.fixture

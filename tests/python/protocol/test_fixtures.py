@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from torchtwin.protocol import Page, Reply, Request
+from torchtwin.protocol import Page, PausedAnswer, PausedRequest, Reply, Request
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 KINDS: dict[str, Any] = {"page": Page, "reply": Reply, "request": Request}
+KINDS |= {"paused-request": PausedRequest, "paused-answer": PausedAnswer}
 VALID = sorted(FIXTURES.glob("*.json"))
 INVALID = sorted(FIXTURES.glob("invalid/*.json"))
 

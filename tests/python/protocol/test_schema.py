@@ -47,6 +47,7 @@ def test_the_schema_holds_the_constants_that_typescript_reads() -> None:
         "COMM_ID": "torchtwin-records",
         "QUERY_TARGET": "torchtwin.query",
         "MIME_TYPE": "application/vnd.torchtwin.v1+json",
+        "PAUSED_ASK": p.PAUSED_ASK,
     }
 
 

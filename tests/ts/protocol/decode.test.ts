@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { decodePage, decodeReply } from '../../../src/protocol';
+import { decodeAnswer, decodePage, decodeReply } from '../../../src/protocol';
 import { fixture, fixtures } from '../fixtures';
 
-const decoders: Record<string, typeof decodePage | typeof decodeReply> = { page: decodePage, reply: decodeReply };
+type Decoder = typeof decodePage | typeof decodeReply | typeof decodeAnswer;
+const decoders: Record<string, Decoder> = { page: decodePage, reply: decodeReply, 'paused-answer': decodeAnswer };
 
 function decode(path: string) {
   const { kind, value } = fixture(path);
@@ -12,9 +13,12 @@ function decode(path: string) {
 }
 
 describe('messages of this version', () => {
-  test.each([...fixtures('', 'page'), ...fixtures('', 'reply')])('%s is read', (path) => {
-    expect(decode(path).type).toBe('ok');
-  });
+  test.each([...fixtures('', 'page'), ...fixtures('', 'reply'), ...fixtures('', 'paused-answer')])(
+    '%s is read',
+    (path) => {
+      expect(decode(path).type).toBe('ok');
+    },
+  );
 
   test('a page keeps every event and its numbers', () => {
     const { value } = fixture('page-exercise.json');
@@ -39,6 +43,24 @@ test('an answer of compare is read with its gradients', () => {
   });
 });
 
+describe('the answer of a paused frame', () => {
+  test('keeps its tensors and what the line will do', () => {
+    expect(decodeAnswer(fixture('paused-answer-frame.json').value)).toMatchObject({
+      value: { type: 'frame', tensors: [{ name: 'h', statistics: { max: 1 } }, {}], products: [{ state: 'ahead' }] },
+    });
+  });
+
+  test('of another protocol is not read', () => {
+    const { value } = fixture('paused-answer-evaluated.json');
+    expect(decodeAnswer({ ...value, protocol: 2 })).toEqual({ type: 'other-protocol', protocol: 2 });
+  });
+
+  test('of an unknown kind is refused', () => {
+    const decoded = decodeAnswer({ protocol: 1, reply: { type: 'perhaps' } });
+    expect(decoded).toMatchObject({ type: 'error', error: { where: '/reply/type' } });
+  });
+});
+
 describe('broken messages', () => {
   test.each(fixtures('invalid'))('%s is refused for the reason it names', (path) => {
     const { where, typescript } = fixture(path);
@@ -57,6 +79,7 @@ describe('broken messages', () => {
   test.each([null, undefined, 3, 'page', [], {}])('%j is no page and no reply', (value) => {
     expect(decodePage(value).type).toBe('error');
     expect(decodeReply(value).type).toBe('error');
+    expect(decodeAnswer(value).type).toBe('error');
   });
 });
 

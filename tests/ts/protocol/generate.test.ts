@@ -20,6 +20,14 @@ test('the checks need no eval, which a strict Content-Security-Policy forbids', 
   expect(text).not.toMatch(/\beval\(|new Function|require\(/);
 });
 
+test.each(fixtures('', 'paused-request'))('%s is a question to a paused frame', (path) => {
+  const ajv = new Ajv2020({ strict: false });
+  const { Inspect, Evaluate } = schema.$defs;
+  const check = ajv.compile({ oneOf: [Inspect, Evaluate] });
+  expect(check(fixture(path).value)).toBe(true);
+  expect(check({ type: 'perhaps' })).toBe(false);
+});
+
 test.each(fixtures('', 'request'))('%s is a request of the wire', (path) => {
   const ajv = new Ajv2020({ strict: false });
   const check = ajv.compile({ ...schema, $ref: '#/$defs/Asked' });

@@ -149,7 +149,7 @@ def test_the_summary_tells_state_counts_and_words(make: Any) -> None:
         "Torchtwin 0.1.0: watching, torch 2.13.0",
         "2 calls: 1 failed, 1 agrees",
         "mode auto: as many calls are checked as 3 % of the running time allow",
-        "%twin on | off | mode auto|every|shapes | clear | report",
+        "%twin on | off | mode auto|every|shapes | clear | report | here",
     ]
 
 
