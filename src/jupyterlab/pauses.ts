@@ -57,7 +57,7 @@ export class Pauses {
     if (!success) {
       throw new Error(reasonOf(message ?? ''));
     }
-    return pausedAnswer(body.result);
+    return readable(body.result);
   }
 
   dispose(): void {
@@ -118,6 +118,15 @@ function isSame(one: Frame, other: Frame): boolean {
 
 const NO_HELPER = 'Torchtwin isn’t installed in this kernel, so nothing more is known of this frame.';
 const OLD_HELPER = 'The Torchtwin of this kernel is older than this page: it can’t tell what is in this frame.';
+
+/** debugpy may tell an error as if it were the result. */
+function readable(result: string): unknown {
+  try {
+    return pausedAnswer(result);
+  } catch {
+    throw new Error(reasonOf(result));
+  }
+}
 
 /** Why the expression raised, from a traceback. */
 function reasonOf(traceback: string): string {

@@ -122,6 +122,17 @@ describe('a question', () => {
     await expect(answer).rejects.toThrow(why);
   });
 
+  test.each([
+    [`ModuleNotFoundError("No module named 'torchtwin'")`, /isn’t installed in this kernel/],
+    ["''", /gave no answer|''/],
+  ])('that is answered by %j is told why', async (result, why) => {
+    const { service, pauses } = followed();
+    service.stops(frame(7));
+    const answer = pauses.ask('k1', 1, INSPECT);
+    service.answers[0]?.resolve({ success: true, body: { result } });
+    await expect(answer).rejects.toThrow(why);
+  });
+
   test('to a frame that is left, or of another kernel, is not asked at all', async () => {
     const { service, pauses } = followed();
     service.stops(frame(7));
