@@ -4,10 +4,11 @@ import { PathExt } from '@jupyterlab/coreutils';
 import { Signal } from '@lumino/signaling';
 
 import { type Host, type HostMessage, type KernelStatus, type KernelView, RequestError } from '../panel/host';
-import type { Mode, Request, Site } from '../protocol';
+import type { Mode, PausedRequest, Request, Site } from '../protocol';
 import type { Focus } from './focus';
 import type { Kernels } from './kernels';
 import type { KernelLink } from './link';
+import type { Pauses } from './pauses';
 import { reveal } from './reveal';
 
 type Listener = (message: HostMessage) => void;
@@ -18,10 +19,13 @@ export class JupyterHost implements Host {
     private readonly app: JupyterFrontEnd,
     private readonly focus: Focus,
     private readonly kernels: Kernels,
+    private readonly pauses: Pauses,
   ) {
     focus.changed.connect(this.announce, this);
     kernels.changed.connect(this.announce, this);
+    kernels.changed.connect(this.leaveTheDead, this);
     kernels.paged.connect(this.pass, this);
+    pauses.changed.connect(this.tellPause, this);
   }
 
   /** Disposing twice is safe. */
@@ -35,6 +39,9 @@ export class JupyterHost implements Host {
     const own: Listener = (message) => listener(message);
     this.listeners.add(own);
     own({ type: 'focus', kernel: this.view() });
+    if (this.pauses.current) {
+      own({ type: 'pause', ...this.pauses.current });
+    }
     return () => {
       this.listeners.delete(own);
     };
@@ -42,6 +49,10 @@ export class JupyterHost implements Host {
 
   request(kernel: string, request: Request): Promise<unknown> {
     return this.reach(kernel, (link) => link.ask(request));
+  }
+
+  askPaused(kernel: string, stop: number, request: PausedRequest): Promise<unknown> {
+    return this.pauses.ask(kernel, stop, request);
   }
 
   load(kernel: string): Promise<void> {
@@ -98,6 +109,25 @@ export class JupyterHost implements Host {
     this.tell({ type: 'page', kernel, page });
   }
 
+  private tellPause(): void {
+    const now = this.pauses.current;
+    if (this.paused !== null && this.paused !== now?.kernel) {
+      this.tell({ type: 'pause', kernel: this.paused, stop: null });
+    }
+    if (now) {
+      this.tell({ type: 'pause', ...now });
+    }
+    this.paused = now?.kernel ?? null;
+  }
+
+  /** A process that has ended stands nowhere any more, whatever the debugger still shows. */
+  private leaveTheDead(): void {
+    const link = this.pauses.current && this.kernels.link(this.pauses.current.kernel);
+    if (link?.restarting || link?.status.type === 'dead') {
+      this.pauses.leave();
+    }
+  }
+
   private tell(message: HostMessage): void {
     for (const listener of [...this.listeners]) {
       listener(message);
@@ -106,6 +136,8 @@ export class JupyterHost implements Host {
 
   private readonly listeners = new Set<Listener>();
   private told = '';
+  /** The kernel of which a pause was told. */
+  private paused: string | null = null;
 }
 
 function nameOf({ path, name, type }: ISessionContext): string {

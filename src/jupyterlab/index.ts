@@ -1,16 +1,19 @@
 import { ILabShell, ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IConsoleTracker } from '@jupyterlab/console';
+import { IDebugger } from '@jupyterlab/debugger';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { AutoLoad } from './autoload';
+import { cellWith } from './cells';
 import { Focus } from './focus';
 import { Handshake } from './handshake';
 import { JupyterHost } from './host';
 import { Kernels } from './kernels';
 import { addOpenCommand, OPEN, place } from './open';
+import { Pauses } from './pauses';
 import { PANEL_ID, SidePanel } from './side-panel';
 
 const PLUGIN_ID = 'torchtwin:plugin';
@@ -27,6 +30,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     ICommandPalette,
     ISettingRegistry,
     ITranslator,
+    IDebugger,
   ],
   activate,
 };
@@ -40,15 +44,17 @@ async function activate(
   palette: ICommandPalette | null,
   settings: ISettingRegistry | null,
   translator: ITranslator | null,
+  debuggerService: IDebugger | null,
 ): Promise<void> {
   const trans = (translator ?? nullTranslator).load('torchtwin');
   const autoLoad = new AutoLoad();
   const kernels = new Kernels(autoLoad);
   const focus = new Focus(app.shell);
-  const host = new JupyterHost(app, focus, kernels);
+  const pauses = new Pauses((kernel, fits) => cellWith(kernels.sources(kernel), fits));
+  const host = new JupyterHost(app, focus, kernels, pauses);
   const panel = new SidePanel(host, trans);
   panel.disposed.connect(() => {
-    for (const part of [host, focus, kernels]) part.dispose();
+    for (const part of [host, focus, kernels, pauses]) part.dispose();
   });
   const handshake = new Handshake(app.serviceManager.serverSettings, trans);
 
@@ -63,6 +69,9 @@ async function activate(
       kernels.watch(source);
     });
     tracker?.widgetAdded.connect((_, source) => kernels.watch(source));
+  }
+  if (debuggerService) {
+    pauses.follow(debuggerService);
   }
   kernels.connected.connect(() => void handshake.check());
   void app.restored.then(() => focus.look());

@@ -1,5 +1,5 @@
 import { type Host, type HostMessage, type KernelView, RequestError } from '../panel/host';
-import type { Mode, Request, Site } from '../protocol';
+import type { Mode, PausedRequest, Request, Site } from '../protocol';
 import { type Api, type KernelRow, ServerError } from './api';
 import { Live, type Socket } from './live';
 
@@ -41,6 +41,10 @@ export class PageHost implements Host {
       if (error instanceof ServerError && error.status === 0) throw new RequestError('disconnected', error.message);
       throw error;
     }
+  }
+
+  askPaused(_kernel: string, _stop: number, _request: PausedRequest): Promise<unknown> {
+    return Promise.reject(new RequestError('disconnected', ONLY_RECORDS)); // no debugger reports its stops here
   }
 
   load(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Mode, Request, Site } from '../protocol';
+import type { Mode, PausedRequest, Request, Site } from '../protocol';
 
 /**
  * How far the way to a kernel is. `ready` means that pages may come and requests may be asked. A connection that was
@@ -30,7 +30,20 @@ export interface KernelView {
   restarting: boolean;
 }
 
-export type HostMessage = { type: 'focus'; kernel: KernelView } | { type: 'page'; kernel: string; page: unknown };
+/** Where a debugger has stopped the kernel, or the frame that a person has chosen there. */
+export interface Stop {
+  /** Another one for each stop and each frame; the same where the same frame may have changed. */
+  number: number;
+  /** As the debugger says; what the kernel itself says of the frame is more. */
+  function: string;
+  site: Site;
+}
+
+/** `pause`: a debugger has stopped the kernel; null: it runs, or the debugger tells nothing of it any more. */
+export type HostMessage =
+  | { type: 'focus'; kernel: KernelView }
+  | { type: 'page'; kernel: string; page: unknown }
+  | { type: 'pause'; kernel: string; stop: Stop | null };
 
 /** Why a request came to nothing. */
 export class RequestError extends Error {
@@ -48,10 +61,15 @@ export class RequestError extends Error {
  * The host sends the pages of every kernel that it sees, in focus or not, undecoded; it never asks by itself.
  */
 export interface Host {
-  /** Calls `listener` at once with the kernel in focus, then on every change. Returns the way to stop. */
+  /** Calls `listener` at once with the kernel in focus and the pause, then on every change. Returns the way to stop. */
   subscribe(listener: (message: HostMessage) => void): () => void;
   /** Asks the kernel. Rejects with `RequestError`: `busy` after a time-out, `disconnected` when there is none. */
   request(kernel: string, request: Request): Promise<unknown>;
+  /**
+   * Asks the frame of a stop, and gives the answer, undecoded. Rejects when the kernel has gone on, and with the reason
+   * where the kernel has nobody to answer. Waits as long as it takes.
+   */
+  askPaused(kernel: string, stop: number, request: PausedRequest): Promise<unknown>;
   /** Loads the helper into the kernel (`%load_ext torchtwin`), when `autoLoad` is off or has failed. */
   load(kernel: string): Promise<void>;
   /**

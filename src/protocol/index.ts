@@ -1,7 +1,8 @@
-import type { Answered, Asked, Envelope, SetMode, Verdict } from './types';
+import type { Answered, Asked, Envelope, Evaluate, Inspect, SetMode, Verdict } from './types';
 
 export * from './constants';
 export * from './decode';
+export * from './paused';
 export type * from './types';
 
 export type Event = Envelope['event'];
@@ -10,3 +11,5 @@ export type Reply = Answered['reply'];
 /** Which calls are checked. */
 export type Mode = SetMode['mode'];
 export type VerdictKind = Verdict['kind'];
+/** What is asked of a paused frame. */
+export type PausedRequest = Inspect | Evaluate;

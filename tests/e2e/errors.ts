@@ -2,8 +2,9 @@ import type { BrowserContext, ConsoleMessage } from '@playwright/test';
 
 /** What goes wrong in JupyterLab 4.6 and Notebook 7.6 by themselves. */
 const KNOWN = [
-  // Its debugger asks the kernel about itself, and is interrupted by a restart.
-  /^Could not restore the debugger state: Canceled future/,
+  // Its debugger asks the kernel about itself, and is interrupted by a restart, or by another notebook in focus.
+  /^Could not restore the debugger state: (Canceled future|Could not start the debugger: undefined)/,
+  /^Could not restore the debugger state: Cannot read properties of undefined \(reading 'stackFrames'\)/,
   // It knows only the comms that it has created; ours is closed by a helper that is unloaded.
   /^Comm not found for comm id/,
   // Notebook 7 reads settings that are not loaded yet, and gives a command that it has not got. Without us, too.

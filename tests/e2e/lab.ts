@@ -77,6 +77,11 @@ export class Lab {
     return this.panel.getByRole('group', { name: 'Counts' });
   }
 
+  /** What the panel shows of the frame in which a debugger stands. */
+  get paused(): Locator {
+    return this.panel.getByRole('region', { name: 'Paused' });
+  }
+
   async upload(name: string, content: Notebook): Promise<void> {
     await this.send('put', 'contents', this.folder, { type: 'directory' });
     await this.send('put', 'contents', `${this.folder}/${name}`, { type: 'notebook', content });
@@ -168,6 +173,59 @@ export class Lab {
     await this.page.locator('.jp-Cell.jp-mod-active').getByRole('textbox').click();
     await this.page.keyboard.insertText(code);
     await this.page.keyboard.press('Shift+Enter');
+  }
+
+  /** Runs one cell to its end. */
+  async runCell(index: number): Promise<void> {
+    await this.activate(index);
+    await this.page.evaluate(async () => {
+      await window.jupyterapp.commands.execute('notebook:run-cell');
+    });
+  }
+
+  /** Sets one cell going. */
+  async startCell(index: number): Promise<void> {
+    await this.activate(index);
+    await this.command('notebook:run-cell');
+  }
+
+  private async activate(index: number): Promise<void> {
+    await this.page.locator('.jp-Notebook .jp-Cell').nth(index).locator('.jp-InputPrompt').click();
+  }
+
+  async switchDebuggerOn(): Promise<void> {
+    // JupyterLab has it respond to a click only some time after it can be clicked.
+    await expect(async () => {
+      const off = this.page.getByTitle('Enable Debugger');
+      if (await off.isVisible()) await off.click();
+      await expect(this.page.getByTitle('Disable Debugger')).toBeVisible({ timeout: 5000 });
+    }).toPass();
+    await expect(this.page.locator('.cm-breakpoint-gutter').first()).toBeVisible();
+  }
+
+  /** Sets a breakpoint beside a line of a cell, as a person does. */
+  async breakAt(cell: number, line: number): Promise<void> {
+    const gutter = this.page.locator('.jp-Notebook .jp-Cell').nth(cell).locator('.cm-breakpoint-gutter');
+    await gutter.locator('.cm-gutterElement').nth(line).click();
+    await expect(gutter.locator('.cm-breakpoint-icon')).not.toHaveCount(0);
+  }
+
+  /** Waits until the debugger has stopped, and brings the panel to sight, in whose place JupyterLab puts its own. */
+  async seePause(): Promise<void> {
+    await expect(this.callStack.first()).toBeAttached();
+    await this.openPanel();
+    await expect(this.paused).toBeVisible();
+  }
+
+  /** Chooses a frame in JupyterLab's call stack. */
+  async chooseFrame(name: string): Promise<void> {
+    await this.page.getByRole('tab', { name: 'Debugger' }).click();
+    await this.callStack.filter({ hasText: name }).click();
+    await this.openPanel();
+  }
+
+  private get callStack(): Locator {
+    return this.page.locator('.jp-DebuggerCallstackFrame');
   }
 
   async restartKernel(): Promise<void> {

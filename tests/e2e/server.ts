@@ -42,7 +42,11 @@ export async function startServer(former?: Address): Promise<Server> {
   const scratch = mkdtempSync(join(tmpdir(), 'torchtwin-e2e-'));
   const files = join(scratch, 'files');
   mkdirSync(files);
-  addKernel(join(scratch, 'data/kernels/bare'), ['-c', BARE], { display_name: 'Bare', language: 'python' });
+  addKernel(join(scratch, 'data/kernels/bare'), ['-c', BARE], {
+    display_name: 'Bare',
+    language: 'python',
+    metadata: { debugger: true },
+  });
   addKernel(join(scratch, 'data/kernels/unnamed'), ['-m', 'ipykernel_launcher'], { display_name: 'Names no language' });
   askForNoNews(join(scratch, 'config/lab/user-settings/@jupyterlab/apputils-extension'));
   const server = start(scratch, files, former);

@@ -1,11 +1,10 @@
 import { Fragment } from 'react';
-import type { Call } from '../../protocol';
-import { type Dimension, type Term, terms, unspelled } from '../model/expression';
+import { type Dimension, type Term, terms, unspelled, type Written } from '../model/expression';
 import type { Factor } from '../model/gradientShapes';
 import { Formula, Name } from './Code';
 
 /** The expression with the shape of every operand under it. Breaks between operands where it is too long. */
-export function Expression({ call }: { call: Call }) {
+export function Expression({ call }: { call: Written }) {
   return (
     <div className='jp-Torchtwin-expression' title={call.expression}>
       {terms(call).map((term, index) => (
@@ -19,7 +18,7 @@ export function Expression({ call }: { call: Call }) {
 const SHORT = 80;
 
 /** The expression as one would type it, where the drawn operands don't spell it. `only`: if it is so long. */
-export function Spelled({ call, only }: { call: Call; only?: 'short' | 'long' }) {
+export function Spelled({ call, only }: { call: Written; only?: 'short' | 'long' }) {
   const text = unspelled(call);
   const length = text !== null && text.length > SHORT ? 'long' : 'short';
   if (text === null || length !== (only ?? length)) return null;

@@ -1,6 +1,7 @@
 import { useRef, useState } from 'react';
 import type { Call } from '../../protocol';
 import type { CallLog } from '../model/callLog';
+import type { Written } from '../model/expression';
 import { Button } from './Button';
 import { Sentence } from './Code';
 import { useReading } from './context';
@@ -66,7 +67,7 @@ export function FailureCard({ call }: { call: Call }) {
 }
 
 /** Why a call raised, and what would have fitted. */
-export function Explanation({ call }: { call: Call }) {
+export function Explanation({ call }: { call: Written }) {
   if (!call.error) return null;
   const { explanation, suggestions, type, message } = call.error;
   return (

@@ -5,7 +5,7 @@ import { Name } from './Code';
 const OPERATORS: Record<Box['role'], string> = { input: '', weight_t: '@', bias: '+', output: '=' };
 
 /** The matmul as boxes in proportion to their shapes. */
-export function MatmulDrawing({ call }: { call: Call }) {
+export function MatmulDrawing({ call }: { call: Pick<Call, 'operands'> }) {
   const drawn = boxes(call);
   return (
     <div className='jp-Torchtwin-drawing' role='img' aria-label={drawingSentence(call)}>

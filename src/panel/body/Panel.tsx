@@ -9,6 +9,7 @@ import { ModelProvider, ReadingProvider } from './context';
 import { Empty } from './Empty';
 import { Failures } from './Failures';
 import { Head } from './Head';
+import { Paused } from './Paused';
 import { TensorSection } from './TensorTable';
 
 /** The whole panel, drawn from its model. */
@@ -24,13 +25,14 @@ export function PanelBody({ model }: { model: PanelModel }) {
   );
 }
 
-function Content({ snapshot: { view, screen, sync } }: { snapshot: Snapshot }) {
+function Content({ snapshot: { view, screen, sync, pause } }: { snapshot: Snapshot }) {
   const counted = sync && sync.records.session !== null && view.status.type === 'ready';
   const key = `${view.id} ${sync?.records.session}`;
   return (
     <div className='jp-Torchtwin-content' tabIndex={-1} aria-busy={view.restarting}>
       <Boundary of={key}>
         <div>
+          {pause && <Paused key={`paused ${view.id}`} pause={pause} />}
           {counted && (
             <CountsBar
               key={`counts ${key}`}

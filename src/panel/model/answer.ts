@@ -15,16 +15,23 @@ const BUSY = 'The kernel is busy. Try again when the cell has ended.';
 const gone = (why: string) => `These tensors are gone${why ? `: ${why}` : ''}. Run the cell again to look into them.`;
 
 export function answerOf(decoded: Decoded<DecodedReply>): Answer {
-  if (decoded.type === 'error') return failed(`The answer can't be read (${decoded.error.message}).`);
-  if (decoded.type === 'other-protocol')
-    return failed('The kernel runs another version of Torchtwin. Reload the page.');
+  if (decoded.type !== 'ok') return undecodable(decoded);
   const reply = decoded.value;
   if (reply.type === 'element') return { type: 'terms', terms: reply };
   if (reply.type !== 'refused') return { type: 'done' };
   return { ...reply, message: reply.code === 'gone' ? gone(reply.message) : reply.message };
 }
 
-export function refusalOf(error: unknown): Answer {
+export function undecodable(decoded: Exclude<Decoded<unknown>, { type: 'ok' }>): Refusal {
+  if (decoded.type === 'error') return unreadable(decoded.error.message);
+  return failed('The kernel runs another version of Torchtwin. Reload the page.');
+}
+
+export function unreadable(why: string): Refusal {
+  return failed(`The answer can't be read (${why}).`);
+}
+
+export function refusalOf(error: unknown): Refusal {
   if (!(error instanceof RequestError)) return failed(error instanceof Error ? error.message : String(error));
   return { type: 'refused', code: error.code, message: error.code === 'busy' ? BUSY : error.message };
 }

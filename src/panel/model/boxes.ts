@@ -18,7 +18,7 @@ const SMALLEST = 14;
 const UNIT = 20;
 
 /** The boxes of `input @ weight.T + bias = output`, in proportion as far as that can be seen. */
-export function boxes(call: Call): Box[] {
+export function boxes(call: Pick<Call, 'operands'>): Box[] {
   const { input, weight_t, bias, output } = call.operands;
   const tensors = [input, weight_t, bias, output].filter((tensor) => tensor !== null);
   const length = scale(tensors.flatMap(({ shape }) => shape.slice(-2)));
@@ -43,14 +43,14 @@ export function scale(sizes: number[]): (size: number) => number {
 }
 
 /** The drawing in a sentence: `x, 1 by 2, times w.T, 2 by 3, plus b, 1 by 3, gives fc_out, 1 by 3`. */
-export function drawingSentence(call: Call): string {
+export function drawingSentence(call: Pick<Call, 'operands'>): string {
   const [input, weight, bias, output] = (['input', 'weight_t', 'bias', 'output'] as const).map((role) =>
     spoken(call, role),
   );
   return `${input}, times ${weight}${bias ? `, plus ${bias}` : ''}${output ? `, gives ${output}` : ''}`;
 }
 
-function spoken({ operands }: Call, role: Box['role']): string {
+function spoken({ operands }: Pick<Call, 'operands'>, role: Box['role']): string {
   const tensor = operands[role];
   return tensor ? `${tensor.name}, ${tensor.shape.join(' by ') || 'a single number'}` : '';
 }

@@ -1,5 +1,8 @@
 import type { Call, Clash } from '../../protocol';
 
+/** As much of a call as is needed to write it down; that of one yet to be made, too. */
+export type Written = Pick<Call, 'operands' | 'expression' | 'error'>;
+
 type Role = 'input' | 'weight_t' | 'bias' | 'output';
 
 /** One dimension of a shape, and what is to be said about it. */
@@ -20,7 +23,7 @@ const OPERATORS: Record<Role, string> = { input: '', weight_t: '@', bias: '+', o
 const ROLES: Role[] = ['input', 'weight_t', 'bias', 'output'];
 
 /** `x @ w.T + b → fc_out` in parts. The dimensions that must match are marked, or those that clash. */
-export function terms(call: Call): Term[] {
+export function terms(call: Written): Term[] {
   return ROLES.flatMap((role) => {
     const operand = call.operands[role];
     if (!operand) return role === 'input' ? written(call) : [];
@@ -29,23 +32,23 @@ export function terms(call: Call): Term[] {
 }
 
 /** The input as it was written, where it is no tensor: what stands before the weight in the expression. */
-function written({ expression, operands: { weight_t: weight } }: Call): Term[] {
+function written({ expression, operands: { weight_t: weight } }: Written): Term[] {
   const end = weight ? expression.lastIndexOf(` @ ${weight.name}`) : -1;
   return end > 0 ? [{ operator: '', name: expression.slice(0, end), shape: null }] : [];
 }
 
 /** The call's expression where the drawn operands don't spell it: it has casts, or brackets. Else null. */
-export function unspelled(call: Call): string | null {
+export function unspelled(call: Written): string | null {
   const factors = terms(call).filter(({ operator }) => operator !== OPERATORS.output);
   const spelled = factors.map(({ operator, name }) => `${operator} ${name}`.trim()).join(' ');
   return call.expression === spelled ? null : call.expression;
 }
 
-function dimensions(call: Call, role: Role, shape: number[]): Dimension[] {
+function dimensions(call: Written, role: Role, shape: number[]): Dimension[] {
   return shape.map((size, dim) => ({ size, mark: markOf(call, role, dim, shape.length) }));
 }
 
-function markOf(call: Call, role: Role, dim: number, rank: number): Dimension['mark'] {
+function markOf(call: Written, role: Role, dim: number, rank: number): Dimension['mark'] {
   if (call.error) return clashes(call.error.clash, role, dim) ? 'clash' : null;
   return dim === innerDimension(role, rank) ? 'inner' : null;
 }
@@ -60,5 +63,5 @@ function clashes(clash: Clash[], role: Role, dim: number): boolean {
 
 function innerDimension(role: Role, rank: number): number {
   if (role === 'input') return rank - 1;
-  return role === 'weight_t' ? 0 : -1;
+  return role === 'weight_t' ? Math.max(0, rank - 2) : -1;
 }

@@ -4,6 +4,7 @@ import { type Answer, answerOf, refusalOf } from './answer';
 import { eachFrame } from './frame';
 import { type WatchState, watchState } from './head';
 import { KernelSync } from './kernelSync';
+import { Pause } from './pause';
 import { type Screen, screenOf } from './screen';
 
 /** The records of how many kernels are kept; of more, those not in focus for longest are let go. */
@@ -15,6 +16,8 @@ export interface Snapshot {
   screen: Screen;
   watch: WatchState;
   sync: KernelSync | null;
+  /** Where a debugger has stopped the kernel; null where it runs. */
+  pause: Pause | null;
 }
 
 const NO_KERNEL: KernelView = {
@@ -30,6 +33,7 @@ const NO_KERNEL: KernelView = {
 export class PanelModel {
   private view = NO_KERNEL;
   private kernels = new Map<string, KernelSync>();
+  private pauses = new Map<string, Pause>();
   private listeners = new Set<() => void>();
   private current: Snapshot = this.draw();
   private readonly frame = eachFrame(() => this.emit());
@@ -43,8 +47,9 @@ export class PanelModel {
     return () => {
       stop();
       this.frame.cancel();
-      for (const kernel of this.kernels.values()) kernel.dispose();
+      for (const part of [...this.kernels.values(), ...this.pauses.values()]) part.dispose();
       this.kernels.clear();
+      this.pauses.clear();
     };
   }
 
@@ -96,6 +101,7 @@ export class PanelModel {
 
   private receive(message: HostMessage): void {
     if (message.type === 'page') this.kernel(message.kernel).takePage(message.page);
+    else if (message.type === 'pause') this.pauseOf(message.kernel).see(message.stop);
     else this.focus(message.kernel);
     this.frame.request();
   }
@@ -136,11 +142,25 @@ export class PanelModel {
     return kernel;
   }
 
+  private pauseOf(id: string): Pause {
+    const known = this.pauses.get(id);
+    if (known) return known;
+    const pause = new Pause({
+      ask: (stop, request) => this.host.askPaused(id, stop, request),
+      changed: () => this.emit(),
+      later,
+    });
+    this.pauses.set(id, pause);
+    return pause;
+  }
+
   private makeRoom(): void {
     const oldest = [...this.kernels.keys()].find((id) => id !== this.view.id);
     if (this.kernels.size < KERNELS || oldest === undefined) return;
     this.kernels.get(oldest)?.dispose();
     this.kernels.delete(oldest);
+    this.pauses.get(oldest)?.dispose();
+    this.pauses.delete(oldest);
   }
 
   private emit(): void {
@@ -150,9 +170,18 @@ export class PanelModel {
 
   private draw(): Snapshot {
     const sync = this.kernelInFocus();
-    return { view: this.view, screen: screenOf(this.view, sync), watch: watchState(this.view, sync), sync };
+    const pause = this.pauseInFocus();
+    const watch = pause ? PAUSED : watchState(this.view, sync);
+    return { view: this.view, screen: screenOf(this.view, sync), watch, sync, pause };
+  }
+
+  private pauseInFocus(): Pause | null {
+    const pause = this.view.id === null ? undefined : this.pauses.get(this.view.id);
+    return pause?.stop ? pause : null;
   }
 }
+
+const PAUSED: WatchState = { word: 'paused', tone: 'wait' };
 
 function later(callback: () => void, milliseconds: number): () => void {
   const id = setTimeout(callback, milliseconds);

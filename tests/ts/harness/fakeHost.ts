@@ -1,5 +1,5 @@
-import type { Host, HostMessage, KernelView } from '../../../src/panel/host';
-import type { Mode, Request, Site } from '../../../src/protocol';
+import type { Host, HostMessage, KernelView, Stop } from '../../../src/panel/host';
+import type { Mode, PausedRequest, Request, Site } from '../../../src/protocol';
 
 export function view(change: Partial<KernelView> = {}): KernelView {
   return {
@@ -21,6 +21,10 @@ export class FakeHost implements Host {
   loaded: string[] = [];
   preferred: [string, Mode | null][] = [];
   canReveal = true;
+  /** What was asked of paused frames, each with the number of its stop, and what they answer. */
+  asked: [number, PausedRequest][] = [];
+  pausedAnswer: (request: PausedRequest, stop: number) => unknown = () => new Promise(() => {});
+  private stopped: { kernel: string; stop: Stop } | null = null;
   private listeners = new Set<(message: HostMessage) => void>();
 
   /** How many listen. */
@@ -36,12 +40,18 @@ export class FakeHost implements Host {
   subscribe(listener: (message: HostMessage) => void): () => void {
     this.listeners.add(listener);
     listener({ type: 'focus', kernel: this.focused });
+    if (this.stopped) listener({ type: 'pause', ...this.stopped });
     return () => this.listeners.delete(listener);
   }
 
   async request(kernel: string, request: Request): Promise<unknown> {
     this.requests.push(request);
     return this.answer(request, kernel);
+  }
+
+  async askPaused(_kernel: string, stop: number, request: PausedRequest): Promise<unknown> {
+    this.asked.push([stop, request]);
+    return this.pausedAnswer(request, stop);
   }
 
   async load(kernel: string): Promise<void> {
@@ -68,6 +78,11 @@ export class FakeHost implements Host {
 
   page(page: unknown, kernel = 'k1'): void {
     this.send({ type: 'page', kernel, page });
+  }
+
+  pause(stop: Stop | null, kernel = 'k1'): void {
+    this.stopped = stop && { kernel, stop };
+    this.send({ type: 'pause', kernel, stop });
   }
 
   private send(message: HostMessage): void {

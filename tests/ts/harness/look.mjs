@@ -56,6 +56,14 @@ function pagesOf({ pages: names, change = (event) => event, loop = (events) => e
   return first ? [{ ...first, after: 0, upto: envelopes.length, latest: envelopes.length, envelopes }] : [];
 }
 
+/** What a paused frame answers, by the kind of question. */
+function pauseOf({ paused }) {
+  const read = (name) => JSON.parse(readFileSync(join(FIXTURES, `paused-answer-${name}.json`), 'utf8')).value;
+  return (
+    paused && Object.fromEntries(Object.entries(paused).flatMap(([type, name]) => (name ? [[type, read(name)]] : [])))
+  );
+}
+
 async function shoot(browser, { css, js }, scene) {
   const { name, act, dark, width = 400, height = 700, zoom = 1, view, framed } = scene;
   const page = await browser.newPage(framed ? asZoomed(width, height, zoom) : asWide(width * zoom, height * zoom));
@@ -68,7 +76,10 @@ async function shoot(browser, { css, js }, scene) {
     `<!doctype html><html lang="en"><style>${theme}${css}</style><body><div id="panel"></div></body></html>`,
   );
   await page.addScriptTag({ content: js });
-  await page.evaluate(([given, change]) => window.show(given, change), [pagesOf(scene), view]);
+  await page.evaluate(
+    ([given, change, paused]) => window.show(given, change, paused),
+    [pagesOf(scene), view, pauseOf(scene)],
+  );
   await page.locator('.jp-Torchtwin-content').waitFor();
   await page.waitForTimeout(80);
   await act?.(page);

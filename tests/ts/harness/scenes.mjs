@@ -140,7 +140,39 @@ const lookFor = (text) => async (page) => {
 };
 const model = { pages: ['page-exercise'], loop: steps, width: 375, height: 808, framed: true };
 
+const evaluate = (text) => async (page) => {
+  await page.getByLabel('Evaluate in this frame').fill(text);
+  await page.keyboard.press('Enter');
+  await page.waitForTimeout(50);
+};
+const giveUp = async (page) => {
+  await evaluate('train(epochs=100)')(page);
+  await page.getByRole('button', { name: 'Give up' }).click();
+};
+const late = (page) => page.waitForTimeout(1200);
+const inFrame = { pages: exercise, paused: { inspect: 'forward', evaluate: 'tensor' }, view: { busy: true } };
+const of = (inspect, answer) => ({ ...inFrame, paused: { inspect, evaluate: answer } });
+
 export const SCENES = [
+  { name: 'paused', ...inFrame, act: evaluate('hidden @ w.T') },
+  { name: 'paused-dark', ...inFrame, act: evaluate('hidden @ w.T'), dark: true },
+  { name: 'paused-narrow', ...inFrame, act: evaluate('hidden @ w.T'), width: 240 },
+  { name: 'paused-wide', ...inFrame, act: evaluate('hidden @ w.T'), width: 560 },
+  { name: 'paused-zoom', ...inFrame, act: evaluate('hidden @ w.T'), width: 250, height: 350, framed: true, zoom: 2 },
+  { name: 'paused-failing', ...of('failing', 'syntax-error'), act: evaluate('hidden @@ w') },
+  {
+    name: 'paused-failing-narrow',
+    ...of('failing', 'syntax-error'),
+    act: evaluate('hidden @@ w'),
+    width: 240,
+    dark: true,
+  },
+  { name: 'paused-several', ...of('several', 'text'), act: evaluate('x.add_(1) is x') },
+  { name: 'paused-several-narrow', ...of('several', 'text'), act: evaluate('x.add_(1) is x'), width: 240 },
+  { name: 'paused-nothing', ...of('nothing'), act: giveUp },
+  { name: 'paused-unknown', ...of('unknown'), act: evaluate('x') },
+  { name: 'paused-refused', ...of('refused') },
+  { name: 'paused-late', pages: exercise, paused: {}, act: late },
   { name: 'model', ...model, act: unfoldLayer },
   { name: 'model-dark', ...model, act: chooseLayer, dark: true },
   // With colours of the system's own, as people with low vision choose them.

@@ -4,7 +4,9 @@ import { AutoLoad } from '../../../src/jupyterlab/autoload';
 import { Focus, type Source } from '../../../src/jupyterlab/focus';
 import { JupyterHost } from '../../../src/jupyterlab/host';
 import { Kernels } from '../../../src/jupyterlab/kernels';
+import { Pauses } from '../../../src/jupyterlab/pauses';
 import type { HostMessage, KernelView } from '../../../src/panel/host';
+import { FakeDebugger, frame } from './fakeDebugger';
 import { FakeKernel, settled } from './fakeKernel';
 import { FakeNotebook, FakeShell } from './fakeSource';
 
@@ -17,14 +19,17 @@ function page(...notebooks: FakeNotebook[]) {
   const shell = new FakeShell();
   const focus = new Focus(shell as unknown as JupyterFrontEnd.IShell);
   const kernels = new Kernels(new AutoLoad());
-  const host = new JupyterHost({ shell } as unknown as JupyterFrontEnd, focus, kernels);
+  const pauses = new Pauses(() => null);
+  const host = new JupyterHost({ shell } as unknown as JupyterFrontEnd, focus, kernels, pauses);
   for (const notebook of notebooks) kernels.watch(notebook as unknown as Source);
   shell.show(notebooks[0] ?? null);
   const messages: HostMessage[] = [];
   host.subscribe((message) => messages.push(message));
   const view = (): KernelView | undefined =>
     messages.flatMap((message) => (message.type === 'focus' ? [message.kernel] : [])).at(-1);
-  return { shell, kernels, host, messages, view };
+  const stops = () =>
+    messages.flatMap((message) => (message.type === 'pause' ? [[message.kernel, message.stop?.number ?? null]] : []));
+  return { shell, kernels, host, pauses, messages, view, stops };
 }
 
 async function ready(kernel: FakeKernel): Promise<void> {
@@ -159,6 +164,55 @@ describe('a mode that is preferred', () => {
     host.prefer('k1', 'every');
     void host.load('k1');
     expect(kernel.evaluations.at(-1)?.expression).toContain(EVERY);
+  });
+});
+
+describe('a pause', () => {
+  test('is told of the kernel that the debugger is on, whatever is in focus', async () => {
+    const { pauses, stops } = page(new FakeNotebook(new FakeKernel()), new FakeNotebook(new FakeKernel('k2')));
+    const service = new FakeDebugger('k2');
+    pauses.follow(service.real);
+    service.stops(frame(7));
+    service.goesOn();
+    expect(stops()).toEqual([
+      ['k2', 1],
+      ['k2', null],
+    ]);
+  });
+
+  test('is told to who comes later', () => {
+    const { host, pauses } = page(new FakeNotebook(new FakeKernel()));
+    const service = new FakeDebugger();
+    pauses.follow(service.real);
+    service.stops(frame(7));
+    const later: HostMessage[] = [];
+    host.subscribe((message) => later.push(message));
+    expect(later.map(({ type }) => type)).toEqual(['focus', 'pause']);
+  });
+
+  test.each(['restarting', 'dead'] as const)('is over when the kernel is %s', async (status) => {
+    const kernel = new FakeKernel();
+    const { pauses, stops } = page(new FakeNotebook(kernel));
+    await ready(kernel);
+    const service = new FakeDebugger();
+    pauses.follow(service.real);
+    service.stops(frame(7));
+    kernel.becomes(status);
+    expect(stops().at(-1)).toEqual(['k1', null]);
+  });
+
+  test('that moves to another kernel is over on the first', () => {
+    const { pauses, stops } = page(new FakeNotebook(new FakeKernel()));
+    const service = new FakeDebugger();
+    pauses.follow(service.real);
+    service.stops(frame(7));
+    service.follows('k2');
+    service.stops(frame(9));
+    expect(stops()).toEqual([
+      ['k1', 1],
+      ['k1', null],
+      ['k2', 2],
+    ]);
   });
 });
 

@@ -136,6 +136,7 @@ describe('PageHost', () => {
       host.request('k1', { type: 'clear' }),
       host.request('gone', { type: 'replay', after: 0 }),
       host.load(),
+      host.askPaused('k1', 1, { type: 'inspect' }),
     ]) {
       await expect(asked).rejects.toBeInstanceOf(RequestError);
       await expect(asked).rejects.toMatchObject({ code: 'disconnected' });
