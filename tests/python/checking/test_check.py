@@ -159,6 +159,22 @@ def test_a_notebook_that_prints_without_an_end_is_heard_to_its_end(tmp_path: Pat
     assert check(path) == (0, f"ok  {path}: 1 call: 1 agrees\n")
 
 
+def test_the_cell_is_the_right_one_where_others_are_skipped(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path, IMPORTS, LAYER, FAILS, "skipped", "", "1", tags={4: ["raises-exception"], 5: ["skip-execution"]}
+    )
+    saved: Any = nbformat.read(path, as_version=4)
+    for number, count in {5: 3, 6: 3, 7: 3}.items():
+        saved.cells[number - 1].execution_count = count
+    nbformat.write(saved, path)
+    assert check(path) == (0, f"ok  {path}: 3 calls: 3 failed\n")
+    del saved.cells[3].metadata["tags"]
+    nbformat.write(saved, path)
+    status, told = check(path)
+    assert status == 1
+    assert "  cell 4, line 2: a call failed, 3 times\n" in told
+
+
 def test_without_the_library_that_executes_notebooks_it_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "nbclient.py").write_text("raise ModuleNotFoundError('none', name='nbclient')")
     status, told = check("lesson.ipynb", PYTHONPATH=str(tmp_path))
