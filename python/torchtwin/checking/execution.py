@@ -95,7 +95,8 @@ def _read(path: Path) -> Any:
 async def _run_cells(client: Any, done: Executed, progress: Callable[[int, int], None]) -> None:
     cells = client.nb.cells
     for cell in cells:
-        cell.pop("execution_count", None)  # a cell that is skipped would keep the one of another time
+        if cell.cell_type == "code":
+            cell.execution_count = None  # a cell that is skipped would keep the one of another time
     for at, cell in enumerate(cells):
         progress(at, len(cells))
         done.reached = at + 1
@@ -108,7 +109,7 @@ async def _run_cells(client: Any, done: Executed, progress: Callable[[int, int],
             await ensure_async(client.km.interrupt_kernel())
         except CellControlSignal as error:
             done.error = _told(error)
-        if cell.get("execution_count") is not None:
+        if cell.cell_type == "code" and cell.execution_count is not None:
             done.cells[cell.execution_count] = at + 1
         if done.error is not None:
             return
