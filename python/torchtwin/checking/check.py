@@ -29,7 +29,7 @@ class Checked:
     status: int
     """0: nothing is wrong; 1: something is; 2: it could not be executed, or not all records arrived."""
     problem: str | None = None
-    """Why it could not be executed."""
+    """Why it could not be executed, or what is not known of it."""
     findings: Findings | None = None
 
 
@@ -52,8 +52,8 @@ def _checked(path: Path, mode: Mode, timeout: float | None, kernel: str | None) 
     except NotExecutedError as error:
         return Checked(str(path), CANNOT, str(error))
     found = findings(executed)
-    if not executed.is_complete:
-        return Checked(str(path), CANNOT, "not all records arrived, so nothing can be said of the others", found)
+    if executed.heard.missing is not None:
+        return Checked(str(path), CANNOT, executed.heard.missing, found)
     return Checked(str(path), FOUND if found.found else PASSED, None, found)
 
 

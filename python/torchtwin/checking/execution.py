@@ -8,17 +8,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
-import msgspec
 import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellTimeoutError, DeadKernelError
 
-from torchtwin.protocol import COMM_ID, Call, Mode, Page, State
+from torchtwin.checking.listening import Heard, Listener
+from torchtwin.protocol import Mode
 
 SETUP = """
 try:
@@ -29,8 +28,6 @@ except Exception as error:
 """
 TEARDOWN = 'get_ipython().run_line_magic("unload_ext", "torchtwin")'
 """Sends what was not sent yet, so that all has arrived when this has run."""
-PATIENCE = 20.0
-"""Seconds that the last records are waited for at most."""
 
 
 class NotExecutedError(Exception):
@@ -45,11 +42,8 @@ class Executed:
     """The number of a cell in the notebook, from 1, by its execution count."""
     excused: set[int] = field(default_factory=set)
     """The numbers of cells that are tagged `raises-exception`."""
-    calls: dict[int, Call] = field(default_factory=dict)
-    """As they were known at last, by id."""
-    state: State | None = None
-    is_complete: bool = True
-    """Whether every record has arrived."""
+    heard: Heard = field(default_factory=Heard)
+    """Its records."""
     error: str | None = None
     """What a cell raised that ended the execution."""
     reached: int = 0
@@ -72,11 +66,12 @@ async def execute(
     done = Executed()
     try:
         async with client.async_setup_kernel():
-            with _listening(client, done) as heard:
-                await _ask_until(heard, client)
+            with _listening(client, done.heard) as listener:
+                await _ask_until(listener.is_reached, client)
                 await _run(client, SETUP.format(mode=mode))
                 await _run_cells(client, done, progress)
-                await _run(client, TEARDOWN)
+                last = await _run(client, TEARDOWN)
+                await asyncio.to_thread(listener.end, last)
     except NotExecutedError:
         raise
     except DeadKernelError:
@@ -99,6 +94,9 @@ def _read(path: Path) -> Any:
 
 async def _run_cells(client: Any, done: Executed, progress: Callable[[int, int], None]) -> None:
     cells = client.nb.cells
+    for cell in cells:
+        if cell.cell_type == "code":
+            cell.execution_count = None  # a cell that is skipped would keep the one of another time
     for at, cell in enumerate(cells):
         progress(at, len(cells))
         done.reached = at + 1
@@ -123,60 +121,36 @@ def _told(error: CellControlSignal) -> str:
     return f"{name}: {value}" if name else str(error).strip().splitlines()[0]
 
 
-async def _run(client: Any, code: str) -> None:
-    """Not as a cell of the notebook's: it gets no execution count."""
-    reply = await client.async_wait_for_reply(client.kc.execute(code, store_history=False))
-    if reply["content"]["status"] == "error":
+async def _run(client: Any, code: str) -> str:
+    """Not as a cell of the notebook's: it gets no execution count. Returns the id of the request."""
+    status = "aborted"  # as all that waits is, behind a cell that raises or is interrupted
+    while status == "aborted":
+        request: str = client.kc.execute(code, store_history=False)
+        reply = await client.async_wait_for_reply(request)
+        status = reply["content"]["status"]
+    if status == "error":
         raise NotExecutedError(reply["content"]["evalue"])
+    return request
 
 
-async def _ask_until(heard: threading.Event, client: Any) -> None:
+async def _ask_until(is_reached: threading.Event, client: Any) -> None:
     """Until the kernel is heard to work: what it sends before reaches nobody."""
     for _ in range(100):
         await client.async_wait_for_reply(client.kc.kernel_info())
-        if await asyncio.to_thread(heard.wait, 0.1):
+        if await asyncio.to_thread(is_reached.wait, 0.1):
             return
     raise NotExecutedError("what the kernel sends can't be heard")
 
 
 @contextlib.contextmanager
-def _listening(client: Any, done: Executed) -> Iterator[threading.Event]:
-    """By a connection of our own: nbclient passes on only what a cell has sent."""
+def _listening(client: Any, heard: Heard) -> Iterator[Listener]:
     ears = BlockingKernelClient(connection_file=client.km.connection_file)
     ears.load_connection_file()
     ears.start_channels(shell=False, iopub=True, stdin=False, hb=False, control=False)
-    heard, stopped = threading.Event(), threading.Event()
-    thread = threading.Thread(target=_listen, args=[ears, done, heard, stopped], daemon=True)
-    thread.start()
+    listener = Listener(ears, heard)
+    listener.begin()
     try:
-        yield heard
+        yield listener
     finally:
-        stopped.set()
-        thread.join(PATIENCE)
+        listener.end(None)
         ears.stop_channels()
-
-
-def _listen(ears: Any, done: Executed, heard: threading.Event, stopped: threading.Event) -> None:
-    upto = latest = 0
-    while True:
-        try:
-            message = ears.get_iopub_msg(timeout=0.2)
-        except Empty:
-            if stopped.is_set():
-                done.is_complete = done.is_complete and upto == latest
-                return
-            continue
-        heard.set()
-        if message["msg_type"] == "comm_msg" and message["content"].get("comm_id") == COMM_ID:
-            page = msgspec.convert(message["content"]["data"], Page)
-            done.is_complete = done.is_complete and page.after <= upto
-            upto, latest = page.upto, page.latest
-            _take(page, done)
-
-
-def _take(page: Page, done: Executed) -> None:
-    for envelope in page.envelopes:
-        if isinstance(envelope.event, Call):
-            done.calls[envelope.event.id] = envelope.event
-        elif isinstance(envelope.event, State):
-            done.state = envelope.event

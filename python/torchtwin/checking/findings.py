@@ -38,7 +38,8 @@ class Findings:
 
 def findings(done: Executed) -> Findings:
     """In the order of the calls; a cell that raised comes last, as nothing ran after it."""
-    calls = [done.calls[id] for id in sorted(done.calls)]
+    heard = done.heard
+    calls = [heard.calls[id] for id in sorted(heard.calls)]
     folded: dict[tuple[object, ...], Finding] = {}
     for call in calls:
         for finding in _of(call, done):
@@ -48,7 +49,7 @@ def findings(done: Executed) -> Findings:
     found = list(folded.values())
     if done.error is not None:
         found.append(Finding("cell_raised", done.reached, None, None, done.error))
-    recorded = len(calls) if done.state is None else max(done.state.calls, len(calls))
+    recorded = len(calls) if heard.state is None else max(heard.state.calls, len(calls))
     unchecked = sum(outcome(call) == "unchecked" for call in calls) + recorded - len(calls)
     return Findings(recorded, counts(calls, recorded - len(calls)), unchecked, found)
 

@@ -6,19 +6,15 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
-import msgspec
 import nbformat
 import pytest
 
 from torchtwin.checking import check as checking
-from torchtwin.checking import execution
 from torchtwin.checking.execution import Executed
-from torchtwin.protocol import COMM_ID, PROTOCOL, Cleared, Envelope, Page
+from torchtwin.protocol import PROTOCOL
 
 IMPORTS = "import os, time, torch\nfrom torch import nn\nimport torch.nn.functional as F"
 LAYER = "fc = nn.Linear(4, 3)\nx = torch.ones(2, 4)"
@@ -132,47 +128,51 @@ def test_a_cell_that_takes_too_long_is_interrupted_and_what_came_before_is_told(
     assert "  cell 3: raised\n    it took longer than 10 s, and was interrupted\n" in told
 
 
-class Ears:
-    """Hears these messages, and then nothing."""
-
-    def __init__(self, pages: list[Page]) -> None:
-        self._pages = list(pages)
-
-    def get_iopub_msg(self, timeout: float) -> dict[str, Any]:
-        if not self._pages:
-            raise Empty
-        content = {"comm_id": COMM_ID, "data": msgspec.to_builtins(self._pages.pop(0))}
-        return {"msg_type": "comm_msg", "content": content}
-
-
-def page(after: int, upto: int, latest: int) -> Page:
-    return Page(PROTOCOL, "s", after, upto, latest, [Envelope(PROTOCOL, "s", upto, Cleared(0))])
-
-
-@pytest.mark.parametrize(
-    ("pages", "is_complete"),
-    [
-        ([page(0, 2, 2), page(2, 5, 5)], True),
-        ([page(0, 2, 2), page(3, 5, 5)], False),
-        ([page(1, 2, 2)], False),
-        ([page(0, 2, 9)], False),
-        ([], True),
-    ],
-)
-def test_a_gap_in_the_records_is_noticed(pages: list[Page], is_complete: bool) -> None:
-    done, heard, stopped = Executed(), threading.Event(), threading.Event()
-    stopped.set()
-    execution._listen(Ears(pages), done, heard, stopped)
-    assert (done.is_complete, heard.is_set()) == (is_complete, bool(pages))
-
-
 def test_where_records_are_missing_nothing_is_called_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def execute(*_: Any) -> Executed:
-        return Executed(is_complete=False)
+        return Executed()
 
     monkeypatch.setattr("torchtwin.checking.check.execute", execute)
     (done,) = [checking._checked(tmp_path / "lesson.ipynb", "every", None, None)]
     assert (done.status, done.problem) == (2, "not all records arrived, so nothing can be said of the others")
+
+
+LISTENING_ENDS = r"""
+from torchtwin.protocol import COMM_ID
+kernel = get_ipython().kernel
+kernel.session.send(kernel.iopub_socket, "comm_msg", {"comm_id": COMM_ID, "data": {"protocol": 99}}, ident=b"comm")
+"""
+
+
+def test_where_the_kernel_speaks_another_protocol_nothing_is_called_right(tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, LISTENING_ENDS, LAYER)
+    told = f"ERROR  {path}: the kernel's torchtwin speaks protocol 99, and this one {PROTOCOL}\n"
+    assert check(path) == (2, told)
+
+
+def test_a_notebook_that_prints_without_an_end_is_heard_to_its_end(tmp_path: Path) -> None:
+    talks = (
+        "import threading\ndef talk():\n    while True:\n        print('.', flush=True)\n        time.sleep(0.01)\n"
+        "threading.Thread(target=talk, daemon=True).start()"
+    )
+    path = notebook(tmp_path, IMPORTS, LAYER, talks, "fc(x)")
+    assert check(path) == (0, f"ok  {path}: 1 call: 1 agrees\n")
+
+
+def test_the_cell_is_the_right_one_where_others_are_skipped(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path, IMPORTS, LAYER, FAILS, "skipped", "", "1", tags={4: ["raises-exception"], 5: ["skip-execution"]}
+    )
+    saved: Any = nbformat.read(path, as_version=4)
+    for number, count in {5: 3, 6: 3, 7: 3}.items():
+        saved.cells[number - 1].execution_count = count
+    nbformat.write(saved, path)
+    assert check(path) == (0, f"ok  {path}: 3 calls: 3 failed\n")
+    del saved.cells[3].metadata["tags"]
+    nbformat.write(saved, path)
+    status, told = check(path)
+    assert status == 1
+    assert "  cell 4, line 2: a call failed, 3 times\n" in told
 
 
 def test_without_the_library_that_executes_notebooks_it_says_what_to_install(tmp_path: Path) -> None:
