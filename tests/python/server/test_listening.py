@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -80,12 +83,14 @@ def kernels(jp_fetch: Any, jp_serverapp: Any, app: Any, jp_asyncio_loop: Any) ->
     jp_asyncio_loop.run_until_complete(jp_serverapp.kernel_manager.shutdown_all(now=True))
 
 
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """What `condition` gives as soon as it is true."""
+async def until(condition: Callable[[], Any], seconds: float = 30.0, missing: Any = ()) -> Any:
+    """What `condition` gives as soon as it is true, and raises nothing of what `missing` names."""
     end = time.monotonic() + seconds
     while True:
-        found = condition()
-        found = await found if asyncio.iscoroutine(found) else found
+        found = None
+        with suppress(missing):
+            found = condition()
+            found = await found if asyncio.iscoroutine(found) else found
         if found or time.monotonic() > end:
             assert found
             return found
@@ -143,6 +148,18 @@ async def test_a_kernel_that_ended_is_left_and_its_records_stay(kernels: Kernels
     await kernels.fetch("api", "kernels", kernel, method="DELETE")
     await until(lambda: kernel not in app.listening)
     assert len(await kernels.calls(kernel)) == 1
+
+
+async def test_a_kernel_that_was_killed_is_heard_again_when_jupyter_has_started_it_anew(kernels: Kernels) -> None:
+    kernel = await kernels.start()
+    await kernels.run(kernel, PUBLISH + PAGE)
+    await until(lambda: kernels.calls(kernel))
+    process = kernels.manager.get_kernel(kernel).provisioner.pid
+    os.kill(process, signal.SIGKILL)
+    await until(lambda: kernels.manager.get_kernel(kernel).provisioner.pid not in (None, process))
+    await kernels.run(kernel, PUBLISH + PAGE.replace('"s1"', '"s2"'))
+    await until(lambda: kernels.records(kernel, session="s2"), missing=HTTPClientError)
+    assert (await kernels.records(kernel, session="s1"))["upto"] == 1
 
 
 async def test_what_else_a_kernel_publishes_never_reaches_the_server_part(kernels: Kernels, app: Any) -> None:
