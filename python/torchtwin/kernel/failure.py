@@ -29,7 +29,7 @@ def explain(attempt: Attempt, error: Exception, caught: Callable[[Exception], No
 
     `caught` takes a fault of ours in the suggestions, which costs no more than these.
     """
-    message = _first_line(error)
+    message = first_line(error)
     found = next((e for rule in _rules(attempt, error, message) if (e := rule(attempt, message))), None)
     if found is None:
         found = _Explained(f"`{attempt.names.call}` raised {type(error).__name__}: {message}")
@@ -82,7 +82,8 @@ def _signed(parts: Sequence[str]) -> str:
     return " + ".join([product, *parts[2:]])
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The exception's own words."""
     try:
         return next(iter(str(error).splitlines()), "")
     except Exception:  # an exception of the user's own may fail to describe itself

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from jupyter_client.manager import start_new_kernel
-from tests.python.kernel.test_extension import Kernel, bundle
+from tests.python.kernel.test_extension import TIMEOUT, Kernel, bundle
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()
@@ -60,6 +60,44 @@ def test_the_same_question_as_a_value_and_as_an_assertion_has_the_same_words(com
     )
     (error,) = [o for o in compared.run("torchtwin.assert_same(by_hand, y)").outputs if o["type"] == "error"]
     assert (error["ename"], error["evalue"].strip()) == ("AssertionError", shown)
+
+
+PAUSED = """\
+from IPython.core.debugger import set_trace
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.fc2 = torch.nn.Linear(3, 4), torch.nn.Linear(5, 2)
+    def forward(self, inputs):
+        h = self.fc1(inputs)
+        set_trace()
+        return self.fc2(h)
+net = Net()
+torch.nn.init.ones_(net.fc1.weight), torch.nn.init.zeros_(net.fc1.bias)
+data = None
+net(torch.ones(2, 3))
+"""
+
+
+def test_a_paused_frame_is_shown_as_it_comes_out(kernel: Kernel) -> None:
+    names = ("x", "y", "w", "b", "by_hand", "fc", "h", "verdict")
+    kernel.run(f"import torch, torchtwin\nfor name in {names}:\n    globals().pop(name, None)")
+    request = kernel.client.execute(PAUSED, allow_stdin=True)
+    for typed in ("torchtwin.here()", "q"):
+        kernel.client.get_stdin_msg(timeout=TIMEOUT)
+        kernel.client.input(typed)
+    kernel.reply(request)
+    shown = SHOWN[3].strip().partition("\n")[2]
+    numbered = re.sub(r"cell \[\d+\]", "cell [4]", "".join(texts(kernel, request)))
+    assert shown in numbered
+
+
+def texts(kernel: Kernel, request: str) -> Iterator[str]:
+    while (message := kernel.client.get_iopub_msg(timeout=TIMEOUT))["parent_header"].get("msg_id") != request:
+        pass
+    while message["msg_type"] != "status" or message["content"]["execution_state"] != "idle":
+        yield message["content"].get("text", "")
+        message = kernel.client.get_iopub_msg(timeout=TIMEOUT)
 
 
 def test_in_a_test_the_mended_formula_passes_and_the_wrong_one_fails(compared: Kernel) -> None:

@@ -13,6 +13,7 @@ from torch._C import DisableTorchFunction, _AutoDispatchBelowAutograd, _DisableT
 from torchtwin.kernel import callsite, failure
 from torchtwin.kernel.callsite import Caller, Route, Text
 from torchtwin.kernel.describe import operand, transposed
+from torchtwin.kernel.fitting import Attempt
 from torchtwin.kernel.kinds import is_tensor
 from torchtwin.kernel.naming import Namer, Names
 from torchtwin.kernel.paused.operands import Given, Made, Value, Words
@@ -39,7 +40,7 @@ def ahead(place: Place, namer: Namer, caught: Caught) -> tuple[list[Product], st
         if found is None:
             return [], UNKNOWN_SOURCE
         telling = _Telling(place, found, namer, caught)
-        return [telling.told(it) for it in products(found, Words(place.spaces))], None
+        return [telling.told(it) for it in products(found, Words(place.spaces)) if not telling.has_passed(it)], None
 
 
 class _Telling:
@@ -50,6 +51,10 @@ class _Telling:
         self._statement = statement
         self._namer = namer
         self._caught = caught
+
+    def has_passed(self, found: Found) -> bool:
+        """Whether it is a layer of a container that raised, and not the one that did."""
+        return found.container is not None and self._state(found) == "raised" and found.outcome.error is None
 
     def told(self, found: Found) -> Product:
         if found.is_formula:
@@ -67,9 +72,15 @@ class _Telling:
             operands=_operands(found, names),
             state=self._state(found),
             line=found.node.lineno,
-            error=None if error is None else failure.explain(tried, error, self._caught),
+            error=self._explained(tried, error, is_known),
             unknown=None if error is not None else found.why,
         )
+
+    def _explained(self, tried: Attempt, error: Exception | None, is_known: bool) -> Failure | None:
+        """Of operands that are not known, no more than the error's own words."""
+        if error is None:
+            return None
+        return failure.explain(tried, error, self._caught) if is_known else _bare(error, tried.names.call)
 
     def _state(self, found: Found) -> Any:
         if self._statement.when(found.node) != "now":
@@ -77,11 +88,9 @@ class _Telling:
         return {"inside": "running", "raised": "raised"}.get(self._place.state, "ahead")
 
     def _error(self, found: Found) -> Exception | None:
-        """The one that was raised, where it was; of a container's layers, the one that does not fit raised it."""
+        """The one that was raised, where it was."""
         raised = self._place.error if self._state(found) == "raised" else None
-        if raised is not None and (found.container is None or found.outcome.error is not None):
-            return raised
-        return found.outcome.error
+        return raised or found.outcome.error
 
     def _caller(self, found: Found) -> Caller:
         """As if the call had been recorded; of code of torch's own, the user's side of it."""
@@ -94,7 +103,7 @@ class _Telling:
 
     def _formula(self, found: Found) -> Product:
         words = in_one_line(self._statement.words(found.node))
-        error = found.outcome.error
+        error = self._error(found)
         left, right, bias = self._sides(found)
         return Product(
             words=words,
@@ -109,7 +118,7 @@ class _Telling:
             ),
             state=self._state(found),
             line=found.node.lineno,
-            error=None if error is None else _Clashing(found, (left, right, bias), self._error(found) or error).failure,
+            error=_formulas_error(found, (left, right, bias), error, words),
             unknown=None if error is not None else found.why,
         )
 
@@ -127,6 +136,20 @@ class _Telling:
 
     def _words(self, node: ast.expr) -> str:
         return in_one_line(self._statement.words(node))
+
+
+def _formulas_error(
+    found: Found, sides: tuple[str, str, str | None], error: Exception | None, words: str
+) -> Failure | None:
+    if error is None:
+        return None
+    return _Clashing(found, sides, error).failure if found.outcome.error is not None else _bare(error, words)
+
+
+def _bare(error: Exception, words: str) -> Failure:
+    """An error that shapes, dtypes and devices do not explain."""
+    message = failure.first_line(error)
+    return Failure(type(error).__name__, message, f"`{words}` raised {type(error).__name__}: {message}", [], [])
 
 
 def _twin(found: Found, names: Names) -> str:
@@ -182,7 +205,7 @@ class _Clashing:
 
     @property
     def failure(self) -> Failure:
-        message = next(iter(str(self._error).splitlines()), "")
+        message = failure.first_line(self._error)
         explanation, clash = next(iter(self._explained()), (f"It raises {message}", []))
         return Failure(type(self._error).__name__, message, explanation, list(self._suggestions()), clash)
 

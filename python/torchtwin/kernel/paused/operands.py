@@ -48,7 +48,8 @@ _LEFT_OUT = {"device", "generator", "out", "pin_memory", "requires_grad"}
 _VIEWS = {"T", "mT", "H", "mH", "data", "real", "imag"}
 _HOLDERS = (list, tuple, dict, torch.Size)
 _LARGEST = 10**6
-"""Of a Python number that takes part in arithmetic of ours; a power of larger ones could take for ever."""
+_LARGEST_POWER = 16
+"""Python numbers that take part in arithmetic of ours; a power of larger ones could take for ever."""
 
 
 @dataclass(frozen=True)
@@ -278,7 +279,7 @@ def arithmetic(op: ast.operator, left: Given, right: Given) -> Given:
     sides = [it.it for it in (left, right) if isinstance(it, Value)]
     if any(type(it) not in (bool, int, float) or not abs(it) <= _LARGEST for it in sides):
         return _NOTHING
-    if len(sides) == 2 and isinstance(op, ast.Pow):
+    if isinstance(op, ast.Pow) and any(abs(it) > _LARGEST_POWER for it in sides[1:]):
         return _NOTHING
     return applied(function, [left, right])
 

@@ -16,8 +16,8 @@ State = Literal["stopped", "asked", "inside", "raised"]
 """`stopped`: before the instruction; `asked`: the frame's own code asks; `inside`: a call of the frame's runs;
 `raised`: the instruction did."""
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
-_RUNS_A_PROGRAM = {"run", "runeval", "runcall", "_run", "_runscript", "_runmodule"}
-"""What of `bdb` and `pdb` runs the program itself, and not what was typed at the prompt."""
+_RUN_WHAT_IS_TYPED = {"default", "_getval", "_getval_except", "_exec_in_closure", "_exec_await"}
+"""Methods of a debugger derived from `pdb`; to read the variables of any other caller would keep the user's alive."""
 _PDBS = {bdb.__file__, os.path.join(os.path.dirname(bdb.__file__), "pdb.py")}
 _IPDBS = ("/IPython/core/debugger.py", "/IPython/terminal/debugger.py")
 _STOPS_WHERE_IT_IS_CALLED = {"set_trace", "breakpoint"}
@@ -79,8 +79,10 @@ def _in_pdb(frame: FrameType) -> Place | None:
     Those are taken from what it runs: to read the frame's own anew would undo what was assigned at the prompt.
     """
     caller = frame.f_back
-    debugger = None if caller is None else caller.f_locals.get("self")
-    if caller is None or caller.f_code.co_name in _RUNS_A_PROGRAM or not isinstance(debugger, bdb.Bdb):
+    if caller is None or caller.f_code.co_name not in _RUN_WHAT_IS_TYPED or not _is_method(caller):
+        return None
+    debugger = caller.f_locals.get("self")
+    if not isinstance(debugger, bdb.Bdb):
         return None
     chosen = getattr(debugger, "curframe", None)
     if not isinstance(chosen, FrameType):
@@ -91,6 +93,10 @@ def _in_pdb(frame: FrameType) -> Place | None:
     return raised or _stopped(chosen, caller, spaces)
 
 
+def _is_method(frame: FrameType) -> bool:
+    return frame.f_code.co_varnames[:1] == ("self",)
+
+
 def _spaces(frame: FrameType) -> tuple[Mapping[str, Any], ...]:
     names = frame.f_locals
     return (frame.f_globals,) if names is frame.f_globals else (dict(names), frame.f_globals)
@@ -98,14 +104,39 @@ def _spaces(frame: FrameType) -> tuple[Mapping[str, Any], ...]:
 
 def _stopped(chosen: FrameType, asking: FrameType, spaces: tuple[Mapping[str, Any], ...]) -> Place:
     """A frame that has not ended: whether a debugger stands right above it, or a call that it made."""
+    if (error := _raising(chosen, spaces)) is not None:
+        return Place(chosen, chosen.f_lasti, chosen.f_lineno, "raised", spaces, error)
+    newest = [asking, *sys._current_frames().values()]
+    newer = next((it for start in newest if (it := _called_by(chosen, start)) is not None), None)
+    is_inside = newer is not None and not _is_debuggers(newer)
+    has_called = newer is not None and newer.f_code.co_name in _STOPS_WHERE_IT_IS_CALLED
+    state: State = "inside" if is_inside else "stopped"
+    return Place(chosen, chosen.f_lasti, chosen.f_lineno, state, spaces, has_called=has_called)
+
+
+def _called_by(chosen: FrameType, newest: FrameType) -> FrameType | None:
+    """The frame that runs on top of the chosen one."""
     newer: FrameType | None = None
-    at: FrameType | None = asking
+    at: FrameType | None = newest
     while at is not None and at is not chosen:
         newer, at = at, at.f_back
-    is_inside = at is chosen and newer is not None and not _is_debuggers(newer)
-    state: State = "inside" if is_inside else "stopped"
-    has_called = at is chosen and newer is not None and newer.f_code.co_name in _STOPS_WHERE_IT_IS_CALLED
-    return Place(chosen, chosen.f_lasti, chosen.f_lineno, state, spaces, has_called=has_called)
+    return newer if at is chosen else None
+
+
+def _noted(spaces: tuple[Mapping[str, Any], ...]) -> tuple[Exception | None, TracebackType | None]:
+    """The error at which a debugger has stopped: it leaves it among the frame's variables while it stands there."""
+    noted = spaces[0].get("__exception__")
+    parts = noted if type(noted) is tuple else ()
+    error = parts[1] if len(parts) > 1 and isinstance(parts[1], Exception) else None
+    traceback = parts[2] if len(parts) > 2 and isinstance(parts[2], TracebackType) else None
+    return error, traceback or (error.__traceback__ if error is not None else None)
+
+
+def _raising(chosen: FrameType, spaces: tuple[Mapping[str, Any], ...]) -> Exception | None:
+    """The same, unless the frame has gone on since."""
+    error, traceback = _noted(spaces)
+    entries = [it for it in _entries(traceback) if it.tb_frame is chosen]
+    return error if entries and entries[-1].tb_lasti == chosen.f_lasti else None
 
 
 def _raised(chosen: FrameType, asking: FrameType, spaces: tuple[Mapping[str, Any], ...]) -> Place | None:
@@ -113,7 +144,7 @@ def _raised(chosen: FrameType, asking: FrameType, spaces: tuple[Mapping[str, Any
     for error, traceback in _tracebacks(asking):
         for entry in _entries(traceback):
             if entry.tb_frame is chosen:
-                return Place(chosen, entry.tb_lasti, entry.tb_lineno, "raised", spaces, error)
+                return Place(chosen, entry.tb_lasti, entry.tb_lineno, "raised", spaces, error or _noted(spaces)[0])
     return None
 
 

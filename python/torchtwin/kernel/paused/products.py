@@ -244,7 +244,7 @@ class _Reading:
         is_plain = not any(isinstance(it, ast.Starred) for it in node.args) and "None" not in named
         if not is_plain:
             return Unknown(self._not_yet(node))
-        if called is functional.linear or called is _LINEAR:
+        if called is _LINEAR or (isinstance(called, StandIn) and called.original is _LINEAR):
             return self._function(node, arguments, named)
         if is_module(called):
             return self._module(node, called, arguments, named)
@@ -276,19 +276,16 @@ class _Reading:
         return self._add(_tried(Found(node, given["input"], given["weight"], bias)))
 
     def _module(self, node: ast.Call, module: nn.Module, arguments: list[Given], named: dict[str, Given]) -> Given:
-        given = _one(arguments, named)
-        if type(module) in KEEP_SHAPES and given is not None:
+        given, reason = _one(arguments, named), hooked(module)
+        if reason is not None and isinstance(module, nn.Linear):
+            return self._add(Found(node, Unknown(reason), _parameter(module, "weight"), layer=module))
+        if reason is not None or given is None:
+            return Unknown(self._not_yet(node))
+        if type(module) in KEEP_SHAPES:
             return _alike(given)
-        if isinstance(module, nn.Linear):
-            reason = hooked(module)
-            return self._layer(node, module, given) if reason is None else self._not_told(node, module, given, reason)
-        if type(module) is nn.Sequential and given is not None:
+        if type(module) is nn.Sequential:
             return self._through(node, module, module, given, True)
-        return Unknown(self._not_yet(node))
-
-    def _not_told(self, node: ast.Call, module: nn.Linear, given: Given | None, reason: str) -> Given:
-        self.found.append(Found(node, Unknown(reason), _parameter(module, "weight"), layer=module))
-        return Unknown(self._not_yet(node))
+        return self._layer(node, module, given)
 
     def _layer(self, node: ast.Call, layer: nn.Module, given: Given | None) -> Given:
         if not isinstance(layer, nn.Linear) or given is None or not is_plain_linear(layer):
@@ -387,8 +384,10 @@ def _is_forward(function: ast.expr, module: nn.Module) -> bool:
 
 
 def hooked(module: nn.Module) -> str | None:
-    """Why a call of the module may be more than its `forward`."""
+    """Why a call of the module may be more than its class's `forward`."""
     own = vars(module)
+    if "forward" in own:
+        return "it has a `forward` of its own"
     if type(module).__call__ is not nn.Module.__call__ or "_call_impl" in own:
         return "its class calls it in a way of its own"
     if own.get("_forward_pre_hooks") or nn.modules.module._global_forward_pre_hooks:

@@ -17,6 +17,7 @@ from torchtwin.kernel.callsite import Text, with_words
 from torchtwin.kernel.compiling import UNREADABLE, statements
 from torchtwin.kernel.paused.place import Place
 from torchtwin.kernel.source import Span
+from torchtwin.kernel.words import parsed
 
 UNKNOWN_SOURCE = "its source is not known"
 When = Literal["done", "now", "ahead"]
@@ -54,8 +55,10 @@ class Statement:
         return "now" if offset == self._now else "done"
 
     def words(self, node: ast.expr) -> str:
-        """As they are written."""
-        return source.cut(self._lines, span_of(node)) or ast.unparse(node)
+        """As they are written; within an f-string Python itself may tell another place."""
+        written = source.cut(self._lines, span_of(node)) or ""
+        found = parsed(written)
+        return written if found is not None and ast.dump(found) == ast.dump(node) else ast.unparse(node)
 
     def text(self, node: ast.expr) -> Text:
         """A call taken apart, as it would be recorded."""
@@ -76,7 +79,10 @@ class Statement:
 
 
 def statement(place: Place) -> Statement | None:
-    """The statement of the place; the following one, where the place only asks. Null where its source is not known."""
+    """The statement of the place; the following one, where the place only asks. Null where its source is not known.
+
+    One without parts where nothing stands there: at the head of a function that was only just called.
+    """
     code = place.frame.f_code
     text = source.text_of(code)
     try:
@@ -88,15 +94,18 @@ def statement(place: Place) -> Statement | None:
     if within is None:
         return None
     node = _innermost(path, within)
-    if node is None or not source.runs(code, text, span_of(node)):
+    finder = _Finder(code, place, text)
+    if node is None:
+        return finder.nothing() if isinstance(path[within], _FUNCTIONS) else None
+    if not source.runs(code, text, span_of(node)):
         return None
-    found = _Finder(code, place, text).found(node)
+    found = finder.found(node)
     if not _only_asks(node, found, place):
         return found
     following = _following(path[: path.index(node) + 1])
-    if following is None or not source.runs(code, text, span_of(following)):
-        return None
-    return _Finder(code, place, text).not_begun(following)
+    if following is None:
+        return finder.nothing()
+    return finder.not_begun(following) if source.runs(code, text, span_of(following)) else None
 
 
 class _Finder:
@@ -110,6 +119,9 @@ class _Finder:
 
     def not_begun(self, node: ast.stmt) -> Statement:
         return self._statement(node, [], False)
+
+    def nothing(self) -> Statement:
+        return Statement([], None, self._code.co_filename, self._lines, [], None)
 
     def _statement(self, node: ast.AST, works: list[dis.Instruction], has_begun: bool) -> Statement:
         parts = list(_parts(node))

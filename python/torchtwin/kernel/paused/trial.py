@@ -6,6 +6,8 @@ Where the product would be large, sizes are made small first, equal ones equal a
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,8 @@ from torchtwin.kernel.paused.operands import Made
 
 MAX_MULTIPLIED = 10**6
 """The product of the numbers of elements up to which the very sizes are tried."""
+_PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71)
+_NUMBER = re.compile(r"\b\d+|(?<=x)\d+")
 _META = torch.device("meta")
 Operation = Callable[..., Tensor]
 
@@ -40,14 +44,21 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 def trial(operation: Operation, operands: Sequence[Made | None]) -> Outcome:
     """What the operation gives for these operands."""
     given = [it for it in operands if it is not None]
-    if any(it.device.type == "cuda" for it in given) and torch.cuda.is_current_stream_capturing():
-        return Outcome()  # what is tried would become part of the graph
+    if any(it.device.type == "cuda" for it in given) and not _can_be_tried_on_cuda():
+        return Outcome()
+    if len(_sizes(given)) > len(_PRIMES):
+        return Outcome()
+    sizes = _small(given) if _is_large(given) else {}
     try:
-        tried = _tried(operation, operands, _small if _is_large(given) else _as_it_is)
+        stand_ins = [None if it is None else _stand_in(it, sizes) for it in operands]
+    except Exception:  # no such device, or no memory on it
+        return Outcome()
+    try:
+        tried = operation(*stand_ins)
     except torch.OutOfMemoryError:
         return Outcome()
     except Exception as error:
-        return Outcome(error=_with_its_sizes(operation, operands, error) if _is_large(given) else error)
+        return Outcome(error=_with_their_sizes(error, sizes, given))
     shape = _shape(operation, operands)
     if shape is None:
         return Outcome()
@@ -61,6 +72,11 @@ def broadcast(left: Made, right: Made) -> Outcome:
     return trial(torch.add, [left, right])
 
 
+def _can_be_tried_on_cuda() -> bool:
+    """Not before the user's own code has started it, nor while a graph is captured, which would take the trial in."""
+    return torch.cuda.is_initialized() and not torch.cuda.is_current_stream_capturing()  # type: ignore[no-untyped-call]
+
+
 def _is_large(given: list[Made]) -> bool:
     elements = 1
     for it in given[:2]:
@@ -68,18 +84,13 @@ def _is_large(given: list[Made]) -> bool:
     return elements > MAX_MULTIPLIED or any(it.like.numel() > MAX_MULTIPLIED for it in given)
 
 
-def _tried(operation: Operation, operands: Sequence[Made | None], sized: Callable[..., dict[int, int]]) -> Tensor:
-    sizes = sized([it for it in operands if it is not None])
-    return operation(*(None if it is None else _stand_in(it, sizes) for it in operands))
-
-
-def _as_it_is(given: list[Made]) -> dict[int, int]:
-    return {}
-
-
 def _small(given: list[Made]) -> dict[int, int]:
-    found = sorted({size for it in given for size in it.like.shape} - {0, 1})
-    return {size: 2 + rank for rank, size in enumerate(found)}
+    """Primes, so that in a message neither one nor a product of them is taken for another number."""
+    return dict(zip(_sizes(given), _PRIMES, strict=False))
+
+
+def _sizes(given: list[Made]) -> list[int]:
+    return sorted({size for it in given for size in it.like.shape} - {0, 1})
 
 
 def _stand_in(made: Made, sizes: dict[int, int]) -> Tensor:
@@ -93,20 +104,15 @@ def _filled(shape: list[int], made: Made) -> Tensor:
     return torch.empty(shape, dtype=made.like.dtype, device=made.device)
 
 
-def _with_its_sizes(operation: Operation, operands: Sequence[Made | None], error: Exception) -> Exception:
-    """The error as it will be worded. Torch compares shapes and dtypes before it computes anything."""
-    if not any(char.isdigit() for char in str(error)):
-        return error
-    try:
-        _tried(operation, [it and _without_memory(it) for it in operands], _as_it_is)
-    except Exception as worded:
-        return worded if type(worded) is type(error) else error
+def _with_their_sizes(error: Exception, sizes: dict[int, int], given: list[Made]) -> Exception:
+    """The error as torch will word it for the very operands."""
+    numbers = {small: size for size, small in sizes.items()}
+    for it in given:  # torch takes the leading dimensions as one
+        leading = it.like.shape[:-1]
+        numbers[math.prod(sizes.get(size, size) for size in leading)] = math.prod(leading)
+    if sizes and len(error.args) == 1:
+        error.args = (_NUMBER.sub(lambda found: str(numbers.get(int(found[0]), found[0])), str(error)),)
     return error
-
-
-def _without_memory(made: Made) -> Made:
-    strided = torch.empty(1, device=_META, dtype=made.like.dtype).as_strided(made.like.shape, [0] * made.like.dim())
-    return Made(strided, made.device, made.requires_grad)
 
 
 def _shape(operation: Operation, operands: Sequence[Made | None]) -> torch.Size | None:

@@ -27,8 +27,8 @@ class Stops:
     def __init__(self, notebook: Notebook) -> None:
         self.notebook = notebook
 
-    def at(self, source: str, words: str, calls: int = 0) -> PausedFrame:
-        """The frame that first comes to the line with the words; or that has come back to it from so many calls."""
+    def at(self, source: str, words: str, calls: int = 0, nth: int = 0) -> PausedFrame:
+        """The frame that comes to the line with the words, for the `nth` time, or back to it from so many calls."""
         seen: list[PausedFrame] = []
         line = source[: source.index(words)].count("\n") + 1
         returns: dict[FrameType, int] = {}
@@ -38,12 +38,12 @@ class Stops:
                 return None
             frame.f_trace_opcodes = calls > 0
             stands = frame.f_lineno == line and event == ("opcode" if calls else "line")
-            if stands and not seen and self._made(frame, returns) >= calls:
+            if stands and len(seen) <= nth and self._made(frame, returns) >= calls:
                 seen.append(self.look(stopped(frame)))
             return trace
 
         self._run(source, trace)
-        return seen[0]
+        return seen[nth]
 
     def asked(self, source: str) -> PausedFrame:
         """What `look()` sees in the source, of the frame that calls it."""

@@ -249,7 +249,7 @@ def test_in_a_method_names_are_those_of_the_method(stops: Stops) -> None:
         ("def g(t):\n    return fc(t)\ny = g(x)", "return fc", "fc(t)"),
         ("try:\n    y = fc(x)\nfinally:\n    pass", "y = fc", "fc(x)"),
         ("class C:\n    y = fc(x)", "y = fc", "fc(x)"),
-        ("x @= torch.ones(3, 3)", "x @=", "x @= torch.ones(3, 3)"),
+        ("x @= torch.ones(3, 3)", "x @=", "x @ torch.ones(3, 3)"),
         ("print(fc(x).shape, f'{fc2(h).sum()}')", "print(fc", "fc(x)"),
         ("y = {'a': fc(x), **{}}", "y = {", "fc(x)"),
         ("(y := fc(x)).sum()", "(y :=", "fc(x)"),
@@ -271,6 +271,7 @@ def test_a_loop_whose_test_python_compiles_twice_is_told_at_either(stops: Stops)
     source = SETUP + "n = 0\nwhile fc(x).shape[0] + n < 6:\n    n += 1"
     assert [it.words for it in stops.products(source, "while fc")] == ["fc(x)"]
     assert stops.products(source, "while fc", calls=1) == []
+    assert [it.words for it in stops.at(source, "while fc", nth=1).products] == ["fc(x)"]
 
 
 def test_what_only_may_run_is_not_told(stops: Stops) -> None:
@@ -293,6 +294,12 @@ SUBCLASS = "class Other(nn.Linear):\n    def forward(self, t):\n        return t
 
 def test_a_layer_with_a_forward_of_its_own_is_not_claimed_to_fail(stops: Stops) -> None:
     assert stops.products(SETUP + SUBCLASS + "y = fc(h)", "y = fc(h)") == []
+
+
+@pytest.mark.parametrize("changed", ["net[0].forward = lambda t: t[:, :2]", "net.forward = lambda t: t"])
+def test_beyond_a_module_with_a_forward_of_its_own_nothing_is_claimed(stops: Stops, changed: str) -> None:
+    source = SETUP + f"net = nn.Sequential(nn.ReLU(), fc2)\n{changed}\ny = net(x)"
+    assert [it.error for it in stops.products(source, "y = net(x)")] == [None] * changed.startswith("net[")
 
 
 def test_a_weight_that_is_computed_when_asked_for_is_not_computed(stops: Stops) -> None:
@@ -390,3 +397,25 @@ def test_looking_changes_neither_random_state_nor_modes(stops: Stops) -> None:
     product = one(stops.products(source, "y = fc"))
     assert shapes(product) == [[4, 3], [3, 2], [2], [4, 2]]
     assert before == [True]
+
+
+def test_words_within_an_f_string_are_those_of_the_call(stops: Stops) -> None:
+    found = stops.products(SETUP + "y = f'{fc(x).sum()} and {fc2(h)}'", "y = f")
+    assert [it.words for it in found] == ["fc(x)", "fc2(h)"]
+
+
+def test_at_the_head_of_a_function_nothing_is_told(stops: Stops) -> None:
+    found = stops.asked(SETUP + "def f():\n    look()\nf()\ny = fc(x)")
+    assert (found.products, found.unknown) == ([], None)
+
+
+def test_who_only_asks_is_told_the_next_statement(stops: Stops) -> None:
+    for source in ("look()\ny = fc(x)", "look(); y = fc(x)", "if True:\n    look()\ny = fc(x)"):
+        assert one(stops.asked(SETUP + source).products).words == "fc(x)"
+    assert one(stops.asked(SETUP + "y = [look(), fc(x)]").products).words == "fc(x)"
+
+
+def test_a_name_of_the_function_itself_is_known_for_it(stops: Stops) -> None:
+    source = SETUP + "linear = F.linear\nfrom torch.nn.functional import linear as other\n"
+    assert one(stops.products(source + "y = linear(x, w)", "y = linear")).expression == "x @ w.T"
+    assert one(stops.products(source + "y = other(x, w)", "y = other")).expression == "x @ w.T"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import base64
 import json
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,14 +74,23 @@ def read(result: str) -> PausedReply:
     return answer.reply
 
 
+def attached(kernel: Kernel, exceptions: tuple[str, ...] = ()) -> Debugger:
+    debugger = Debugger(kernel)
+    debugger.attach()
+    debugger.ask("setExceptionBreakpoints", filters=list(exceptions))
+    debugger.ask("configurationDone")
+    return debugger
+
+
 class Paused:
     """A kernel that stands at a breakpoint."""
 
-    def __init__(self, kernel: Kernel, cell: str, at: str) -> None:
+    def __init__(self, kernel: Kernel, cell: str, at: str | None, debugger: Debugger | None = None) -> None:
+        """Stops at the line with the words `at`, else where the program itself stops."""
         self.kernel = kernel
-        self.debugger = Debugger(kernel)
-        self.debugger.attach()
-        self.debugger.break_at(cell, line=line_of(cell, at))
+        self.debugger = debugger or attached(kernel)
+        if at is not None:
+            self.debugger.break_at(cell, line=line_of(cell, at))
         self._request = self.kernel.client.execute(cell)
         self._stopped()
 
@@ -207,3 +219,50 @@ def test_the_answer_is_short_plain_text() -> None:
     answer = debugger.answer(base64.b64encode(msgspec.json.encode(Inspect())).decode())
     assert repr(answer) == f"'{answer}'"
     assert json.loads(base64.b64decode(answer))["protocol"] == PROTOCOL
+
+
+def test_where_an_exception_has_stopped_the_program_it_is_the_one_that_was_raised(kernel: Kernel) -> None:
+    kernel.load()
+    kernel.run(SETUP)
+    kernel.run("torchtwin.unwatch()")  # else it stops in the stand-in for `F.linear` first
+    paused = Paused(kernel, "h = torch.ones(4, 2)\ny = fc(h)", None, attached(kernel, ("raised",)))
+    for function, words, state in (
+        ("forward", "F.linear(input, self.weight, self.bias)", "raised"),
+        ("<module>", "fc(h)", "running"),  # the exception has not come there yet
+    ):
+        told = paused.ask(Inspect(), function)
+        assert isinstance(told, PausedFrame)
+        (product,) = told.products
+        assert (product.words, product.name, product.state) == (words, "fc", state)
+        assert product.error is not None
+        assert product.error.explanation == "`h` has 2 features, `fc` takes 3."
+    paused.debugger.ask("setExceptionBreakpoints", filters=[])
+    assert paused.go_on()["ename"] == "RuntimeError"
+
+
+def test_the_programs_own_breakpoint_stops_before_the_next_line(kernel: Kernel) -> None:
+    kernel.load()
+    kernel.run(SETUP)
+    paused = Paused(kernel, "def f(t):\n    breakpoint()\n    return fc(t)\nf(x)", None)
+    told = paused.ask(Inspect(), "f")
+    assert isinstance(told, PausedFrame)
+    assert [(it.words, it.state) for it in told.products] == [("fc(t)", "ahead")]
+    outer = paused.ask(Inspect(), "<module>")
+    assert isinstance(outer, PausedFrame)
+    assert outer.products == []
+    assert paused.go_on()["status"] == "ok"
+
+
+def test_an_interrupt_ends_an_evaluation_and_not_the_pause(kernel: Kernel) -> None:
+    kernel.load()
+    pid = kernel.value("__import__('os').getpid()")
+    paused = Paused(kernel, CELL_WITH_ALL, at="return self.fc2(h)")
+    timer = threading.Timer(1.0, os.kill, (pid, signal.SIGINT))
+    timer.start()
+    found = paused.ask(Evaluate("[0 for _ in iter(int, 1)]", seconds=20), "forward")
+    timer.join()
+    assert isinstance(found, Evaluated)
+    assert found.error is not None
+    assert found.error.type == "KeyboardInterrupt"
+    assert isinstance(paused.ask(Inspect(), "forward"), PausedFrame)
+    assert paused.go_on()["ename"] == "RuntimeError"

@@ -221,6 +221,23 @@ def test_nothing_is_changed_and_nothing_recorded(ask: Asking, words: str) -> Non
     assert ask.notebook.again(call) == call
 
 
+def test_a_backward_through_a_recorded_call_is_none_of_the_programs(ask: Asking) -> None:
+    call = ask.notebook.call("y = fc(x)")
+    assert ask("y.sum().backward(retain_graph=True)").error is None
+    assert ask.notebook.again(call).gradients.weight is None
+    ask.notebook.run("y.sum().backward()")
+    assert ask.notebook.again(call).gradients.weight is not None
+
+
+def test_what_autocast_has_cast_is_not_kept_for_the_program(ask: Asking) -> None:
+    fc, x = ask.notebook.names["fc"], ask.notebook.names["x"]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert ask("fc(x).dtype").text == "torch.bfloat16"
+        with torch.no_grad():
+            fc.weight.zero_()
+        assert torch.equal(fc(x)[0], fc.bias.bfloat16())
+
+
 def test_what_is_changed_in_place_is_told(ask: Asking) -> None:
     assert ask("x.add_(1)").changed == ["`x`, in place"]
     assert ask("fc.weight.data.add_(1)").changed == []  # `.data` counts no changes: nobody can know

@@ -121,6 +121,27 @@ def test_a_frame_whose_handlers_ran_on_is_told_where_it_raised(tmp_path: Path) -
     assert "! raised" in text
 
 
+STEPPED = """
+import pdb, torch, torchtwin
+h, w = torch.ones(4, 2), torch.ones(2, 3)
+def f():
+    return h @ w.T
+try:
+    pdb.runcall(f)
+except RuntimeError:
+    pass
+"""
+
+
+def test_where_pdb_stops_at_an_exception_it_has_been_raised(tmp_path: Path) -> None:
+    before, after = printed(tmp_path, STEPPED, "torchtwin.here()\nn\ntorchtwin.here()\nq\n")
+    assert "! will raise" in before
+    assert "! raised" in after
+    for text in (before, after):
+        assert "`h` has 2 features, `w.T` takes 3." in text
+        assert "(RuntimeError: mat1 and mat2 shapes cannot be multiplied (4x2 and 3x2))" in text
+
+
 def test_called_by_code_it_is_the_frame_of_that_code_and_the_next_line(tmp_path: Path) -> None:
     program = PROGRAM.replace("STOP", "torchtwin.here()")
     (text,) = printed(tmp_path, program, "")
@@ -151,14 +172,14 @@ def test_code_without_a_source_has_tensors_all_the_same(tmp_path: Path, how: str
     assert "x  [2]" in ran.stdout
 
 
-def test_a_file_that_was_edited_since_is_not_believed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", ["torchtwin.here()\ny = fc(x)", "y = [torchtwin.here(), fc(x)]"])
+def test_a_file_that_was_edited_since_is_not_believed(tmp_path: Path, words: str) -> None:
     program = (
         "import pathlib, torch, torchtwin\n"
         "fc, x = torch.nn.Linear(3, 2), torch.ones(1, 3)\n"
         "file = pathlib.Path(__file__)\n"
-        "file.write_text(file.read_text().replace('y = ' + 'fc(x)', 'y = x @ x.T'))\n"
-        "torchtwin.here()\n"
-        "y = fc(x)\n"
+        "file.write_text(file.read_text().replace('fc' + '(x)', 'fc' + '(x @ x.T)'))\n"
+        f"{words}\n"
     )
     (text,) = printed(tmp_path, program, "")
     assert "its source is not known" in text
