@@ -8,7 +8,7 @@ import type { Mode, PausedRequest, Request, Site } from '../protocol';
 import type { Focus } from './focus';
 import type { Kernels } from './kernels';
 import type { KernelLink } from './link';
-import type { Pauses } from './pauses';
+import type { Pause, Pauses } from './pauses';
 import { reveal } from './reveal';
 
 type Listener = (message: HostMessage) => void;
@@ -39,8 +39,8 @@ export class JupyterHost implements Host {
     const own: Listener = (message) => listener(message);
     this.listeners.add(own);
     own({ type: 'focus', kernel: this.view() });
-    if (this.pauses.current) {
-      own({ type: 'pause', ...this.pauses.current });
+    if (this.pause) {
+      own({ type: 'pause', ...this.pause });
     }
     return () => {
       this.listeners.delete(own);
@@ -109,8 +109,15 @@ export class JupyterHost implements Host {
     this.tell({ type: 'page', kernel, page });
   }
 
+  /** None of a kernel that would not understand a question. */
+  private get pause(): Pause | null {
+    const { current } = this.pauses;
+    const status = current && this.kernels.link(current.kernel)?.status;
+    return status?.type === 'other-language' ? null : current;
+  }
+
   private tellPause(): void {
-    const now = this.pauses.current;
+    const now = this.pause;
     if (this.paused !== null && this.paused !== now?.kernel) {
       this.tell({ type: 'pause', kernel: this.paused, stop: null });
     }

@@ -201,6 +201,17 @@ describe('a pause', () => {
     expect(stops().at(-1)).toEqual(['k1', null]);
   });
 
+  test('of a kernel that runs another language is none', async () => {
+    const kernel = new FakeKernel('k1', 'unnamed');
+    const { pauses, stops } = page(new FakeNotebook(kernel));
+    await kernel.introduce('R');
+    const service = new FakeDebugger();
+    pauses.follow(service.real);
+    service.stops(frame(7));
+    expect(stops()).toEqual([]);
+    expect(service.evaluations).toEqual([]);
+  });
+
   test('that moves to another kernel is over on the first', () => {
     const { pauses, stops } = page(new FakeNotebook(new FakeKernel()));
     const service = new FakeDebugger();
