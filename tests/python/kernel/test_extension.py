@@ -517,14 +517,14 @@ def told(pages: list[Page]) -> list[int]:
     return list(seen)
 
 
-def test_a_hundred_thousand_calls_of_one_cell_arrive_complete_and_in_order(kernel: Kernel) -> None:
+def test_a_hundred_thousand_calls_of_one_cell_arrive_each_once(kernel: Kernel) -> None:
     kernel.run(LAYER)
     kernel.pages.clear()
     code = "for i in range(100_000):\n    y = fc(x)\n    if i % 1000 == 0: print(i)"
     printed = kernel.run(code).text.split()
     assert printed == [str(i) for i in range(0, 100_000, 1000)]
     kernel.wait_for(lambda pages: len(told(pages)) == 100_000)
-    ids = told(kernel.pages)
+    ids = sorted(told(kernel.pages))  # one that has changed meanwhile is told after those that came later
     assert ids == list(range(ids[0], ids[0] + 100_000))
     kernel.wait_for(lambda pages: any(it.calls == 100_000 for it in events(pages, State)))
     state = events(kernel.pages, State)[-1]
