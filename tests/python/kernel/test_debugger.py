@@ -10,7 +10,14 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from tests.python.kernel.test_extension import TIMEOUT, Kernel
 
-CELL = "%%twin\na = 1\nb = a + 1\nc = b"
+BODY = "a = 1\nb = a + 1\nc = b"
+CELLS = {
+    f"%%twin\n{BODY}": 3,
+    f"%%twin --assert\n{BODY}": 3,
+    f"%%twin\n\n# a comment\n{BODY}": 5,
+    f"%%twin\n%timeit -n1 -r1 1\n{BODY}\n": 4,
+}
+"""Each with the line of `b = a + 1`."""
 
 
 class Debugger:
@@ -56,15 +63,16 @@ def kernel() -> Iterator[Kernel]:
     manager.shutdown_kernel(now=True)
 
 
-def test_a_breakpoint_in_a_twin_cell_is_hit_at_its_line(kernel: Kernel) -> None:
+@pytest.mark.parametrize(("cell", "line"), CELLS.items())
+def test_a_breakpoint_in_a_twin_cell_is_hit_at_its_line(kernel: Kernel, cell: str, line: int) -> None:
     kernel.load()
     debugger = Debugger(kernel)
     debugger.attach()
-    debugger.break_at(CELL, line=3)
-    request = kernel.client.execute(CELL)
+    debugger.break_at(cell, line=line)
+    request = kernel.client.execute(cell)
     thread = debugger.wait_until_stopped()["threadId"]
     frames = debugger.ask("stackTrace", threadId=thread)["stackFrames"]
-    assert (frames[0]["name"], frames[0]["line"]) == ("<module>", 3)
+    assert (frames[0]["name"], frames[0]["line"]) == ("<module>", line)
     names = "'a' in globals(), 'b' in globals()"  # the line itself has not run yet
     value = debugger.ask("evaluate", expression=names, frameId=frames[0]["id"], context="repl")
     assert value["result"] == "(True, False)"

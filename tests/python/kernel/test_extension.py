@@ -245,7 +245,8 @@ def test_an_unknown_word_gets_the_valid_ones(kernel: Kernel) -> None:
     ran = kernel.run("%twin ofd")
     assert ran.status == "ok"
     assert ran.text.strip() == (
-        "%twin does not know 'ofd'. It takes one of on, off, mode, clear, report, an expression (`a == b` compares), "
+        "%twin does not know 'ofd'. It takes one of on, off, mode, clear, report, here, an expression "
+        "(`a == b` compares), "
         "or nothing for a summary."
     )
 

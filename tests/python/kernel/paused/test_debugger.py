@@ -208,6 +208,18 @@ def test_stepping_tells_what_is_left_of_a_line(kernel: Kernel) -> None:
     assert paused.go_on()["status"] == "ok"
 
 
+def test_a_line_of_a_twin_cell_is_told_as_one_of_any_other(kernel: Kernel) -> None:
+    kernel.load()
+    kernel.run(SETUP)
+    cell = "%%twin\nh = torch.ones(4, 2)\ny = fc(x)\nz = fc(h)"
+    paused = Paused(kernel, cell, at="z = fc(h)")
+    told = paused.ask(Inspect(), "<module>")
+    assert isinstance(told, PausedFrame)
+    assert (told.site.execution_count, told.site.line, told.site.source) == (2, 4, "z = fc(h)")
+    assert [(it.words, it.error is None) for it in told.products] == [("fc(h)", False)]
+    assert paused.go_on()["status"] == "error"
+
+
 def test_a_question_that_can_not_be_read_is_refused() -> None:
     for question in ("", "%", base64.b64encode(b"{}").decode(), base64.b64encode(b'{"type": "perhaps"}').decode()):
         reply = read(repr(debugger.answer(question)))
