@@ -71,7 +71,10 @@ def _check(asked: argparse.Namespace) -> int:
     try:
         from torchtwin.checking.check import check
     except ModuleNotFoundError as error:
-        print(f"torchtwin: `check` needs {error.name}: `pip install torchtwin[check]`", file=sys.stderr)
+        print(
+            f"torchtwin: `check` needs nbclient and tqdm, and {error.name} is missing: `pip install nbclient tqdm`",
+            file=sys.stderr,
+        )
         return CANNOT
     return check(asked.notebooks, asked.mode, asked.timeout, asked.kernel, asked.json)
 

@@ -1,4 +1,4 @@
-import { type Host, type HostMessage, type KernelView, RequestError } from '../panel/host';
+import { type Host, type HostMessage, type KernelStatus, type KernelView, RequestError } from '../panel/host';
 import type { Mode, PausedRequest, Request, Site } from '../protocol';
 import { type Api, type KernelRow, ServerError } from './api';
 import { Live, type Socket } from './live';
@@ -77,10 +77,16 @@ export class PageHost implements Host {
       id: row?.kernel ?? null,
       name: row ? nameOf(row) : '',
       kernelName: '',
-      status: row ? { type: this.live?.connected ? 'ready' : 'connecting' } : { type: 'none' },
+      status: this.status(),
       busy: false,
       restarting: false,
     };
+  }
+
+  private status(): KernelStatus {
+    if (!this.row) return { type: 'none' };
+    if (!this.row.running) return { type: 'dead' };
+    return { type: this.live?.connected ? 'ready' : 'connecting' };
   }
 
   private announce(): void {

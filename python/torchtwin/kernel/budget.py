@@ -19,6 +19,8 @@ ADVANCE = 0.05
 """Seconds that a cell may use before it has run for long enough to pay for them: less than a person notices."""
 SAVED = 0.25
 """Seconds that may be saved up, so that who did something else for hours is not slowed down at once after."""
+LEAST_TOLD = 1e-3
+"""Seconds that a cell must take from the user to be told in place of the one before: a question takes a little, too."""
 PER_CALL = 1.6e-6
 """Seconds that a call takes that is only counted (benchmarks/overhead.py)."""
 
@@ -116,7 +118,7 @@ class Budget:
         """Of the last cell in which anything was spent, which may be the present one."""
         counted = self._counted * PER_CALL
         cost = Cost(spent=round(self._spent + counted, 4), running=round(max(self._running() - counted, 0.0), 2))
-        return cost if cost.spent or not self._told.spent else self._told
+        return cost if cost.spent >= LEAST_TOLD or not self._told.spent else self._told
 
     def _allowed(self) -> float:
         return max(ADVANCE, self._share * self._running())

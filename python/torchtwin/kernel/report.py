@@ -87,7 +87,7 @@ def _mode(state: State) -> str:
     }[state.mode]
     if state.cost is None:
         return f"mode {state.mode}: {chosen}"
-    return f"mode {state.mode}: {chosen}; {state.cost.spent:.2g} s of {state.cost.running:.2g} s so far"
+    return f"mode {state.mode}: {chosen}; took {state.cost.spent:.2g} s beside {state.cost.running:.2g} s of yours"
 
 
 def _kept(state: State, calls: Sequence[Call], alike: int) -> str:

@@ -132,7 +132,7 @@ def _head(summary: Summary) -> Iterator[str]:
     counts = msgspec.structs.asdict(summary.verdicts)
     told = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
     dropped = f" {summary.dropped:,} older ones are no longer kept." if summary.dropped else ""
-    yield f"<p>{summary.calls:,} calls{f': {told}' if told else ''}.{dropped}</p>"
+    yield f"<p>{summary.calls:,} call{'' if summary.calls == 1 else 's'}{f': {told}' if told else ''}.{dropped}</p>"
     rows = [
         f"<tr><td><code>{_text(layer.name)}</code><td>{layer.calls:,}<td>{_badge(layer.worst)}"
         for layer in summary.layers

@@ -178,4 +178,7 @@ def test_the_cell_is_the_right_one_where_others_are_skipped(tmp_path: Path) -> N
 def test_without_the_library_that_executes_notebooks_it_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "nbclient.py").write_text("raise ModuleNotFoundError('none', name='nbclient')")
     status, told = check("lesson.ipynb", PYTHONPATH=str(tmp_path))
-    assert (status, told) == (2, "torchtwin: `check` needs nbclient: `pip install torchtwin[check]`\n")
+    assert (status, told) == (
+        2,
+        "torchtwin: `check` needs nbclient and tqdm, and nbclient is missing: `pip install nbclient tqdm`\n",
+    )

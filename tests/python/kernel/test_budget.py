@@ -113,7 +113,7 @@ def test_of_a_cell_that_spends_nothing_the_cost_is_that_of_the_cell_before() -> 
     for _ in range(2):
         budget.begins()
         assert (budget.cost().spent, budget.cost().running) == (2.0, 8.0)
-    budget.charge(4e-5)  # not enough to be told
+    budget.charge(9e-4)  # not enough to be told
     assert (budget.cost().spent, budget.cost().running) == (2.0, 8.0)
 
 

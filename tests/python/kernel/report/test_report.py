@@ -255,11 +255,11 @@ def test_the_summary_counts_what_fell_off(make: Any) -> None:
     ("mode", "cost", "told"),
     [
         ("every", None, "every call is checked"),
-        ("shapes", Cost(0.5, 20.0), "calls are recorded, none is checked; 0.5 s of 20 s so far"),
+        ("shapes", Cost(0.5, 20.0), "calls are recorded, none is checked; took 0.5 s beside 20 s of yours"),
         (
             "auto",
             Cost(0.0123, 2.0),
-            "as many calls are checked as 5 % of the running time allow; 0.012 s of 2 s so far",
+            "as many calls are checked as 5 % of the running time allow; took 0.012 s beside 2 s of yours",
         ),
     ],
 )
