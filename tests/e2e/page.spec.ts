@@ -45,12 +45,14 @@ test('a kernel that has ended keeps its records on the server’s own page', asy
   await lab.command('notebook:shutdown-kernel');
   await own.bringToFront();
   await expect(own.getByText('This kernel has ended.')).toBeVisible();
-  await expect(own.locator('.jp-Torchtwin')).toContainText('1 call');
+  await expect(own.locator('.jp-Torchtwin')).toContainText('kernel dead');
+  await expect(own.getByRole('article', { name: 'Call 1 of fc', exact: true })).toBeVisible();
+  await expect(own.getByRole('button', { name: 'Off' })).toBeDisabled();
   await own.close();
 });
 
 /** Chooses the kernel whose notebook lies in whatever folder. */
 async function choose(own: Page, name: string): Promise<void> {
-  const option = own.getByLabel('Kernel').locator('option', { hasText: name });
-  await own.getByLabel('Kernel').selectOption(await option.getAttribute('value'));
+  const list = own.getByRole('combobox', { name: 'Kernel' });
+  await list.selectOption(await list.locator('option', { hasText: name }).getAttribute('value'));
 }
